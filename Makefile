@@ -1,0 +1,38 @@
+# The commands of the README. Everything is installed into .venv; nothing else on the machine is changed.
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+
+.PHONY: help env env-dev demo demo-data app test check clean
+
+help:
+	@echo "make demo   write a simulated cohort, embed it, open the app on it (http://localhost:$(PORT))"
+	@echo "make app    open the app without data"
+	@echo "make test   lint, types, import contract and all tests"
+
+env:
+	@sh scripts/environment.sh requirements.txt $(PYTHON)
+
+env-dev:
+	@sh scripts/environment.sh requirements-dev.txt $(PYTHON)
+
+demo-data: env
+	@$(BIN)/python -m embeddings demo --out demo
+
+demo: demo-data
+	@$(BIN)/streamlit run dashboard/app.py --server.port $(PORT) -- --cohort demo/demo.duckdb
+
+app: env
+	@$(BIN)/streamlit run dashboard/app.py --server.port $(PORT)
+
+check: env-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+clean:
+	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache

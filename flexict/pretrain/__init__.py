@@ -1,0 +1,1 @@
+"""Self-distillation that makes flexict-nano: slices first, then the kernel inflated to volumes."""

@@ -1,0 +1,87 @@
+"""The scans that pretraining draws from, held in memory as normalised voxels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from torch import Tensor
+
+from flexict.phantoms import chest_phantom
+from flexict.preprocess import HU_HIGH, HU_LOW, PreprocessError
+from flexict.volume import Volume
+
+LOG = logging.getLogger(__name__)
+CT_SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
+MASK_WORDS = ("gtv", "seg", "mask")
+COARSEST_MM = 2.0
+
+
+@dataclass(frozen=True)
+class Scans:
+    """Normalised scans, float16 `[z, y, x]` in LPS order, real ones and simulated ones apart."""
+
+    real: list[Tensor]
+    simulated: list[Tensor]
+    real_names: list[str]
+
+    def draw(self, generator: torch.Generator, phantom_share: float) -> Tensor:
+        """One scan; simulated with probability `phantom_share` where there are both kinds."""
+        chance = torch.rand((), generator=generator).item()
+        pool = self.simulated if self.simulated and (not self.real or chance < phantom_share) else self.real
+        return pool[int(torch.randint(len(pool), (), generator=generator))]
+
+
+def load_scans(folders: Sequence[Path], n_phantoms: int, seed: int, workers: int = 2) -> Scans:
+    """Read every CT below `folders` (files named like masks are left out) and simulate `n_phantoms` more.
+
+    Raises:
+        PreprocessError: if nothing could be read.
+    """
+    paths = sorted(p for folder in folders for p in Path(folder).rglob("*") if _is_ct(p))
+    real = [_read(p) for p in paths]
+    with ProcessPoolExecutor(workers) as pool:
+        arrays = list(pool.map(_simulate, range(seed, seed + n_phantoms)))
+    simulated = [torch.from_numpy(a) for a in arrays]
+    if not real and not simulated:
+        raise PreprocessError("there is nothing to train on: name a folder of CTs or ask for phantoms")
+    LOG.info("%d real scans, %d simulated", len(real), len(simulated))
+    return Scans(real, simulated, [p.name for p in paths])
+
+
+def _is_ct(path: Path) -> bool:
+    name = path.name.lower()
+    return name.endswith(CT_SUFFIXES) and not any(word in name for word in MASK_WORDS)
+
+
+def _read(path: Path) -> Tensor:
+    image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
+    if max(image.GetSpacing()) > COARSEST_MM:
+        size = [max(1, round(n * s / COARSEST_MM)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+        grid = [COARSEST_MM] * 3
+        image = sitk.Resample(
+            image,
+            size,
+            sitk.Transform(),
+            sitk.sitkLinear,
+            image.GetOrigin(),
+            grid,
+            image.GetDirection(),
+            HU_LOW,
+        )
+    return torch.from_numpy(_normalised(Volume.from_sitk(image)))
+
+
+def _simulate(seed: int) -> np.ndarray:
+    return _normalised(chest_phantom(seed).ct)
+
+
+def _normalised(volume: Volume) -> np.ndarray:
+    clipped = np.clip(volume.array.astype(np.float32), HU_LOW, HU_HIGH)
+    return ((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)).astype(np.float16)

@@ -1,0 +1,28 @@
+"""Where the tests find data that is not part of the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """Folder of the published implementation's tensors; skips where it is absent."""
+    folder = SHARED / "parity"
+    if not folder.is_dir():
+        pytest.skip(f"no parity tensors at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_ct() -> Path:
+    """Folder of real CTs; skips where it is absent."""
+    folder = SHARED / "ct"
+    if not folder.is_dir():
+        pytest.skip(f"no real CT at {folder}")
+    return folder
