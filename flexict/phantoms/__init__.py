@@ -1,0 +1,6 @@
+"""Simulated chest CT with known truth."""
+
+from flexict.phantoms.phantom import Phantom, chest_phantom
+from flexict.phantoms.scanner import SCANNERS, Scanner
+
+__all__ = ["SCANNERS", "Phantom", "Scanner", "chest_phantom"]
