@@ -1,0 +1,43 @@
+"""FlexiCT Phenotype Explorer: `streamlit run dashboard/app.py`. Navigation only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+# `streamlit run` puts this file's folder on the path, not the project's.
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from dashboard import loading, state  # noqa: E402
+from dashboard.components import context, notices  # noqa: E402
+from dashboard.settings import read_settings  # noqa: E402
+from embeddings.store import StoreError  # noqa: E402
+
+st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
+
+if "settings" not in st.session_state:
+    st.session_state["settings"] = read_settings(sys.argv[1:])
+    state.open_cohort(st.session_state["settings"].cohort)
+
+page = st.navigation(
+    [
+        st.Page("pages/cohort.py", title="Cohort", icon=":material/folder_open:", default=True),
+        st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:"),
+        st.Page("pages/gradient.py", title="Stage gradient", icon=":material/trending_up:"),
+        st.Page("pages/trajectory.py", title="Trajectory", icon=":material/route:"),
+        st.Page("pages/probes.py", title="Probes", icon=":material/target:"),
+        st.Page("pages/neighbours.py", title="Neighbours", icon=":material/compare:"),
+    ]
+)
+opened = state.cohort()
+if opened is not None:
+    try:
+        notices.simulated_banner(loading.cohort_info(opened))
+    except StoreError as error:
+        st.error(str(error))
+context.sidebar()
+page.run()

@@ -1,0 +1,155 @@
+"""The sidebar (cohort, embedding set, stage column, selection) and what it decides for a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import columns, loading, state
+from dashboard.components import notices
+from embeddings.records import CohortInfo
+from embeddings.store import StoreError
+
+VIEW_WORDS = {"volume": "whole volumes", "slices": "axial slices", "lesion": "lesion crops"}
+_VIEW_RANK = {"lesion": 0, "volume": 1, "slices": 2}
+
+
+@dataclass(frozen=True)
+class Context:
+    """The open cohort file and the embedding set that the pages show."""
+
+    path: Path
+    info: CohortInfo
+    embedding_set: pd.Series
+
+    @property
+    def set_id(self) -> str:
+        """Id of the embedding set."""
+        return str(self.embedding_set["set_id"])
+
+    @property
+    def footer(self) -> str | None:
+        """What every figure of this set must carry."""
+        return notices.figure_footer(self.info, self.embedding_set)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The staged rows of a table: their codes, the order of the stages, and what was left out."""
+
+    column: str
+    frame: pd.DataFrame
+    vectors: NDArray[np.float32]
+    codes: NDArray[np.int64]
+    order: list[str]
+    n_unstaged: int
+
+    @property
+    def labels(self) -> list[str]:
+        """Stage of each row."""
+        return [self.order[code] for code in self.codes]
+
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """Patient of each row."""
+        return self.frame["patient_id"].to_numpy(dtype=str)
+
+
+def sidebar() -> None:
+    """Cohort, embedding set and selection, on every page."""
+    path = state.cohort()
+    if path is None:
+        return
+    with st.sidebar:
+        try:
+            info, sets = loading.cohort_info(path), loading.embedding_sets(path)
+        except StoreError as error:
+            st.error(str(error))
+            return
+        st.markdown(f"**{info.name}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
+        st.caption(f"{info.n_cases} scans of {info.n_patients} patients")
+        _pick_set(sets)
+        chosen = len(state.selection())
+        if chosen:
+            st.caption(f"{chosen} scans selected")
+            if st.button("Clear selection", icon=":material/close:"):
+                state.select([])
+                st.rerun()
+
+
+def require() -> Context:
+    """The open cohort with at least one vector; otherwise says what to do next and ends the page."""
+    path = state.cohort()
+    if path is None:
+        notices.nothing_open()
+    assert path is not None
+    try:
+        info, sets = loading.cohort_info(path), loading.embedding_sets(path)
+    except StoreError as error:
+        st.error(str(error))
+        st.stop()
+    set_id = state.chosen_set()
+    rows = sets[(sets["set_id"] == set_id) & (sets["n_items"] > 0)]
+    if rows.empty:
+        notices.nothing_embedded()
+    found = Context(path, info, rows.iloc[0])
+    notices.encoder_notice(found.embedding_set)
+    return found
+
+
+def pick_stage(table: loading.EmbeddingTable, key: str) -> Staged:
+    """Let the user choose the stage column; rows without a stage are counted, shown and left out.
+
+    Ends the page with what is missing where no column reads as a stage.
+    """
+    options = columns.stages(table.frame)
+    if not options:
+        st.info(
+            "No column of this cohort reads as an ordered stage or grade with at least two levels (such as T1, T2, "
+            "T3 or Grade 1 to 4). Add one to the CSV, or map it on the **Cohort** page, and embed again: "
+            "vectors that are there already are kept."
+        )
+        st.stop()
+    current = state.stage_column()
+    index = options.index(current) if current in options else 0
+    column = st.selectbox("Stage", options, index=index, format_func=columns.label, key=f"{key}.stage")
+    state.choose_stage_column(column)
+    codes, order = columns.codes(table.frame, column)
+    staged = codes >= 0
+    n_unstaged = int((~staged).sum())
+    if n_unstaged:
+        st.caption(f"{n_unstaged} of {len(codes)} scans have no stage in this column and are left out here.")
+    frame = table.frame[staged].reset_index(drop=True)
+    return Staged(column, frame, table.vectors[staged], codes[staged], order, n_unstaged)
+
+
+def _pick_set(sets: pd.DataFrame) -> None:
+    usable = sets[sets["n_items"] > 0]
+    if usable.empty:
+        return
+    ranked = usable.assign(rank=usable["view"].map(_VIEW_RANK)).sort_values(
+        ["is_published", "rank"], ascending=[False, True], kind="stable"
+    )
+    options = ranked["set_id"].tolist()
+    words = {
+        str(
+            row["set_id"]
+        ): f"{row['encoder']} · {VIEW_WORDS[str(row['view'])]} · {row['preset']} · n = {row['n_items']}"
+        for _, row in ranked.iterrows()
+    }
+    current = state.chosen_set()
+    chosen = st.selectbox(
+        "Embedding set",
+        options,
+        index=options.index(current) if current in options else 0,
+        format_func=words.__getitem__,
+        help="An embedding set is one encoder with its weights, one view (volume, slices or lesion) and one preset.",
+    )
+    state.choose_set(chosen)
+    row = ranked.set_index("set_id").loc[chosen]
+    st.caption(f"{row['encoder']} · {row['preset']} · {row['n_items']} vectors of {row['width']} numbers")

@@ -1,0 +1,54 @@
+"""Every figure as SVG, PDF and PNG, and its data as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+from matplotlib.figure import Figure
+
+from dashboard.figures.export import Format, csv_bytes, figure_bytes
+
+_FORMATS: dict[Format, str] = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
+
+
+def figure_downloads(name: str, draw: Callable[[], Figure], data: Callable[[], pd.DataFrame]) -> None:
+    """Four download buttons; a file is made when its button is pressed.
+
+    Args:
+        name: file name without ending.
+        draw: makes the figure for print.
+        data: makes the table behind it.
+    """
+    with st.container(horizontal=True, gap="small"):
+        for kind, mime in _FORMATS.items():
+            st.download_button(
+                kind.upper(),
+                data=partial(_drawn, draw, kind),
+                file_name=f"{name}.{kind}",
+                mime=mime,
+                key=f"download.{name}.{kind}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+        table_download(name, data)
+
+
+def _drawn(draw: Callable[[], Figure], kind: Format) -> bytes:
+    return figure_bytes(draw(), kind)
+
+
+def table_download(name: str, data: Callable[[], pd.DataFrame]) -> None:
+    """One button for a table as CSV."""
+    st.download_button(
+        "CSV",
+        data=lambda: csv_bytes(data()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"download.{name}.csv",
+        icon=":material/table:",
+        on_click="ignore",
+        help="The numbers behind it",
+    )

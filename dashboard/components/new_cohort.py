@@ -1,0 +1,136 @@
+"""From a CSV to a running embedding job: upload, map, check, choose, start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.components.column_mapping import column_mapping
+from dashboard.components.uploads import keep_csv, safe_stem
+from dashboard.settings import Settings
+from embeddings.cohort import CohortReport, read_cohort
+from embeddings.cohort_table import CohortError
+from flexict import REGISTRY
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_PROBLEMS_SHOWN = 500
+VIEW_NAMES = {
+    "lesion": "Lesion crops (needs a mask or a seed)",
+    "volume": "Whole volumes",
+    "slices": "Axial slices",
+}
+
+
+def new_cohort(settings: Settings) -> None:
+    """The whole form."""
+    uploaded = st.file_uploader(
+        "Drop a cohort CSV here: one row a scan, with the CT's path and, where you have them, patient, stage, mask",
+        type=["csv", "tsv", "txt"],
+        key="new.csv",
+    )
+    folder = st.text_input(
+        "Folder of the CTs",
+        value=str(settings.data_roots[0]),
+        key="new.folder",
+        help="Paths in the CSV are relative to this folder. No file outside it is read.",
+    )
+    if uploaded is None:
+        st.caption("The first line names the columns. Common spellings are recognised, and you can correct them below.")
+        return
+    try:
+        data_root = _checked_folder(folder, settings)
+        path = keep_csv(uploaded.name, uploaded.getvalue(), settings.workspace)
+        first = _report(str(path), path.stat().st_mtime_ns, str(data_root), ())
+        header = list(pd.read_csv(path, nrows=0, sep=None, engine="python", encoding_errors="replace").columns)
+        with st.expander("Columns", expanded="image_path" not in first.columns):
+            mapping = column_mapping(header, first.columns, key=f"map.{path.parent.name}")
+        report = first
+        if mapping:
+            report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())))
+    except (CohortError, ValueError, OSError) as error:
+        st.error(str(error))
+        return
+    _show_report(report)
+    if report.cases:
+        _start_form(report, path, data_root, mapping, uploaded.name, settings)
+
+
+def _checked_folder(text: str, settings: Settings) -> Path:
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {text}: type the folder in which the CTs lie")
+    if not settings.allows(folder):
+        roots = ", ".join(str(r) for r in settings.data_roots)
+        raise ValueError(
+            f"{text} lies outside the data root ({roots}): start the app with `-- --data-root {text}` to allow it"
+        )
+    return folder.resolve()
+
+
+@st.cache_data(max_entries=8, show_spinner="Checking every row and every file header ...")
+def _report(path: str, modified_ns: int, data_root: str, mapping: tuple[tuple[str, str], ...]) -> CohortReport:
+    roles = {role: column or None for role, column in mapping}
+    return read_cohort(Path(path), data_root=Path(data_root), mapping=roles or None)
+
+
+def _show_report(report: CohortReport) -> None:
+    errors = [p for p in report.problems if p.severity == "error"]
+    figures = st.columns(4)
+    figures[0].metric("Rows", report.n_rows)
+    figures[1].metric("Scans to embed", len(report.cases))
+    figures[2].metric("Patients", len({c.patient_id for c in report.cases}))
+    figures[3].metric("Rows with errors", len({p.row for p in errors if p.row is not None}))
+    if report.stage_order:
+        st.caption("Stages in order: " + " < ".join(report.stage_order))
+    if not report.problems:
+        st.success("Every row can be used.")
+        return
+    shown = pd.DataFrame(
+        [
+            {"Row": p.row, "Case": p.case_id, "Column": p.column, "Kind": p.severity, "What is wrong": p.reason}
+            for p in report.problems[:MAX_PROBLEMS_SHOWN]
+        ]
+    )
+    st.dataframe(shown, hide_index=True, column_config={"What is wrong": st.column_config.TextColumn(width="large")})
+    if len(report.problems) > MAX_PROBLEMS_SHOWN:
+        st.caption(f"The first {MAX_PROBLEMS_SHOWN} of {len(report.problems)} are shown.")
+    if errors and report.cases:
+        st.caption("Rows with errors are left out and recorded; the others can be embedded now.")
+
+
+def _start_form(
+    report: CohortReport, path: Path, data_root: Path, mapping: dict[str, str], name: str, settings: Settings
+) -> None:
+    has_lesions = any(c.mask_path or c.seed_lps for c in report.cases)
+    left, middle, right = st.columns(3)
+    encoder = left.selectbox(
+        "Encoder",
+        list(REGISTRY),
+        index=list(REGISTRY).index("flexict-nano"),
+        key="new.encoder",
+        help="flexict-nano ships with this program. flexict-2d and flexict-3d need the published weights (see README).",
+    )
+    views = [v for v in VIEW_NAMES if v in REGISTRY[encoder].views and (v != "lesion" or has_lesions)]
+    view = middle.selectbox("What to embed", views, format_func=VIEW_NAMES.__getitem__, key="new.view")
+    step = right.number_input(
+        "Every n-th slice", 1, 100, 5, key="new.step", disabled=view != "slices", help="Only for axial slices"
+    )
+    request = jobs.JobRequest(
+        csv=path,
+        db=settings.workspace / f"{safe_stem(name)}-{path.parent.name[:6]}.duckdb",
+        encoder=encoder,
+        view=view,
+        data_root=data_root,
+        mapping=mapping,
+        slice_step=int(step),
+    )
+    if st.button("Start embedding", type="primary", icon=":material/play_arrow:", key="new.start"):
+        try:
+            st.session_state["job"] = jobs.start(request, ROOT)
+        except OSError as error:
+            st.error(f"The job could not be started: {error}")
+    with st.expander("The same on the command line, for a cluster or a machine with a GPU"):
+        st.code(request.command_line(), language="bash", wrap_lines=True)

@@ -1,0 +1,31 @@
+"""Uploaded CSVs: kept in the workspace under a hash of their content, never under a path from the browser."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+MAX_CSV_BYTES = 50_000_000
+
+
+def keep_csv(name: str, content: bytes, workspace: Path) -> Path:
+    """Write an uploaded CSV into the workspace and return its path.
+
+    Raises:
+        ValueError: if it is larger than 50 MB.
+    """
+    if len(content) > MAX_CSV_BYTES:
+        raise ValueError(f"{name} has {len(content) / 1e6:.0f} MB; a cohort CSV may have {MAX_CSV_BYTES / 1e6:.0f} MB")
+    folder = workspace / "uploads" / hashlib.sha256(content).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{safe_stem(name)}.csv"
+    if not path.exists():
+        path.write_bytes(content)
+    return path
+
+
+def safe_stem(name: str) -> str:
+    """A file stem of letters, digits, '-' and '_' from whatever the browser sent."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-")
+    return stem[:60] or "cohort"

@@ -1,0 +1,100 @@
+"""Open a cohort file, or make one from a CSV of CT scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import loading, state
+from dashboard.components.job_progress import job_progress
+from dashboard.components.new_cohort import new_cohort
+from dashboard.settings import Settings
+from embeddings.store import Store, StoreError
+
+settings: Settings = st.session_state["settings"]
+
+
+def _overview(path: Path) -> None:
+    try:
+        info, sets = loading.cohort_info(path), loading.embedding_sets(path)
+        store = Store(path)
+        cases, failures, runs = store.cases(), store.failures(), store.runs()
+    except StoreError as error:
+        st.error(str(error))
+        return
+    st.subheader(info.name)
+    figures = st.columns(4)
+    figures[0].metric("Scans", info.n_cases)
+    figures[1].metric("Patients", info.n_patients)
+    figures[2].metric("Embedding sets", len(sets))
+    figures[3].metric("Failures", len(failures))
+    if not sets.empty:
+        st.markdown("**Embedding sets**")
+        shown = sets[
+            ["encoder", "view", "preset", "pooling", "width", "n_items", "n_cases", "created", "weights_sha256"]
+        ]
+        st.dataframe(shown, hide_index=True)
+    if not failures.empty:
+        st.markdown("**What could not be embedded, and why**")
+        st.dataframe(
+            failures[["case_id", "stage_of_work", "reason", "set_id", "attempts", "last_at"]],
+            hide_index=True,
+            column_config={"reason": st.column_config.TextColumn(width="large")},
+        )
+    st.markdown("**Scans**")
+    if "stage" in cases and cases["stage"].notna().any():
+        counts = cases["stage"].fillna("no stage").value_counts()
+        order = [*info.stage_order, "no stage"]
+        words = [f"{stage}: {counts[stage]}" for stage in order if stage in counts]
+        st.caption("Scans a stage: " + ", ".join(words))
+    empty = [c for c in cases if cases[c].isna().all()]
+    hidden = {"image_path", "mask_path", *empty}
+    st.dataframe(cases.drop(columns=[c for c in cases if c in hidden]), hide_index=True, height=320)
+    with st.expander(f"Runs of the job ({len(runs)})"):
+        st.dataframe(runs.drop(columns=["settings"]), hide_index=True)
+
+
+def _open_form() -> None:
+    found = sorted(settings.workspace.glob("*.duckdb")) if settings.workspace.is_dir() else []
+    options = [str(p) for p in dict.fromkeys([*([settings.cohort] if settings.cohort else []), *found])]
+    left, right = st.columns(2)
+    with left:
+        picked = st.selectbox("Cohort files in the workspace", options, index=None, placeholder="Choose a file")
+    with right:
+        typed = st.text_input("Or the path of a .duckdb file", placeholder="/data/cohort.duckdb")
+    choice = typed.strip() or picked
+    if not st.button("Open", disabled=not choice, key="open.button"):
+        return
+    path = Path(str(choice)).expanduser().resolve()
+    if not settings.allows(path):
+        st.error(f"{path} lies outside the data root: start the app with `-- --data-root {path.parent}` to allow it.")
+        return
+    try:
+        Store(path).info()
+    except StoreError as error:
+        st.error(str(error))
+        return
+    state.open_cohort(path)
+    st.rerun()
+
+
+st.title("Cohort")
+current = state.cohort()
+if current is None:
+    st.markdown(
+        "See how tumour stages lie in the embeddings of a CT foundation model. "
+        "**Open a cohort file** that the embedding job has written, or **make one from a CSV** of your CT scans. "
+        "No data yet? `make demo` writes a simulated cohort."
+    )
+names = ["This cohort", "New from a CSV", "Open a file"] if current is not None else ["New from a CSV", "Open a file"]
+tabs = dict(zip(names, st.tabs(names), strict=True))
+if current is not None:
+    with tabs["This cohort"]:
+        _overview(current)
+with tabs["New from a CSV"]:
+    new_cohort(settings)
+    job_progress()
+with tabs["Open a file"]:
+    _open_form()
+st.caption("Research use only. Not a medical device; never for diagnosis or treatment.")

@@ -1,0 +1,107 @@
+"""Does an axis through the embedding follow tumour stage, beyond chance and beyond size?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import analyses, columns, loading, readings
+from dashboard.components.context import Context, Staged, pick_stage, require
+from dashboard.components.downloads import figure_downloads
+from dashboard.figures import gradient as gradient_figure
+from embeddings.analysis import StageGradient
+
+NO_SIZE = "(do not test size)"
+
+
+def _page(found: Context) -> None:
+    table = loading.case_table(found.path, found.set_id)
+    left, middle, right = st.columns(3)
+    with left:
+        staged = pick_stage(table, "gradient")
+    size_options = [NO_SIZE, *columns.sizes(staged.frame)]
+    size = middle.selectbox(
+        "Tumour size",
+        size_options,
+        index=1 if len(size_options) > 1 else 0,
+        format_func=lambda c: c if c == NO_SIZE else columns.label(c),
+        key="gradient.size",
+        help="Measured from the mask where there is one; or a column of the CSV.",
+    )
+    others = [c for c in columns.numeric(staged.frame) if c != size and c != staged.column]
+    covariates = right.multiselect(
+        "Also account for", others, format_func=columns.label, key="gradient.covariates", placeholder="Nothing else"
+    )
+    size_column = None if size == NO_SIZE else size
+    kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
+    if not kept.all():
+        st.caption(f"{int((~kept).sum())} staged scans lack the size or a covariate and are left out.")
+    rows = staged.frame[kept].reset_index(drop=True)
+    with st.expander("Settings"):
+        n_permutations = st.select_slider("Permutations", [200, 1000, 5000], 1000, key="gradient.permutations")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed")
+    try:
+        result = analyses.gradient(
+            (
+                str(found.path),
+                found.set_id,
+                *loading.revision(found.path, found.set_id),
+                staged.column,
+                size_column,
+                tuple(covariates),
+            ),
+            staged.vectors[kept],
+            staged.codes[kept],
+            staged.patients[kept],
+            rows[size_column].to_numpy(dtype=float) if size_column else None,
+            rows[covariates].to_numpy(dtype=float) if covariates else None,
+            int(n_permutations),
+            int(seed),
+        )
+    except ValueError as error:
+        st.info(str(error))
+        return
+    _show(found, staged, result, rows["item_id"].tolist(), size_column)
+
+
+def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[str], size_column: str | None) -> None:
+    st.markdown(f"#### {readings.gradient(result)}")
+    shown = st.columns(4)
+    shown[0].metric("Out of fold ρ", f"{result.rho:.2f}", help="Spearman correlation of the axis with stage")
+    shown[1].metric("In sample ρ", f"{result.rho_in_sample:.2f}", help="The optimistic, published way; not to report")
+    after, matched = result.residual, result.size_matched
+    shown[2].metric("ρ after size", f"{after.rho:.2f}" if after and size_column else "not tested")
+    shown[3].metric("ρ at like size", f"{matched.rho:.2f}" if matched else "not tested")
+    names = {float(code): name for code, name in enumerate(staged.order)}
+    unit = (columns.unit(size_column) or "") if size_column else ""
+    size_name = columns.name_only(size_column).capitalize() if size_column else "Size"
+    st.plotly_chart(
+        gradient_figure.screen(
+            result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit, footer=found.footer
+        ),
+        key="gradient.chart",
+        alt="Score by stage, score against size, and the correlation with stage under four ways of asking",
+    )
+    figure_downloads(
+        "stage-gradient",
+        lambda: gradient_figure.print_figure(
+            result, stage_names=names, size_name=size_name, size_unit=unit, footer=found.footer
+        ),
+        lambda: gradient_figure.data(result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit),
+    )
+    st.dataframe(gradient_figure.evidence_data(result).round(4), hide_index=True)
+    with st.expander("How is this computed?"):
+        st.markdown(
+            f"n = {result.n} scans of {result.n_patients} patients. The axis is ordinal ridge, fitted in "
+            f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; a case is scored "
+            "only by axes that saw no scan of its patient. ρ is Spearman's, its interval a 95 % bootstrap over "
+            f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-fit is redone under "
+            f"{result.n_permutations} permutations of stage between patients. Trend across stages: "
+            f"Jonckheere-Terpstra z = {result.trend.z:.2f}, permutation p = {result.trend_p_permutation:.3g}. "
+            "After size: a spline of log size and the covariates are regressed out of the vectors with coefficients "
+            "of the training folds. At like size: cases are compared, and stages exchanged, only among three "
+            f"patients of like size. Seed {result.seed}."
+        )
+
+
+st.title("Stage gradient")
+_page(require())

@@ -1,0 +1,138 @@
+"""What a linear probe reads from the embedding, and what that adds to a plain measurement."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import analyses, columns, loading, readings
+from dashboard.components.context import Context, require
+from dashboard.components.downloads import figure_downloads
+from dashboard.figures import probe as probe_figure
+from embeddings.analysis import Probe
+
+MAX_CLASSES = 8
+
+
+def _targets(frame: pd.DataFrame) -> list[str]:
+    stages = columns.stages(frame)
+    others = [c for c in columns.describing(frame) if 2 <= frame[c].nunique() <= MAX_CLASSES and c not in stages]
+    return [*stages, *others]
+
+
+def _page(found: Context) -> None:
+    table = loading.case_table(found.path, found.set_id)
+    targets = _targets(table.frame)
+    if not targets:
+        st.info("No column has two to eight classes to tell apart. Add one to the CSV and embed again.")
+        return
+    left, middle, right = st.columns(3)
+    target = left.selectbox("Tell apart", targets, format_func=columns.label, key="probes.target")
+    classes = _classes(table.frame, str(target))
+    cut = _cut(classes.order, middle) if len(classes.order) > 2 else None
+    baseline_options = [c for c in columns.numeric(table.frame) if c != target]
+    sizes = [c for c in columns.sizes(table.frame) if c in baseline_options]
+    baseline = right.multiselect(
+        "Baseline", baseline_options, default=sizes[:1], format_func=columns.label, key="probes.baseline"
+    )
+    labels = classes.labels if cut is None else [_grouped(v, classes.order, cut) for v in classes.labels]
+    kept = np.array([v is not None for v in labels]) & analyses.complete_rows(table.frame, baseline)
+    if not kept.all():
+        st.caption(f"{int((~kept).sum())} of {len(kept)} scans lack the class or the baseline and are left out.")
+    rows = table.frame[kept].reset_index(drop=True)
+    y = np.array([str(v) for v, keep in zip(labels, kept, strict=True) if keep])
+    with st.expander("Settings"):
+        repeats = st.select_slider("Repeats of the cross-validation", [2, 5, 20], 5, key="probes.repeats")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="probes.seed")
+    name = " and ".join(columns.label(c) for c in baseline) if baseline else None
+    try:
+        result = analyses.probe(
+            (
+                str(found.path),
+                found.set_id,
+                *loading.revision(found.path, found.set_id),
+                target,
+                cut,
+                tuple(baseline),
+            ),
+            table.vectors[kept],
+            y,
+            rows["patient_id"].to_numpy(dtype=str),
+            rows[baseline].to_numpy(dtype=float) if baseline else None,
+            int(repeats),
+            int(seed),
+        )
+    except ValueError as error:
+        st.info(str(error))
+        return
+    _show(found, result, name)
+
+
+class _Labels:
+    """The class of each row (None where missing) and the classes in order."""
+
+    def __init__(self, labels: list[str | None], order: list[str]) -> None:
+        self.labels = labels
+        self.order = order
+
+
+def _classes(frame: pd.DataFrame, column: str) -> _Labels:
+    if column in columns.stages(frame):
+        codes, order = columns.codes(frame, column)
+        return _Labels([order[c] if c >= 0 else None for c in codes], order)
+    labels = [None if pd.isna(v) else str(v) for v in frame[column]]
+    return _Labels(labels, sorted({v for v in labels if v is not None}))
+
+
+def _cut(order: list[str], place) -> str | None:  # type: ignore[no-untyped-def]
+    together = "every class by itself"
+    options = [together, *order[1:]]
+    picked = place.selectbox(
+        "Split at",
+        options,
+        index=1,
+        format_func=lambda s: s if s == together else f"{s} and above against the rest",
+        key="probes.cut",
+    )
+    return None if picked == together else str(picked)
+
+
+def _grouped(value: str | None, order: list[str], cut: str) -> str | None:
+    if value is None:
+        return None
+    at = order.index(cut)
+    low = order[0] if at == 1 else f"{order[0]} to {order[at - 1]}"
+    high = cut if at == len(order) - 1 else f"{cut} to {order[-1]}"
+    return high if order.index(value) >= at else low
+
+
+def _show(found: Context, result: Probe, baseline_name: str | None) -> None:
+    st.markdown(f"#### {readings.probe(result, baseline_name)}")
+    name = "Baseline"
+    if baseline_name:
+        st.caption(f"Baseline: {baseline_name}")
+    st.plotly_chart(
+        probe_figure.screen(result, baseline_name=name, footer=found.footer),
+        key="probes.chart",
+        alt="Area under the ROC curve with intervals, confusion matrix, calibration",
+    )
+    figure_downloads(
+        "linear-probe",
+        lambda: probe_figure.print_figure(result, baseline_name=name, footer=found.footer),
+        lambda: probe_figure.data(result, baseline_name=name),
+    )
+    st.dataframe(probe_figure.data(result, baseline_name=name).round(4), hide_index=True)
+    with st.expander("How is this computed?"):
+        sizes = ", ".join(f"{c}: {n}" for c, n in zip(result.classes, result.n_per_class, strict=True))
+        st.markdown(
+            f"n = {result.n} scans of {result.n_patients} patients ({sizes}). Logistic regression in "
+            f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; its strength is "
+            "chosen by an inner cross-validation on the training folds, never on the cases reported. Baseline and "
+            "combined model use the same folds. Intervals and the paired difference are bootstraps over patients "
+            f"({result.n_bootstrap} draws) given the fitted models. Seed {result.seed}."
+        )
+
+
+st.title("Probes")
+_page(require())

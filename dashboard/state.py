@@ -1,0 +1,54 @@
+"""What the pages share within one browser session: the open cohort, the embedding set, the stage, the selection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import streamlit as st
+
+_COHORT, _SET, _STAGE, _SELECTION = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
+
+
+def cohort() -> Path | None:
+    """The open cohort file."""
+    return st.session_state.get(_COHORT)
+
+
+def open_cohort(path: Path | None) -> None:
+    """Open another cohort file; what was chosen in the one before is forgotten."""
+    if st.session_state.get(_COHORT) == path:
+        return
+    st.session_state[_COHORT] = path
+    for key in (_SET, _STAGE, _SELECTION):
+        st.session_state.pop(key, None)
+
+
+def chosen_set() -> str | None:
+    """Id of the embedding set that the pages show."""
+    return st.session_state.get(_SET)
+
+
+def choose_set(set_id: str) -> None:
+    """Show another embedding set."""
+    st.session_state[_SET] = set_id
+
+
+def stage_column() -> str | None:
+    """Column that holds the ordered stage."""
+    return st.session_state.get(_STAGE)
+
+
+def choose_stage_column(name: str | None) -> None:
+    """Take another column as the stage."""
+    st.session_state[_STAGE] = name
+
+
+def selection() -> frozenset[str]:
+    """Case ids selected on any page."""
+    return st.session_state.get(_SELECTION, frozenset())
+
+
+def select(case_ids: Iterable[str]) -> None:
+    """Replace the selection on every page."""
+    st.session_state[_SELECTION] = frozenset(case_ids)
