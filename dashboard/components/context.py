@@ -137,9 +137,7 @@ def _pick_set(sets: pd.DataFrame) -> None:
     )
     options = ranked["set_id"].tolist()
     words = {
-        str(
-            row["set_id"]
-        ): f"{row['encoder']} · {VIEW_WORDS[str(row['view'])]} · {row['preset']} · n = {row['n_items']}"
+        str(row["set_id"]): f"{VIEW_WORDS[str(row['view'])].capitalize()} · {row['encoder']}"
         for _, row in ranked.iterrows()
     }
     current = state.chosen_set()

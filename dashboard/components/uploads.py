@@ -27,5 +27,5 @@ def keep_csv(name: str, content: bytes, workspace: Path) -> Path:
 
 def safe_stem(name: str) -> str:
     """A file stem of letters, digits, '-' and '_' from whatever the browser sent."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-")
+    stem = re.sub(r"[^A-Za-z0-9_]+", "-", Path(name).stem).strip("-")
     return stem[:60] or "cohort"

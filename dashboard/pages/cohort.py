@@ -34,7 +34,7 @@ def _overview(path: Path) -> None:
         shown = sets[
             ["encoder", "view", "preset", "pooling", "width", "n_items", "n_cases", "created", "weights_sha256"]
         ]
-        st.dataframe(shown, hide_index=True)
+        st.dataframe(shown.assign(weights_sha256=shown["weights_sha256"].str[:12]), hide_index=True)
     if not failures.empty:
         st.markdown("**What could not be embedded, and why**")
         st.dataframe(

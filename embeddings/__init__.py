@@ -1,0 +1,1 @@
+"""A cohort of CTs to a DuckDB file of vectors, and from vectors to findings."""

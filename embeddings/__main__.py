@@ -1,0 +1,88 @@
+"""`python -m embeddings`: validate, embed, status, export, demo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from embeddings import commands
+from embeddings.export import FORMATS
+from embeddings.job import VIEWS
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m embeddings", description="A cohort of CTs becomes vectors.")
+    sub = top.add_subparsers(required=True, metavar="COMMAND")
+
+    validate = sub.add_parser("validate", help="report every bad row of a cohort CSV")
+    _add_cohort(validate)
+    validate.add_argument("--json", action="store_true", help="print the report as JSON")
+    validate.set_defaults(command=commands.run_validate)
+
+    embed = sub.add_parser("embed", help="embed what a store lacks of a cohort")
+    _add_cohort(embed)
+    embed.add_argument("--db", type=Path, required=True, metavar="FILE.duckdb", help="the store, made if missing")
+    embed.add_argument("--encoder", default="flexict-nano", help="flexict-nano (default), flexict-2d or flexict-3d")
+    embed.add_argument("--view", required=True, choices=list(VIEWS))
+    embed.add_argument("--weights", help="file, folder or hub name of the weights")
+    embed.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    embed.add_argument("--batch-size", type=int, metavar="N", help="items through the encoder at once")
+    embed.add_argument("--workers", type=int, metavar="N", help="threads that read and preprocess")
+    embed.add_argument("--preset", choices=[preset for presets in VIEWS.values() for preset in presets])
+    embed.add_argument("--scale", type=float, default=1.5, help="side of a lesion_mask crop in lesion sizes (1.5)")
+    embed.add_argument("--seed-side", type=float, default=64.0, metavar="MM", help="side of a lesion_seed crop (64)")
+    embed.add_argument("--slice-step", type=int, default=1, metavar="N", help="embed every N-th axial slice")
+    embed.add_argument("--no-thumbnails", action="store_true", help="store no pictures")
+    embed.set_defaults(command=commands.run_embed)
+
+    status = sub.add_parser("status", help="say what a store holds, what failed, and how the last run fares")
+    status.add_argument("db", type=Path, metavar="FILE.duckdb")
+    status.add_argument("--json", action="store_true", help="print it as JSON")
+    status.set_defaults(command=commands.run_status)
+
+    export = sub.add_parser("export", help="write a row an item: vector, case and lesion")
+    export.add_argument("db", type=Path, metavar="FILE.duckdb")
+    export.add_argument("--format", required=True, choices=FORMATS)
+    export.add_argument("--out", type=Path, required=True, metavar="FILE")
+    export.add_argument("--set", metavar="ID", help="one embedding set (default: all)")
+    export.set_defaults(command=commands.run_export)
+
+    demo = sub.add_parser("demo", help="write and embed a simulated cohort")
+    demo.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR")
+    demo.add_argument("--patients", type=int, default=90, metavar="N")
+    demo.set_defaults(command=commands.run_demo)
+    return top
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; what the user can mend is said in one sentence on standard error, with status 2."""
+    arguments = parser().parse_args(words)
+    try:
+        status: int = arguments.command(arguments)
+    except (ValueError, OSError) as error:
+        # Every refusal of this program is a ValueError whose message is a sentence for its user.
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return commands.INTERRUPTED
+    return status
+
+
+def _add_cohort(command: argparse.ArgumentParser) -> None:
+    command.add_argument("cohort", type=Path, metavar="COHORT.csv")
+    command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
+    command.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="ROLE=COLUMN",
+        help="which column is case_id, patient_id, image_path, mask_path, seed_x, seed_y, seed_z or stage",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

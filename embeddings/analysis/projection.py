@@ -1,0 +1,147 @@
+"""A map of the embedding in two dimensions, with how far its neighbourhoods can be trusted."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .checks import checked_vectors
+from .neighbour_graph import exact_neighbours
+from .retrieval import unit_rows
+from .serialise import plain
+
+ANALYSIS = "map"
+MIN_CASES = 5
+TRUST_SAMPLE = 3000
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Coordinates [n, 2] and the settings they came from.
+
+    `trustworthiness` (0..1) is the share of neighbourhoods in the map that are neighbourhoods in the
+    embedding (Venna and Kaski 2001). `explained_variance` [2] is given for PCA only. `notes` tells what was
+    changed.
+    """
+
+    coordinates: NDArray[np.float64]
+    method: str
+    metric: str
+    n: int
+    n_neighbours: int
+    min_dist: float | None
+    seed: int
+    trustworthiness: float
+    explained_variance: tuple[float, float] | None
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python values."""
+        return plain(self)
+
+
+def project(
+    X: ArrayLike, *, method: str = "umap", n_neighbours: int = 15, min_dist: float = 0.1, seed: int = 0
+) -> Projection:
+    """Lay out X [n, d] in two dimensions, by `method` "umap" (cosine) or "pca" (Euclidean, centred).
+
+    UMAP (McInnes, Healy and Melville 2018) gets an exact neighbour graph and starts from the first two
+    principal components, scaled (Kobak and Linderman 2021, Nat Biotechnol 39:156), which keeps the
+    large-scale layout and makes a seed repeatable on one machine, though not across machines: store the
+    coordinates.
+
+    Raises ValueError on NaN vectors, fewer than 5 cases, an unknown method or settings out of range.
+    """
+    vectors = checked_vectors(X, ANALYSIS, at_least=MIN_CASES)
+    n = len(vectors)
+    if method not in ("umap", "pca"):
+        raise ValueError(f"The {ANALYSIS} is made by 'umap' or 'pca', not by '{method}'.")
+    if n_neighbours < 2 or not 0.0 <= min_dist <= 1.0:
+        raise ValueError(f"The {ANALYSIS} needs at least 2 neighbours and a minimal distance from 0 to 1.")
+    notes = []
+    used = min(n_neighbours, n - 1)
+    if used < n_neighbours:
+        notes.append(f"Neighbours were reduced from {n_neighbours} to {used}, as there are {n} cases.")
+
+    coordinates, explained = _principal_components(vectors)
+    if method == "umap":
+        rows = unit_rows(vectors)
+        coordinates = _umap(rows, coordinates, n_neighbours=used, min_dist=min_dist, seed=seed)
+        trust, sampled = _trustworthiness(rows, coordinates, used, seed)
+    else:
+        trust, sampled = _trustworthiness(vectors, coordinates, used, seed)
+    if sampled:
+        notes.append(f"Trustworthiness was computed on {TRUST_SAMPLE} cases drawn at random.")
+    return Projection(
+        coordinates=coordinates,
+        method=method,
+        metric="cosine" if method == "umap" else "euclidean",
+        n=n,
+        n_neighbours=used,
+        min_dist=min_dist if method == "umap" else None,
+        seed=seed,
+        trustworthiness=trust,
+        explained_variance=explained if method == "pca" else None,
+        notes=tuple(notes),
+    )
+
+
+def _principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Scores [n, 2] on the first two components, each turned so that its largest score is positive."""
+    centred = vectors - vectors.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    if singular[0] <= 1e-12 * max(1.0, float(np.abs(vectors).max())):
+        raise ValueError(f"The {ANALYSIS} needs vectors that differ, but all {len(vectors)} are the same.")
+    scores = np.zeros((len(vectors), 2))
+    columns = min(2, len(singular))
+    scores[:, :columns] = left[:, :columns] * singular[:columns]
+    largest = np.abs(scores).argmax(axis=0)
+    scores *= np.where(scores[largest, [0, 1]] < 0, -1.0, 1.0)
+    share = np.zeros(2)
+    share[:columns] = singular[:columns] ** 2 / (singular**2).sum()
+    return scores, (float(share[0]), float(share[1]))
+
+
+def _umap(
+    unit: NDArray[np.float64], start: NDArray[np.float64], *, n_neighbours: int, min_dist: float, seed: int
+) -> NDArray[np.float64]:
+    import umap  # slow to import, and needed on one page only
+
+    index, distance = exact_neighbours(unit, n_neighbours - 1)
+    # umap-learn counts a row as its own first neighbour; on unit rows cosine distance is half the squared
+    # one.
+    index = np.column_stack([np.arange(len(unit)), index]).astype(np.int32)
+    distance = np.column_stack([np.zeros(len(unit)), distance**2 / 2.0]).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    init = 10.0 * start / np.abs(start).max() + rng.normal(scale=1e-4, size=start.shape)
+    model = umap.UMAP(
+        n_neighbors=n_neighbours,
+        min_dist=min_dist,
+        metric="cosine",
+        init=init.astype(np.float32),
+        random_state=seed,
+        n_jobs=1,
+        precomputed_knn=(index, distance),
+    )
+    with warnings.catch_warnings():
+        # The graph is not meant for placing new cases later, which is what this warning is about.
+        warnings.filterwarnings("ignore", message="precomputed_knn")
+        return np.asarray(model.fit_transform(unit.astype(np.float32)), dtype=np.float64)
+
+
+def _trustworthiness(
+    rows: NDArray[np.float64], coordinates: NDArray[np.float64], n_neighbours: int, seed: int
+) -> tuple[float, bool]:
+    from sklearn.manifold import trustworthiness
+
+    sampled = len(rows) > TRUST_SAMPLE
+    if sampled:
+        chosen = np.random.default_rng(seed).choice(len(rows), TRUST_SAMPLE, replace=False)
+        rows, coordinates = rows[chosen], coordinates[chosen]
+    # The measure is defined for fewer neighbours than half the cases.
+    k = max(1, min(n_neighbours, (len(rows) - 1) // 2))
+    return float(trustworthiness(rows, coordinates, n_neighbors=k)), sampled

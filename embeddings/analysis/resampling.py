@@ -1,0 +1,141 @@
+"""Splits, bootstraps and permutations that keep the scans of a patient together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class NothingToExchangeError(ValueError):
+    """No two patients can exchange different labels, so a permutation test has nothing to permute."""
+
+
+def grouped_folds(
+    patient: ArrayLike, stage: ArrayLike | None = None, *, n_folds: int = 5, seed: int = 0
+) -> NDArray[np.intp]:
+    """The fold number 0..n_folds-1 of every case, `[n]`; a patient is never split.
+
+    With `stage`, patients are dealt out stage by stage, so that every fold holds each stage in like number;
+    the stage of a patient is the highest of its scans. Without it, folds do not depend on any label, which
+    a permutation test needs. The same seed gives the same folds.
+
+    Raises ValueError when there are fewer patients than folds.
+    """
+    number = np.unique(np.asarray(patient), return_inverse=True)[1]
+    n_patients = int(number.max()) + 1
+    if n_folds < 2 or n_patients < n_folds:
+        raise ValueError(f"Cross-validation in {n_folds} folds needs that many patients, but there are {n_patients}.")
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(n_patients)
+    if stage is not None:
+        highest = highest_by_patient(number, np.unique(np.asarray(stage), return_inverse=True)[1])
+        order = order[np.argsort(highest[order], kind="stable")]
+    # Dealing on from where the stage before ended keeps the folds of equal size.
+    fold_of_patient = np.empty(n_patients, dtype=np.intp)
+    fold_of_patient[order] = np.arange(n_patients) % n_folds
+    return rng.permutation(n_folds)[fold_of_patient][number]
+
+
+def highest_by_patient(patient: NDArray[np.intp], stage: NDArray) -> NDArray:
+    """The highest stage of each patient 0..P-1, `[P]`."""
+    highest = np.full(int(patient.max()) + 1, stage.min())
+    np.maximum.at(highest, patient, stage)
+    return highest
+
+
+def bootstrap_weights(patient: ArrayLike, *, n_resamples: int, seed: int = 0) -> NDArray[np.float64]:
+    """How often each case occurs in each patient bootstrap, `[n_resamples, n]`.
+
+    Patients are drawn with replacement, each with all its scans.
+    """
+    number = np.unique(np.asarray(patient), return_inverse=True)[1]
+    n_patients = int(number.max()) + 1
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(n_patients, np.full(n_patients, 1.0 / n_patients), size=n_resamples)
+    return counts[:, number].astype(np.float64)
+
+
+def bootstrap_indices(patient: ArrayLike, *, n_resamples: int, seed: int = 0) -> Iterator[NDArray[np.intp]]:
+    """The cases of each patient bootstrap, the same draws as `bootstrap_weights` of the same seed."""
+    for weights in bootstrap_weights(patient, n_resamples=n_resamples, seed=seed):
+        yield np.repeat(np.arange(len(weights)), weights.astype(np.intp))
+
+
+def permuted_labels(
+    label: ArrayLike,
+    patient: ArrayLike,
+    *,
+    n_permutations: int,
+    seed: int = 0,
+    within: ArrayLike | None = None,
+) -> NDArray:
+    """Labels permuted by patient, `[n_permutations, n]`.
+
+    Where the label is constant within every patient, patients exchange labels and all scans of a patient
+    carry the same one. Where it changes within some patient (a follow-up scan of higher stage), patients
+    with the same number of scans exchange their whole series of labels, in order. `within` (one value a
+    case, constant within a patient) limits exchange to patients of the same value, such as a bin of tumour
+    size.
+
+    Raises NothingToExchangeError when no two patients can exchange different labels.
+    """
+    labels = np.asarray(label)
+    number = np.unique(np.asarray(patient), return_inverse=True)[1]
+    block = np.zeros(len(labels), dtype=np.intp) if within is None else np.unique(within, return_inverse=True)[1]
+    cases_of = np.split(np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))[:-1])
+    constant = all(np.all(labels[cases] == labels[cases[0]]) for cases in cases_of)
+
+    exchangeable: dict[tuple[int, int], list[int]] = {}
+    for p, cases in enumerate(cases_of):
+        exchangeable.setdefault((int(block[cases[0]]), 0 if constant else len(cases)), []).append(p)
+
+    rng = np.random.default_rng(seed)
+    permuted = np.broadcast_to(labels, (n_permutations, len(labels))).copy()
+    can_move = False
+    for members in exchangeable.values():
+        length = 1 if constant else len(cases_of[members[0]])
+        series = np.stack([labels[cases_of[p][:length]] for p in members])
+        if np.all(series == series[0]):
+            continue
+        can_move = True
+        drawn = rng.permuted(np.tile(np.arange(len(members)), (n_permutations, 1)), axis=1)
+        for position, p in enumerate(members):
+            permuted[:, cases_of[p]] = series[drawn[:, position]]
+    if not can_move:
+        raise NothingToExchangeError(
+            "A permutation test needs patients that can exchange different labels, and here none can."
+        )
+    return permuted
+
+
+def permutation_p(observed: float, null: ArrayLike) -> float:
+    """One-sided (1 + b) / (1 + m): b of m permuted statistics reach the observed one.
+
+    It is never 0 (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39).
+    """
+    values = np.asarray(null, dtype=np.float64)
+    # The tolerance counts equal statistics as reached, whatever the rounding of a matrix product.
+    return float((1 + np.count_nonzero(values >= observed - 1e-12)) / (1 + values.size))
+
+
+def percentile_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
+    """The percentile bootstrap interval (low, high); undefined resamples (NaN) are left out."""
+    finite = np.asarray(values, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(finite, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
+    """p-values adjusted for the false discovery rate (Benjamini and Hochberg 1995), in the order given."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)[::-1]
+    rank = np.arange(p.size, 0, -1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(p[order] * p.size / rank))
+    return adjusted

@@ -1,0 +1,103 @@
+"""A CSV as header and rows of text, whatever its encoding and delimiter."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_BYTES = 512 * 2**20
+_DELIMITERS = ",;\t"
+_MAGIC = {
+    b"PK\x03\x04": "a spreadsheet or zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"%PDF": "a PDF",
+}
+
+
+class CohortError(ValueError):
+    """A cohort file that cannot be read at all; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV's cells as text.
+
+    Attributes:
+        header: column names, stripped; unnamed columns that hold something are `column N`.
+        rows: row number as a spreadsheet shows it (the header is row 1) and the cells, one per header.
+        ragged: row number -> its number of cells, for rows with another number of cells than the header.
+        decimal_comma: numbers may be written `3,5` (the delimiter is no comma).
+        notes: what was assumed in reading, one sentence each.
+    """
+
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    ragged: dict[int, int]
+    decimal_comma: bool
+    notes: list[str]
+
+
+def read_table(path: Path, max_rows: int) -> Table:
+    """Read a CSV with comma, semicolon or tab, in UTF-8 or (with a note) Latin-1.
+
+    Raises:
+        CohortError: no such file, not text, no header, a single column, a column twice, no rows or too many.
+    """
+    text, notes = _text_of(path)
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    widths = {mark: len(next(csv.reader([first_line], delimiter=mark))) for mark in _DELIMITERS}
+    delimiter = max(widths, key=lambda mark: widths[mark])
+    if widths[delimiter] < 2:
+        raise CohortError(f"{path.name} has a single column: give a CSV with a header row and one row a scan")
+    records: list[tuple[int, list[str]]] = []
+    try:
+        for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), start=1):
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                records.append((number, stripped))
+            if len(records) > max_rows + 1:
+                raise CohortError(f"{path.name} has more than {max_rows:,} rows: split it into several cohorts")
+    except csv.Error as error:
+        raise CohortError(f"{path.name} is no readable CSV ({error}): save it again as CSV") from error
+    (_, header), *rows = records
+    if not rows:
+        raise CohortError(f"{path.name} has a header but no rows: add one row a scan")
+    while len(header) > 1 and not header[-1] and all(not any(cells[len(header) - 1 :]) for _, cells in rows):
+        header = header[:-1]
+        rows = [(number, cells[: len(header)]) for number, cells in rows]
+    header = [name or f"column {position}" for position, name in enumerate(header, start=1)]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise CohortError(f"{path.name} has two columns named {twice[0]!r}: rename one")
+    return Table(
+        header=header,
+        rows=[(number, cells + [""] * (len(header) - len(cells))) for number, cells in rows],
+        ragged={number: len(cells) for number, cells in rows if len(cells) != len(header)},
+        decimal_comma=delimiter != ",",
+        notes=notes,
+    )
+
+
+def _text_of(path: Path) -> tuple[str, list[str]]:
+    if not path.exists():
+        raise CohortError(f"{path} does not exist: correct the path of the cohort's CSV")
+    if not path.is_file():
+        raise CohortError(f"{path} is a folder: give the CSV file in it")
+    if path.stat().st_size > MOST_BYTES:
+        raise CohortError(f"{path.name} is larger than {MOST_BYTES // 2**20} MB: give a CSV with one row a scan")
+    raw = path.read_bytes()
+    for magic, what in _MAGIC.items():
+        if raw.startswith(magic):
+            raise CohortError(f"{path.name} is {what}, not a CSV: save the sheet as CSV (UTF-8)")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise CohortError(f"{path.name} is UTF-16 text: save it as CSV (UTF-8)")
+    if b"\0" in raw:
+        raise CohortError(f"{path.name} is a binary file, not a CSV: give a CSV with a header and one row a scan")
+    if not raw.strip():
+        raise CohortError(f"{path.name} is empty: give a CSV with a header row and one row a scan")
+    try:
+        return raw.decode("utf-8-sig"), []
+    except UnicodeDecodeError:
+        return raw.decode("latin-1"), ["the file is not UTF-8 and was read as Latin-1: check accented letters"]

@@ -1,0 +1,123 @@
+"""The commands of `python -m embeddings`; each takes parsed arguments and returns an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from embeddings import demo, job
+from embeddings.cohort import read_cohort, validate_text
+from embeddings.export import export
+from embeddings.records import RunProgress
+from embeddings.status import status, status_text
+from embeddings.store import Store
+
+DEMO_VIEWS = (("lesion", 1), ("volume", 1), ("slices", 20))
+INTERRUPTED = 130
+
+
+def run_validate(arguments: argparse.Namespace) -> int:
+    """Report every bad row: 0 without errors, 1 with errors in some rows, 2 if no row can be used."""
+    report = read_cohort(arguments.cohort, arguments.data_root, role_mapping(arguments.map))
+    if arguments.json:
+        print(json.dumps(report.to_dict(), indent=1, default=str))
+    else:
+        print(validate_text(report))
+    return 0 if report.ok else (1 if report.cases else 2)
+
+
+def run_embed(arguments: argparse.Namespace) -> int:
+    """Embed what is missing: 0 when done, 1 if not one case could be embedded, 130 if interrupted."""
+    arguments.db.parent.mkdir(parents=True, exist_ok=True)
+    with _bar(f"{arguments.encoder} {arguments.view}") as show:
+        summary = job.run(
+            arguments.cohort,
+            arguments.db,
+            encoder=arguments.encoder,
+            view=arguments.view,
+            weights=arguments.weights,
+            device=arguments.device,
+            batch_size=arguments.batch_size,
+            workers=arguments.workers,
+            data_root=arguments.data_root,
+            mapping=role_mapping(arguments.map),
+            preset=arguments.preset,
+            scale=arguments.scale,
+            seed_side_mm=arguments.seed_side,
+            slice_step=arguments.slice_step,
+            thumbnails=not arguments.no_thumbnails,
+            progress=show,
+        )
+    print(summary.sentence())
+    if summary.n_failed or summary.n_refused:
+        print(f"Why: python -m embeddings status {arguments.db}")
+    if summary.state == "interrupted":
+        return INTERRUPTED
+    return 1 if summary.n_planned and not summary.n_embedded else 0
+
+
+def run_status(arguments: argparse.Namespace) -> int:
+    """Say what a store holds."""
+    found = status(Store(arguments.db))
+    print(json.dumps(found, indent=1) if arguments.json else status_text(found))
+    return 0
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """Write a store's items as one table."""
+    n_rows = export(Store(arguments.db), arguments.out, arguments.format, arguments.set)
+    print(f"{n_rows} rows in {arguments.out}")
+    return 0
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """Write the simulated cohort and embed its lesions, volumes and every 20th slice with flexict-nano."""
+    with tqdm(desc="simulated scans", unit="scan", file=sys.stderr) as bar:
+
+        def show_scans(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        cohort = demo.write_demo_cohort(arguments.out, n_patients=arguments.patients, progress=show_scans)
+    db = arguments.out / "demo.duckdb"
+    for view, step in DEMO_VIEWS:
+        with _bar(f"flexict-nano {view}") as show:
+            summary = job.run(
+                cohort, db, encoder="flexict-nano", view=view, slice_step=step, simulated=True, progress=show
+            )
+        print(summary.sentence())
+        if summary.state == "interrupted":
+            return INTERRUPTED
+    print(f"The demonstration cohort is simulated. Open it with: streamlit run dashboard/app.py -- --cohort {db}")
+    return 0
+
+
+def role_mapping(pairs: Sequence[str]) -> Mapping[str, str | None] | None:
+    """`ROLE=COLUMN` pairs as a mapping; nothing after the sign means that the role has no column.
+
+    Raises:
+        ValueError: a pair without an equals sign.
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise ValueError(f"--map takes ROLE=COLUMN, such as patient_id=Subject, not {pair!r}")
+    return {role: column or None for role, _, column in (pair.partition("=") for pair in pairs)} or None
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[RunProgress], None]]:
+    """A progress bar of cases with rate and time left, and the number of vectors and failures beside it."""
+    with tqdm(desc=title, unit="case", file=sys.stderr, dynamic_ncols=True) as bar:
+
+        def show(progress: RunProgress) -> None:
+            if bar.total is None:
+                bar.reset(progress.n_planned)
+            bar.set_postfix(vectors=progress.n_items, failed=progress.n_failed, refresh=False)
+            bar.update(progress.n_done + progress.n_failed - bar.n)
+
+        yield show

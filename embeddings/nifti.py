@@ -1,0 +1,172 @@
+"""NIfTI files: the header checked before it is believed, the voxels checked to be all there.
+
+SimpleITK fills a NIfTI that is cut off with whatever is in memory and says nothing, so the voxels are read
+here (inflated to the end, which also checks gzip's checksum); it is still SimpleITK that reads the geometry.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+from embeddings.image_header import (
+    MOST_VOXELS,
+    Geometry,
+    ImageError,
+    ImageHeader,
+    check_capacity,
+    checked_header,
+    geometry_of,
+    triple,
+)
+
+_HEADER_BYTES = {348: (nib.Nifti1Header, b"n+1\0", 344), 540: (nib.Nifti2Header, b"n+2\0", 4)}
+_MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: unknown, m, mm, micron
+_MOST_SKEW = 0.02
+_LEAST_PIXDIM = 1e-6  # ITK takes anything smaller for 1
+_AGAIN = "copy or export it again"
+
+
+def inspect_nifti(path: Path) -> ImageHeader:
+    """The header of a .nii or .nii.gz, without its voxels.
+
+    Raises:
+        ImageError: not NIfTI, not 3D, colour or complex voxels, an impossible grid; cut off, if uncompressed.
+    """
+    header = _raw_header(path)
+    shape = _shape_xyz(path, header)
+    spacing, origin, direction = _geometry(path, header)
+    x, y, z = shape
+    found = ImageHeader((z, y, x), spacing, "NIfTI", origin, direction)
+    return checked_header(path, found)
+
+
+def read_nifti_voxels(path: Path) -> NDArray[np.generic]:
+    """The voxels `[z, y, x]` with slope and intercept applied, of a file that `inspect_nifti` accepted.
+
+    Raises:
+        ImageError: the file ends before its voxels do, or its compression is damaged.
+    """
+    header = _raw_header(path)
+    shape = _shape_xyz(path, header)
+    dtype = header.get_data_dtype()
+    start, n_bytes = int(header["vox_offset"]), int(np.prod(shape)) * dtype.itemsize
+    raw = _content(path, start + n_bytes)
+    if len(raw) < start + n_bytes:
+        share = max(len(raw) - start, 0) / n_bytes
+        raise ImageError(path, f"is cut off: only {share:.0%} of its voxels are there; {_AGAIN}")
+    stored = np.frombuffer(raw, dtype=dtype, count=int(np.prod(shape)), offset=start).reshape(shape[::-1])
+    stored = stored.astype(dtype.newbyteorder("="), copy=False)
+    slope, intercept = header.get_slope_inter()
+    if slope is None or (slope == 1.0 and intercept == 0.0):
+        return stored
+    with np.errstate(over="ignore"):  # what becomes infinite is refused with the other infinite voxels
+        return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+
+
+def _raw_header(path: Path) -> nib.Nifti1Header:
+    try:
+        with (gzip.open if _is_gzip(path) else open)(path, "rb") as file:
+            raw = file.read(540)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ImageError(path, f"is not a readable gzip file: {_AGAIN}") from error
+    for size, (header_class, magic, magic_at) in _HEADER_BYTES.items():
+        sizes = {size.to_bytes(4, order) for order in ("little", "big")}
+        if len(raw) >= size and raw[:4] in sizes and raw[magic_at : magic_at + 4] == magic:
+            return header_class(raw[:size], check=False)
+    raise ImageError(path, "is not a NIfTI image (its header is missing): give a CT as NIfTI, NRRD, MHA or DICOM")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _shape_xyz(path: Path, header: nib.Nifti1Header) -> tuple[int, int, int]:
+    n_dims = int(header["dim"][0])
+    sizes = [int(n) for n in header["dim"][1 : n_dims + 1]] if 1 <= n_dims <= 7 else []
+    if not sizes or min(sizes) < 1:
+        raise ImageError(path, f"has impossible dimensions in its header: {_AGAIN}")
+    if len(sizes) < 3:
+        raise ImageError(path, "is a 2D picture, not a volume: give the whole scan")
+    if max(sizes[3:], default=1) > 1:
+        raise ImageError(path, f"is {len(sizes)}D ({' x '.join(map(str, sizes))}): save one 3D volume of it")
+    x, y, z = sizes[:3]
+    n_voxels = x * y * z
+    if n_voxels > MOST_VOXELS:
+        raise ImageError(path, f"claims {x} x {y} x {z} voxels, more than 2^31: its header is damaged, {_AGAIN}")
+    try:
+        dtype = header.get_data_dtype()
+    except (HeaderDataError, KeyError) as error:
+        raise ImageError(path, f"has an unknown kind of voxels: {_AGAIN}") from error
+    if dtype.kind not in "iuf":
+        raise ImageError(path, "has colour or complex voxels: save the CT with one number a voxel, in HU")
+    start = float(header["vox_offset"])
+    if not 0 <= start <= 2**31:
+        raise ImageError(path, f"has a damaged header (voxel offset {start:g}): {_AGAIN}")
+    compressed = _is_gzip(path)
+    check_capacity(path, n_voxels, dtype.itemsize, path.stat().st_size - (0 if compressed else int(start)), compressed)
+    return x, y, z
+
+
+def _content(path: Path, n_bytes: int) -> bytes:
+    """The first `n_bytes` of the (inflated) file; gzip is read on to its end, where its checksum is."""
+    if not _is_gzip(path):
+        with path.open("rb") as file:
+            return file.read(n_bytes)
+    try:
+        with gzip.open(path, "rb") as file:
+            raw = file.read(n_bytes)
+            while file.read(1 << 20):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ImageError(path, f"is cut off or damaged inside its gzip compression: {_AGAIN}") from error
+    return raw
+
+
+def _geometry(path: Path, header: nib.Nifti1Header) -> Geometry:
+    """Spacing, origin and direction in LPS; ITK's reading, or ours where the axes are slightly off square."""
+    pixdim = np.asarray(header["pixdim"][1:4], dtype=np.float64)
+    if not (np.isfinite(pixdim).all() and (pixdim > _LEAST_PIXDIM).all()):
+        raise ImageError(path, f"has a voxel spacing of {pixdim.tolist()} mm: correct its header or export it again")
+    if int(header["sform_code"]) > 0 and not np.isfinite(header.get_sform()).all():
+        raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
+    if int(header["qform_code"]) > 0 and not np.isfinite(_qform_numbers(header)).all():
+        raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO("NiftiImageIO")
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        if "orthonormal" not in str(error):
+            raise ImageError(path, f"cannot be read as NIfTI: {_AGAIN}") from error
+        return _squared_geometry(path, header)
+    return geometry_of(reader)
+
+
+def _squared_geometry(path: Path, header: nib.Nifti1Header) -> Geometry:
+    """Geometry from the affine where ITK refuses it: the nearest rotation (polar decomposition), in LPS."""
+    affine = header.get_best_affine() * _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+    affine = np.diag([-1.0, -1.0, 1.0]) @ affine[:3]
+    lengths = np.linalg.norm(affine[:, :3], axis=0)
+    if not (lengths > 0).all():
+        raise ImageError(path, f"has an axis of no length in its header: {_AGAIN}")
+    axes = affine[:, :3] / lengths
+    left, _, right = np.linalg.svd(axes)
+    square = left @ right
+    if np.abs(axes - square).max() > _MOST_SKEW:
+        raise ImageError(path, "has sheared axes (as after a gantry tilt): resample it to a rectangular grid")
+    return triple(lengths), triple(affine[:, 3]), square
+
+
+def _qform_numbers(header: nib.Nifti1Header) -> list[float]:
+    names = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+    return [float(header[name]) for name in names]

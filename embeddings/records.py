@@ -1,0 +1,135 @@
+"""What the embedding job hands to the store, and what the store says of a cohort."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class CohortInfo:
+    """What one store holds.
+
+    Attributes:
+        simulated: True where any of its cases are simulated, which every screen has to say.
+        created: UTC, without a time zone.
+        data_root: folder that relative image paths start from.
+        stage_order: the stages met, in clinical order.
+    """
+
+    name: str
+    simulated: bool
+    n_cases: int
+    n_patients: int
+    schema_version: int
+    created: datetime
+    data_root: Path
+    cohort_csv: str
+    cohort_sha256: str
+    stage_order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SetIdentity:
+    """What makes two vectors comparable; vectors of different identities are never mixed.
+
+    Attributes:
+        preset: preprocessing with its parameters, such as `lesion_mask@1.5`.
+        width: numbers in one vector.
+        code_version: changes when the same scan, weights and preset would give another vector.
+        weights_source, is_published: told to the reader, no part of the identity.
+    """
+
+    encoder: str
+    weights_sha256: str
+    view: str
+    preset: str
+    pooling: str
+    width: int
+    code_version: str
+    weights_source: str = field(compare=False)
+    is_published: bool = field(compare=False)
+
+    @property
+    def set_id(self) -> str:
+        """Readable and unique to the identity, such as `flexict-nano.lesion.1a2b3c4d`."""
+        identity = {k: v for k, v in asdict(self).items() if k not in ("weights_source", "is_published")}
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return f"{self.encoder}.{self.view}.{digest[:8]}"
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small axial picture of an item, so that a store can be looked at without the CTs.
+
+    Attributes:
+        png: 8-bit greyscale PNG of 128 x 128 pixels; patient's left on the right, anterior at the top.
+        window: `lung` or `soft tissue`.
+        pixel_mm: side of one pixel.
+        z_lps_mm: height of the slice.
+    """
+
+    png: bytes
+    window: str
+    pixel_mm: float
+    z_lps_mm: float
+
+
+@dataclass(frozen=True)
+class EmbeddedItem:
+    """One vector `[width]` float32 and what it is of; `slice_index` and `z_lps_mm` are of slices alone."""
+
+    item_id: str
+    case_id: str
+    vector: NDArray[np.float32]
+    slice_index: int | None = None
+    z_lps_mm: float | None = None
+    thumbnail: Thumbnail | None = None
+
+
+@dataclass(frozen=True)
+class LesionRecord:
+    """Size and place of a case's lesion; a seed has a place only. Lengths in mm, centroid in LPS."""
+
+    case_id: str
+    source: str
+    centroid_lps: tuple[float, float, float]
+    volume_ml: float | None = None
+    equivalent_diameter_mm: float | None = None
+    max_extent_mm: float | None = None
+    n_components: int | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a case (or one item of it) has no vector, as a sentence, and at which stage of the work."""
+
+    case_id: str
+    stage_of_work: str
+    reason: str
+    item_id: str | None = None
+
+
+@dataclass(frozen=True)
+class CaseOutcome:
+    """A case that was worked through; `complete` when the set holds every item it has at this slice step."""
+
+    case_id: str
+    complete: bool
+    slice_step: int = 1
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run has come, in cases except `n_items`."""
+
+    n_planned: int
+    n_done: int
+    n_failed: int
+    n_items: int

@@ -1,0 +1,76 @@
+"""What a store holds and how its last run fares, as text or as plain values."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from embeddings.connections import utc_now
+from embeddings.store import Store
+
+MOST_FAILURES = 10
+# A live run says so at least every 15 s, but one volume may take a minute on a slow machine.
+SILENT_S = 120.0
+
+
+def status(store: Store) -> dict[str, Any]:
+    """The store as plain values for JSON; times are UTC."""
+    info = store.info()
+    return {
+        "file": str(store.path),
+        "name": info.name,
+        "simulated": info.simulated,
+        "n_cases": info.n_cases,
+        "n_patients": info.n_patients,
+        "schema_version": info.schema_version,
+        "created": info.created.isoformat(),
+        "data_root": str(info.data_root),
+        "stage_order": list(info.stage_order),
+        "sets": _records(store.sets()),
+        "failures": _records(store.failures()),
+        "runs": _records(store.runs()),
+    }
+
+
+def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
+    """The values of `status` for a terminal. `now` (UTC) tells whether a run has gone silent."""
+    lines = [
+        f"{found['name']}: {found['n_cases']} cases of {found['n_patients']} patients ({found['file']})",
+    ]
+    if found["simulated"]:
+        lines.append("SIMULATED: these scans are not of patients")
+    lines += ["", "embedding sets" if found["sets"] else "no embedding sets yet"]
+    for row in found["sets"]:
+        weights = "" if row["is_published"] else ", not the published weights"
+        lines.append(
+            f"  {row['set_id']}: {row['n_items']} items of {row['n_cases']} cases, "
+            f"{row['width']} numbers each, preset {row['preset']}{weights}"
+        )
+    if found["runs"]:
+        lines += ["", _run_line(found["runs"][0], now or utc_now())]
+    failures = found["failures"]
+    if failures:
+        lines += ["", f"{len(failures)} failure{'s' if len(failures) > 1 else ''}"]
+        lines += [f"  {row['case_id']} ({row['stage_of_work']}): {row['reason']}" for row in failures[:MOST_FAILURES]]
+    if len(failures) > MOST_FAILURES:
+        lines.append(f"  ... and {len(failures) - MOST_FAILURES} more; --json lists all")
+    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+
+
+def _run_line(row: dict[str, Any], now: datetime) -> str:
+    ended = row["n_done"] + row["n_failed"]
+    counts = f"{ended} of {row['n_planned']} cases, {row['n_failed']} failed"
+    line = f"last run: {row['state']}, {counts}, started {row['started'][:16].replace('T', ' ')} UTC"
+    silent = (now - datetime.fromisoformat(row["heartbeat"])).total_seconds()
+    if row["state"] == "running" and silent > SILENT_S:
+        line += f"; no sign of life for {silent / 60:.0f} min: if it is dead, run the same command again"
+    return line
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows with times as ISO text and nothing that JSON lacks."""
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+    return found

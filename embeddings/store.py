@@ -1,0 +1,373 @@
+"""The cohort store: one DuckDB file a cohort, read and written by name instead of by SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from embeddings import schema, transactions
+from embeddings.connections import Connection, SharedFile, StoreBusy, StoreError, first_row, utc_now
+from embeddings.records import (
+    CaseOutcome,
+    CohortInfo,
+    EmbeddedItem,
+    Failure,
+    LesionRecord,
+    RunProgress,
+    SetIdentity,
+    Thumbnail,
+)
+from embeddings.schema import SCHEMA_VERSION
+from embeddings.transactions import vectors_table, width_of
+
+__all__ = ["Store", "StoreBusy", "StoreError"]
+
+if TYPE_CHECKING:
+    from embeddings.cohort import CohortReport
+
+_LESION_COLUMNS = ", ".join(f"l.{name}" for name in schema.LESION_COLUMNS)
+_ITEM_COLUMNS = f"""i.item_id, i.case_id, i.view, i.slice_index, i.z_lps_mm, c.* EXCLUDE (case_id),
+    l.source AS lesion_source, {_LESION_COLUMNS}"""
+_ITEM_JOINS = """JOIN items i ON i.item_id = v.item_id JOIN cases c ON c.case_id = i.case_id
+    LEFT JOIN (SELECT * FROM lesions QUALIFY row_number() OVER (PARTITION BY case_id ORDER BY source) = 1) l
+    ON l.case_id = i.case_id"""
+
+
+class Store:
+    """One cohort in one file.
+
+    DuckDB lets one process write or several read, so every method opens a connection of its own, waits for
+    its turn, and closes it again: a dashboard reads while a job writes. A `with` block checks the file once
+    and holds nothing.
+
+    Args:
+        path: the `.duckdb` file.
+        read_only: False creates the file where it is missing and allows the writing methods.
+        patience_s: how long a method waits for another process before it raises `StoreBusy`.
+    """
+
+    def __init__(self, path: Path | str, read_only: bool = True, patience_s: float = 20.0) -> None:
+        self.path = Path(path)
+        self._file = SharedFile(self.path, read_only, patience_s)
+
+    def __enter__(self) -> Store:
+        with self._file.reading():
+            return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    # Reading
+
+    def info(self) -> CohortInfo:
+        """What the store holds. Raises `StoreError` where no cohort was registered yet."""
+        with self._file.reading() as con:
+            row = first_row(
+                con,
+                """SELECT created, name, cohort_csv, cohort_sha256, data_root, stage_order, simulated
+                FROM meta""",
+            )
+            counts = first_row(con, "SELECT count(*), count(DISTINCT patient_id) FROM cases")
+        if row is None or counts is None:
+            raise StoreError(f"{self.path} holds no cohort yet; embed one into it first")
+        created, name, csv, sha256, root, stages, simulated = row
+        return CohortInfo(
+            name=name,
+            simulated=simulated,
+            n_cases=counts[0],
+            n_patients=counts[1],
+            schema_version=SCHEMA_VERSION,
+            created=created,
+            data_root=Path(root),
+            cohort_csv=csv,
+            cohort_sha256=sha256,
+            stage_order=tuple(json.loads(stages)),
+        )
+
+    def cases(self) -> pd.DataFrame:
+        """One row a case in the order of the CSV, with its covariates; image and mask paths are absolute."""
+        return _absolute(self._frame("SELECT * FROM cases ORDER BY row, case_id"), self.info().data_root)
+
+    def covariates(self) -> dict[str, str]:
+        """CSV header -> column of `cases()` that holds it, for the columns the CSV contract does not know."""
+        frame = self._frame("SELECT header, column_name FROM covariates")
+        return dict(zip(frame["header"], frame["column_name"], strict=True))
+
+    def lesions(self) -> pd.DataFrame:
+        """One row a case and source (`mask` or `seed`); ml, mm, centroid in LPS mm."""
+        return self._frame("SELECT * FROM lesions ORDER BY case_id, source")
+
+    def sets(self) -> pd.DataFrame:
+        """One row an embedding set, oldest first, with `n_items` and `n_cases`."""
+        with self._file.reading() as con:
+            frame = con.execute("SELECT * FROM embedding_sets ORDER BY created, set_id").df()
+            counts = [
+                first_row(
+                    con,
+                    f"SELECT count(*), count(DISTINCT i.case_id) FROM {vectors_table(set_id)} v "
+                    "JOIN items i ON i.item_id = v.item_id",
+                )
+                or (0, 0)
+                for set_id in frame["set_id"]
+            ]
+        frame["n_items"] = [n_items for n_items, _ in counts]
+        frame["n_cases"] = [n_cases for _, n_cases in counts]
+        return frame
+
+    def items(self, set_id: str) -> pd.DataFrame:
+        """The set's items sorted by `item_id`: case, view, slice index and height (LPS mm)."""
+        with self._reading_set(set_id) as (con, vectors):
+            return con.execute(
+                f"SELECT i.* FROM {vectors} v JOIN items i ON i.item_id = v.item_id ORDER BY i.item_id"
+            ).df()
+
+    def vectors(self, set_id: str) -> tuple[list[str], NDArray[np.float32]]:
+        """Item ids, sorted, and their vectors `[n, width]` float32, C-contiguous and read-only."""
+        with self._reading_set(set_id) as (con, vectors):
+            found = con.sql(f"SELECT item_id, vector FROM {vectors} ORDER BY item_id").to_arrow_table()
+        return found["item_id"].to_pylist(), _matrix(found["vector"])
+
+    def joined(self, set_id: str) -> pa.Table:
+        """Items joined with their cases and lesions, and `vector`, sorted by `item_id`, as an Arrow table.
+
+        Where a case has both a mask and a seed, the lesion columns are those of the mask. Paths inside the data
+        root are relative to it.
+        """
+        with self._reading_set(set_id) as (con, vectors):
+            return con.sql(
+                f"SELECT {_ITEM_COLUMNS}, v.vector FROM {vectors} v {_ITEM_JOINS} ORDER BY i.item_id"
+            ).to_arrow_table()
+
+    def table(self, set_id: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+        """The items of `joined` with absolute paths, and their vectors `[n, width]`, both sorted by `item_id`."""
+        found = self.joined(set_id)
+        table = found.drop_columns(["vector"]).to_pandas()
+        return _absolute(table, self.info().data_root), _matrix(found["vector"])
+
+    def completed(self, set_id: str) -> pd.DataFrame:
+        """Cases of which the set holds every item, with the slice step it was asked for."""
+        return self._frame("SELECT case_id, slice_step FROM completed WHERE set_id = ?", [set_id])
+
+    def failures(self, set_id: str | None = None) -> pd.DataFrame:
+        """What has no vector and why, of one set or of all; times are UTC."""
+        return self._frame(
+            "SELECT * FROM failures WHERE ?::VARCHAR IS NULL OR set_id = ? ORDER BY set_id, case_id, item_id",
+            [set_id, set_id],
+        )
+
+    def runs(self) -> pd.DataFrame:
+        """Every run of the embedding job, newest first; times are UTC, counts are cases except `n_items`."""
+        return self._frame("SELECT * FROM runs ORDER BY started DESC, run_id")
+
+    def thumbnail(self, item_id: str) -> Thumbnail | None:
+        """The item's picture, or None where none was stored."""
+        return self.thumbnails([item_id]).get(item_id)
+
+    def thumbnails(self, item_ids: Sequence[str]) -> dict[str, Thumbnail]:
+        """Pictures of those of the items that have one."""
+        with self._file.reading() as con:
+            rows = con.execute(
+                """SELECT item_id, png, "window", pixel_mm, z_lps_mm FROM thumbnails
+                WHERE list_contains(?::VARCHAR[], item_id)""",
+                [list(item_ids)],
+            ).fetchall()
+        return {item_id: Thumbnail(bytes(png), *rest) for item_id, png, *rest in rows}
+
+    def projection(self, set_id: str, key: Mapping[str, object]) -> pd.DataFrame | None:
+        """Coordinates (`item_id`, `x`, `y`, sorted by item) stored under these settings, or None.
+
+        Items embedded after it was computed are not in it: compare its ids with `items()`.
+        """
+        frame = self._frame(
+            "SELECT item_id, x, y FROM projections WHERE set_id = ? AND key = ? ORDER BY item_id",
+            [set_id, _canonical(key)],
+        )
+        return None if frame.empty else frame
+
+    # Writing
+
+    def register_cohort(
+        self,
+        report: CohortReport,
+        *,
+        simulated: bool = False,
+        name: str | None = None,
+    ) -> None:
+        """Add or update the report's cases. No case, column or vector that is already stored is removed.
+
+        Args:
+            simulated: marks the store for good; a later call with False does not take it back.
+            name: of the cohort; the CSV's name (its folder's for `cohort.csv`) unless given.
+        """
+        csv = Path(report.path).resolve()
+        root = Path(report.data_root).resolve()
+        name = name or (csv.parent.name if csv.stem.casefold() == "cohort" else csv.stem)
+        with self._file.writing() as con:
+            transactions.upsert_cases(con, report, root)
+            before = first_row(con, "SELECT simulated, created FROM meta")
+            stages = json.dumps(list(report.stage_order))
+            con.execute("DELETE FROM meta")
+            con.execute(
+                "INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    before[1] if before else utc_now(),
+                    name,
+                    str(csv),
+                    hashlib.sha256(csv.read_bytes()).hexdigest(),
+                    str(root),
+                    stages,
+                    simulated or bool(before and before[0]),
+                ],
+            )
+
+    def open_set(self, identity: SetIdentity) -> str:
+        """The id of the embedding set of this identity, created where the store has none yet."""
+        set_id = identity.set_id
+        with self._file.writing() as con:
+            con.execute(
+                """INSERT INTO embedding_sets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO NOTHING""",
+                [
+                    set_id,
+                    identity.encoder,
+                    identity.weights_sha256,
+                    identity.weights_source,
+                    identity.is_published,
+                    identity.view,
+                    identity.preset,
+                    identity.pooling,
+                    identity.width,
+                    identity.code_version,
+                    utc_now(),
+                ],
+            )
+            con.execute(
+                f"""CREATE TABLE IF NOT EXISTS {vectors_table(set_id)} (
+                item_id VARCHAR PRIMARY KEY, vector FLOAT[{int(identity.width)}] NOT NULL)"""
+            )
+        return set_id
+
+    def commit(
+        self,
+        set_id: str,
+        items: Sequence[EmbeddedItem] = (),
+        *,
+        failures: Sequence[Failure] = (),
+        outcomes: Sequence[CaseOutcome] = (),
+        lesions: Sequence[LesionRecord] = (),
+        run_id: str | None = None,
+        progress: RunProgress | None = None,
+    ) -> None:
+        """Store results in one transaction. Items that the set has already keep the vector they have.
+
+        A case in `outcomes` loses the failures of earlier runs; those of this run (given here) stay.
+        """
+        with self._file.writing() as con:
+            width = width_of(con, set_id, self.path)
+            if items:
+                transactions.insert_items(con, set_id, width, items)
+            for lesion in lesions:
+                transactions.record_lesion(con, lesion)
+            now = utc_now()
+            for failure in failures:
+                transactions.record_failure(con, set_id, failure, now)
+            for outcome in outcomes:
+                transactions.settle_case(con, set_id, outcome, run_id, now)
+            if run_id is not None and progress is not None:
+                transactions.record_progress(con, run_id, progress, now)
+
+    def record_refused_rows(self, set_id: str, failures: Sequence[Failure]) -> None:
+        """Store which rows of the CSV could not be used, in place of those of an earlier run."""
+        with self._file.writing() as con:
+            con.execute("DELETE FROM failures WHERE set_id = ? AND stage_of_work = 'validate'", [set_id])
+            now = utc_now()
+            for failure in failures:
+                transactions.record_failure(con, set_id, failure, now)
+
+    def start_run(self, set_id: str, settings: Mapping[str, object], n_planned: int) -> str:
+        """The id of a new run by this process; runs of this host whose process is gone become `killed`."""
+        started, host = utc_now(), socket.gethostname()
+        run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        with self._file.writing() as con:
+            for old, pid in con.execute(
+                "SELECT run_id, pid FROM runs WHERE state = 'running' AND host = ?", [host]
+            ).fetchall():
+                if not _is_alive(pid):
+                    con.execute("UPDATE runs SET state = 'killed', finished = heartbeat WHERE run_id = ?", [old])
+            con.execute(
+                "INSERT INTO runs VALUES (?, ?, 'running', ?, ?, NULL, ?, ?, ?, 0, 0, 0, ?)",
+                [run_id, set_id, started, started, host, os.getpid(), n_planned, _canonical(settings)],
+            )
+        return run_id
+
+    def finish_run(self, run_id: str, state: str) -> None:
+        """Close a run as `finished`, `interrupted` or `failed`."""
+        with self._file.writing() as con:
+            now = utc_now()
+            con.execute(
+                "UPDATE runs SET state = ?, finished = ?, heartbeat = ? WHERE run_id = ?",
+                [state, now, now, run_id],
+            )
+
+    def save_projection(
+        self, set_id: str, key: Mapping[str, object], item_ids: Sequence[str], xy: NDArray[np.floating]
+    ) -> None:
+        """Keep the coordinates `[n, 2]` of a projection under its settings, in place of older ones."""
+        points = np.asarray(xy, dtype=np.float64)
+        if points.shape != (len(item_ids), 2):
+            raise ValueError(f"{len(item_ids)} items need coordinates [{len(item_ids)}, 2], not {list(points.shape)}")
+        incoming = pa.table({"item_id": pa.array(item_ids, pa.string()), "x": points[:, 0], "y": points[:, 1]})
+        with self._file.writing() as con:
+            con.execute("DELETE FROM projections WHERE set_id = ? AND key = ?", [set_id, _canonical(key)])
+            con.register("incoming", incoming)
+            con.execute("INSERT INTO projections SELECT ?, ?, item_id, x, y FROM incoming", [set_id, _canonical(key)])
+
+    def _frame(self, query: str, values: Sequence[object] = ()) -> pd.DataFrame:
+        with self._file.reading() as con:
+            return con.execute(query, values).df()
+
+    @contextmanager
+    def _reading_set(self, set_id: str) -> Iterator[tuple[Connection, str]]:
+        with self._file.reading() as con:
+            width_of(con, set_id, self.path)
+            yield con, vectors_table(set_id)
+
+
+def _absolute(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
+    for column in ("image_path", "mask_path"):
+        frame[column] = [None if pd.isna(path) else str(root / path) for path in frame[column]]
+    return frame
+
+
+def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    width = column.type.list_size
+    return np.asarray(column.combine_chunks().flatten(), dtype=np.float32).reshape(-1, width)
+
+
+def _canonical(settings: Mapping[str, object]) -> str:
+    return json.dumps(settings, sort_keys=True, default=str)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

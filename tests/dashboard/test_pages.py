@@ -1,0 +1,165 @@
+"""Every page, with and without data, as Streamlit runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.util import AttributeDictionary
+
+from dashboard.settings import Settings
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+PAGES = ("cohort", "map", "gradient", "trajectory", "probes", "neighbours")
+ANALYSES = PAGES[1:]
+
+
+def open_app(settings: Settings, cohort: Path | None = None, page: str = "cohort") -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
+    app.session_state["shared.cohort"] = cohort
+    app.run()
+    if page != "cohort":
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def text_of(app: AppTest) -> str:
+    parts = [*app.markdown, *app.info, *app.warning, *app.error, *app.caption, *app.success]
+    return "\n".join(str(p.value) for p in parts)
+
+
+@pytest.mark.parametrize("page", ANALYSES)
+def test_a_page_without_a_cohort_says_what_to_do_next(settings: Settings, page: str) -> None:
+    app = open_app(settings, page=page)
+    assert "No cohort is open" in app.info[0].value
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_a_cohort_without_errors(settings: Settings, store_path: Path, page: str) -> None:
+    app = open_app(settings, store_path, page)
+    assert not app.error
+    assert app.title[0].value
+    if page != "cohort":
+        assert "not the published FlexiCT" in text_of(app)
+        assert "never for diagnosis" in text_of(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_simulated_data_are_called_so_on_every_page(
+    settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path, page: str
+) -> None:
+    simulated = make_store(tmp_path / "simulated.duckdb", True)
+    assert "Simulated CT" in text_of(open_app(settings, simulated, page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_real_data_are_not_called_simulated(settings: Settings, store_path: Path, page: str) -> None:
+    assert "Simulated" not in text_of(open_app(settings, store_path, page))
+
+
+def test_the_gradient_page_finds_the_planted_gradient(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "gradient")
+    assert "the axis follows stage" in text_of(app)
+    values = {m.label: m.value for m in app.metric}
+    assert float(values["Out of fold ρ"]) > 0.5
+    assert values["ρ after size"] != "not tested"
+    app.selectbox(key="gradient.size").set_value("(do not test size)").run()
+    assert {m.label: m.value for m in app.metric}["ρ after size"] == "not tested"
+    assert "is not tested yet" in text_of(app)
+
+
+def test_slices_of_a_case_are_averaged_before_the_gradient(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "gradient")
+    slices = next(o for o in app.sidebar.selectbox[0].options if o.startswith("Axial slices"))
+    app.sidebar.selectbox[0].select(slices).run()
+    assert "n = 41 scans of 36 patients" in text_of(app)
+
+
+def test_the_probe_page_compares_with_size(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "probes")
+    assert "difference in AUC" in text_of(app)
+    app.selectbox(key="probes.cut").select("every class by itself").run()
+    assert not app.exception
+    assert "AUC" in text_of(app)
+
+
+def test_a_lasso_on_the_map_selects_cases_on_other_pages(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "map")
+    points = [{"customdata": [f"case{n:02d}/lesion"]} for n in (3, 5)]
+    app.session_state["map.chart"] = AttributeDictionary({"selection": {"points": points}})
+    app.run()
+    assert "2 selected scans" in [s.value for s in app.subheader]
+    app.switch_page("pages/neighbours.py").run()
+    query = app.selectbox(key="neighbours.query")
+    assert query.options == ["case03", "case05"]
+
+
+def test_clearing_the_selection_brings_all_cases_back(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path)
+    app.session_state["shared.selection"] = frozenset({"case03"})
+    app.switch_page("pages/neighbours.py").run()
+    assert len(app.selectbox(key="neighbours.query").options) == 1
+    next(b for b in app.sidebar.button if b.label == "Clear selection").click().run()
+    assert len(app.selectbox(key="neighbours.query").options) == 41
+
+
+def test_neighbours_are_of_other_patients_unless_asked_otherwise(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "neighbours")
+    app.selectbox(key="neighbours.query").select("case00").run()
+    app.number_input(key="neighbours.k").set_value(11).run()
+    assert "patient00" not in app.dataframe[0].value["patient_id"].tolist()
+    assert "orientation" not in text_of(app)
+    assert not app.error
+
+
+def test_a_cohort_without_its_cts_still_shows_thumbnails(
+    settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path, cohort_csv: Path
+) -> None:
+    path = make_store(tmp_path / "moved.duckdb", False)
+    hidden = cohort_csv.parent.with_name("unmounted")
+    cohort_csv.parent.rename(hidden)
+    try:
+        app = open_app(settings, path, "neighbours")
+        assert "Stored thumbnail (lung window)" in text_of(app)
+    finally:
+        hidden.rename(cohort_csv.parent)
+
+
+def test_a_cohort_without_vectors_says_to_embed(settings: Settings, cohort_csv: Path, tmp_path: Path) -> None:
+    from embeddings.cohort import read_cohort
+    from embeddings.store import Store
+
+    path = tmp_path / "empty.duckdb"
+    Store(path, read_only=False).register_cohort(read_cohort(cohort_csv, check_images=False))
+    app = open_app(settings, path, "map")
+    assert "no embeddings yet" in text_of(app)
+
+
+def test_a_damaged_file_gives_one_sentence_on_every_page(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "broken.duckdb"
+    path.write_bytes(b"not a database" * 1000)
+    for page in PAGES:
+        app = open_app(settings, path, page)
+        assert app.error
+        assert "broken.duckdb" in app.error[0].value
+
+
+def test_a_file_outside_the_data_root_is_not_opened(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings)
+    app.text_input[-1].set_value(str(store_path)).run()
+    app.button(key="open.button").click().run()
+    assert "outside the data root" in app.error[0].value
+    assert app.session_state["shared.cohort"] is None
+
+
+def test_failures_are_listed_with_their_reason(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path)
+    reasons = [d.value["reason"].tolist() for d in app.dataframe if "reason" in d.value]
+    assert reasons
+    assert "the file is cut off: copy it again" in reasons[0]

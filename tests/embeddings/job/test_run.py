@@ -1,0 +1,398 @@
+"""The job from files to vectors: only what is missing, past what is bad, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from embeddings import job
+from embeddings.images import read_image, read_mask
+from embeddings.store import Store
+from flexict import preprocess
+
+MakeCohort = Callable[..., Path]
+
+
+def go(csv: Path, encoder: Any, view: str = "volume", **options: Any) -> job.RunSummary:
+    return job.run(csv, csv.parent / "out.duckdb", encoder=encoder, view=view, workers=2, **options)
+
+
+def stored(csv: Path) -> Store:
+    return Store(csv.parent / "out.duckdb")
+
+
+def test_vectors_are_those_of_the_preset_and_rows_match_their_cases(make_cohort: MakeCohort, tiny: Any) -> None:
+    csv = make_cohort(3)
+    summary = go(csv, tiny)
+    assert (summary.state, summary.n_planned, summary.n_embedded, summary.n_failed) == ("finished", 3, 3, 0)
+    table, X = stored(csv).table(summary.set_id)
+    assert table["item_id"].tolist() == ["c0/volume", "c1/volume", "c2/volume"]
+    assert table["age"].tolist() == [50, 51, 52]
+    for row, path in zip(X, table["image_path"], strict=True):
+        expected = tiny.encode(preprocess.default(read_image(Path(path)))[None, None])[0]
+        np.testing.assert_allclose(row, expected, atol=1e-6)
+
+
+def test_lesions_are_measured_whatever_the_view(make_cohort: MakeCohort, tiny: Any) -> None:
+    csv = make_cohort(2)
+    go(csv, tiny, "volume")
+    lesions = stored(csv).lesions()
+    assert lesions["source"].tolist() == ["mask", "mask"]
+    # A ball of 10 mm radius.
+    np.testing.assert_allclose(lesions["volume_ml"], 4 / 3 * np.pi, rtol=0.1)
+    np.testing.assert_allclose(lesions["equivalent_diameter_mm"], 20, rtol=0.05)
+    np.testing.assert_allclose(lesions.loc[1, ["centroid_x", "centroid_y", "centroid_z"]].astype(float), [22, 60, -264])
+
+
+def test_running_again_reads_and_encodes_nothing(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(3)
+    go(csv, make_encoder())
+    for path in csv.parent.glob("*.nii.gz"):
+        path.write_bytes(b"must not be read")
+    again = make_encoder()
+    summary = go(csv, again)
+    assert (summary.n_planned, summary.n_done_before, summary.n_items) == (0, 3, 0)
+    assert again.calls == []
+    assert stored(csv).failures().empty
+
+
+def test_new_rows_of_the_csv_are_all_that_is_embedded(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(4)
+    whole = csv.read_text()
+    csv.write_text("\n".join(whole.splitlines()[:3]) + "\n")
+    assert go(csv, make_encoder()).n_embedded == 2
+    csv.write_text(whole)
+    summary = go(csv, make_encoder())
+    assert (summary.n_done_before, summary.n_embedded) == (2, 2)
+
+
+def test_bad_scans_are_recorded_and_the_others_embedded(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(8)
+    folder = csv.parent
+    good = (folder / "c1_ct.nii.gz").read_bytes()
+    (folder / "c1_ct.nii.gz").write_bytes(good[: len(good) // 2])
+    (folder / "c2_ct.nii.gz").write_bytes(gzip.compress(b"this is no NIfTI" * 40))
+    zeros = sitk.Image([20, 20, 20], sitk.sitkInt16)
+    sitk.WriteImage(zeros, str(folder / "c3_ct.nii.gz"))
+    nan = sitk.GetImageFromArray(np.full((20, 20, 20), np.nan, np.float32))
+    sitk.WriteImage(nan, str(folder / "c4_ct.nii.gz"))
+    sitk.WriteImage(sitk.Image([40, 40, 24], sitk.sitkUInt8), str(folder / "c5_mask.nii.gz"))
+    (folder / "c6_ct.nii.gz").unlink()
+    summary = go(csv, make_encoder())
+    failures = stored(csv).failures().set_index("case_id")
+    assert (summary.n_embedded, summary.n_failed, summary.n_refused) == (3, 4, 1)
+    assert failures["stage_of_work"].to_dict() == {
+        "c1": "read",
+        "c2": "read",
+        "c3": "read",
+        "c4": "read",
+        "c5": "measure",
+        "c6": "validate",
+    }
+    assert all(10 < len(reason) < 300 for reason in failures["reason"])
+    assert stored(csv).vectors(summary.set_id)[0] == ["c0/volume", "c5/volume", "c7/volume"]
+
+    (folder / "c1_ct.nii.gz").write_bytes(good)
+    summary = go(csv, make_encoder())
+    assert (summary.n_embedded, summary.n_failed) == (2, 3)
+    failures = stored(csv).failures().set_index("case_id")
+    assert "c1" not in failures.index
+    assert failures.loc["c2", "attempts"] == 2
+
+
+def test_an_encoder_that_chokes_on_one_item_costs_that_item_alone(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(4)
+    bad = preprocess.default(read_image(csv.parent / "c2_ct.nii.gz"))
+
+    def choke(batch: np.ndarray[Any, Any]) -> None:
+        if any(np.array_equal(item[0], bad) for item in batch):
+            raise RuntimeError("out of memory")
+
+    summary = go(csv, make_encoder(before=choke), batch_size=4)
+    assert (summary.n_embedded, summary.n_failed) == (3, 1)
+    row = stored(csv).failures().iloc[0]
+    assert row[["case_id", "item_id", "stage_of_work"]].tolist() == ["c2", "c2/volume", "encode"]
+    assert "out of memory" in row["reason"]
+    assert go(csv, make_encoder(), batch_size=4).n_embedded == 1
+    assert stored(csv).failures().empty
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda batch: np.full((len(batch), 12), np.nan, np.float32), "NaN or infinite"),
+        (lambda batch: np.zeros((len(batch), 11), np.float32), r"\[1, 11\] numbers where \[1, 12\]"),
+    ],
+)
+def test_vectors_that_are_no_vectors_are_not_stored(
+    make_cohort: MakeCohort, tiny: Any, answer: Callable[..., Any], reason: str
+) -> None:
+    csv = make_cohort(1)
+    tiny.encode = answer
+    summary = go(csv, tiny)
+    assert summary.n_failed == 1
+    assert stored(csv).vectors(summary.set_id)[0] == []
+    assert stored(csv).failures()["reason"].str.contains(reason).all()
+
+
+def test_lesions_are_cropped_by_mask_or_else_by_seed(make_cohort: MakeCohort, tiny: Any) -> None:
+    csv = make_cohort(2, seeds=True)
+    by_mask = go(csv, tiny, "lesion")
+    csv.write_text(csv.read_text().replace("c0_mask.nii.gz", "").replace("c1_mask.nii.gz", ""))
+    by_seed = go(csv, tiny, "lesion", seed_side_mm=32)
+    sets = stored(csv).sets().set_index("set_id")
+    assert sets.loc[by_mask.set_id, "preset"] == "lesion_mask@1.5"
+    assert sets.loc[by_seed.set_id, "preset"] == "lesion_seed@32mm"
+    volume = read_image(csv.parent / "c0_ct.nii.gz")
+    mask = read_mask(csv.parent / "c0_mask.nii.gz", volume)
+    crops = {
+        by_mask.set_id: preprocess.lesion_mask(volume, mask, 1.5),
+        by_seed.set_id: preprocess.lesion_seed(volume, (20.0, 60.0, -264.0), 32.0),
+    }
+    for set_id, crop in crops.items():
+        ids, X = stored(csv).vectors(set_id)
+        assert ids == ["c0/lesion", "c1/lesion"]
+        np.testing.assert_allclose(X[0], tiny.encode(crop[None, None])[0], atol=1e-6)
+
+
+def test_the_seed_preset_takes_the_centroid_of_a_mask_where_there_is_no_seed(
+    make_cohort: MakeCohort, tiny: Any
+) -> None:
+    csv = make_cohort(1)
+    set_id = go(csv, tiny, "lesion", preset="lesion_seed").set_id
+    volume = read_image(csv.parent / "c0_ct.nii.gz")
+    expected = tiny.encode(preprocess.lesion_seed(volume, (20.0, 60.0, -264.0), 64.0)[None, None])[0]
+    np.testing.assert_allclose(stored(csv).vectors(set_id)[1][0], expected, atol=1e-6)
+
+
+def test_a_case_that_lacks_what_the_preset_needs_is_a_failure_with_what_to_do(
+    make_cohort: MakeCohort, tiny: Any
+) -> None:
+    csv = make_cohort(2, seeds=True)
+    csv.write_text(csv.read_text().replace("c1_mask.nii.gz", ""))
+    summary = go(csv, tiny, "lesion")
+    assert (summary.n_embedded, summary.n_failed) == (1, 1)
+    assert "no lesion mask" in stored(csv).failures().loc[0, "reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"view": "lesions"}, "no view 'lesions'"),
+        ({"view": "lesion"}, "no case has a lesion mask or a seed"),
+        ({"view": "volume", "preset": "slice"}, "not one of the view volume"),
+        ({"view": "slices", "slice_step": 0}, "slice step must be above 0"),
+        ({"view": "volume", "batch_size": 0}, "batch size must be 1 or more"),
+    ],
+)
+def test_a_job_that_cannot_start_says_why(
+    make_cohort: MakeCohort, tiny: Any, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(job.JobError, match=sentence):
+        go(make_cohort(1, masks=False), tiny, **options)
+
+
+def test_a_view_that_the_encoder_does_not_take_is_refused(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    with pytest.raises(job.JobError, match="takes no volume: choose slices"):
+        go(make_cohort(1), make_encoder(views={"slices": "slice"}))
+
+
+def test_slices_keep_their_place_and_a_finer_step_adds_what_is_missing(
+    make_cohort: MakeCohort, make_encoder: Any
+) -> None:
+    csv = make_cohort(2)
+    coarse, fine, again = make_encoder(), make_encoder(), make_encoder()
+    set_id = go(csv, coarse, "slices", slice_step=12).set_id
+    items = stored(csv).items(set_id)
+    assert items["item_id"].tolist() == [f"c{c}/slice/{z:04d}" for c in range(2) for z in (5, 17)]
+    np.testing.assert_allclose(items["z_lps_mm"], [-285, -249, -285, -249])
+    assert go(csv, fine, "slices").set_id == set_id
+    assert (sum(coarse.calls), sum(fine.calls)) == (4, 44)
+    ids, X = stored(csv).vectors(set_id)
+    assert len(ids) == 48
+    placed = list(preprocess.slice_stack(read_image(csv.parent / "c1_ct.nii.gz")))
+    expected = fine.encode(np.stack([p.pixels for p in placed])[:, None])
+    np.testing.assert_allclose(X[24:], expected, atol=1e-5)
+    assert go(csv, again, "slices", slice_step=6).n_planned == 0
+
+
+def test_thumbnails_come_with_every_item_unless_refused(make_cohort: MakeCohort, tiny: Any) -> None:
+    csv = make_cohort(1)
+    go(csv, tiny, "volume", thumbnails=False)
+    go(csv, tiny, "lesion")
+    found = stored(csv).thumbnails(["c0/volume", "c0/lesion"])
+    assert list(found) == ["c0/lesion"]
+    assert found["c0/lesion"].png.startswith(b"\x89PNG")
+    assert found["c0/lesion"].z_lps_mm == pytest.approx(-264)
+
+
+def test_progress_counts_every_case_once(make_cohort: MakeCohort, tiny: Any) -> None:
+    csv = make_cohort(3)
+    (csv.parent / "c1_ct.nii.gz").write_bytes(b"bad")
+    seen: list[tuple[int, int, int]] = []
+    go(csv, tiny, progress=lambda p: seen.append((p.n_planned, p.n_done, p.n_failed)))
+    assert seen[0] == (3, 0, 0)
+    assert seen[-1] == (3, 2, 1)
+    ended = [done + failed for _, done, failed in seen]
+    assert ended == sorted(ended)
+    assert set(ended) == {0, 1, 2, 3}
+
+
+def test_a_cohort_marked_as_simulated_makes_a_simulated_store(make_cohort: MakeCohort, tiny: Any) -> None:
+    csv = make_cohort(1)
+    go(csv, tiny)
+    assert not stored(csv).info().simulated
+    (csv.parent / "SIMULATED.txt").write_text("simulated\n")
+    go(csv, tiny)
+    assert stored(csv).info().simulated
+
+
+def test_a_dashboard_reads_while_the_job_writes(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(6)
+    seen: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if (csv.parent / "out.duckdb").exists():
+                runs = stored(csv).runs()
+                seen.extend(runs.loc[runs["state"] == "running", "n_done"].tolist())
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    slow = make_encoder(before=lambda batch: time.sleep(0.15))
+    go(csv, make_encoder(), "slices", slice_step=30)
+    watcher.start()
+    try:
+        go(csv, slow, commit_s=0)
+    finally:
+        over.set()
+        watcher.join()
+    assert seen == sorted(seen)
+    assert len({n for n in seen if 0 < n < 6}) >= 3
+
+
+JOB = """
+    import sys, time
+    from pathlib import Path
+    import numpy as np
+    from embeddings import job
+
+    class Slow:
+        name, width, weights_sha256, weights_source = "tiny", 12, "00" * 32, "none: closed form"
+        pooling, is_published, device = "pooled", False, "cpu"
+        views = {"volume": "default", "slices": "slice", "lesion": "lesion_mask"}
+        def encode(self, batch):
+            print("encoding", flush=True)
+            time.sleep(0.3)
+            parts = np.array_split(batch.reshape(len(batch), -1), 12, axis=1)
+            return np.stack([part.mean(axis=1) for part in parts], axis=1)
+
+    csv = Path(sys.argv[1])
+    summary = job.run(csv, csv.parent / "out.duckdb", encoder=Slow(), view="volume", workers=1, commit_s=0)
+    print(summary.state, summary.n_embedded, flush=True)
+"""
+
+
+def start_job(csv: Path) -> subprocess.Popen[str]:
+    root = Path(__file__).resolve().parents[3]
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(JOB), str(csv)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+
+
+def wait_for_third_batch(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    for _ in range(3):
+        assert process.stdout.readline() == "encoding\n"
+
+
+def test_killing_the_job_loses_nothing_committed_and_the_next_run_does_the_rest(
+    make_cohort: MakeCohort, make_encoder: Any
+) -> None:
+    csv = make_cohort(6)
+    process = start_job(csv)
+    wait_for_third_batch(process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = stored(csv).vectors(stored(csv).sets().loc[0, "set_id"])
+    assert len(before[0]) == 2
+    summary = go(csv, make_encoder())
+    assert (summary.n_done_before, summary.n_embedded) == (2, 4)
+    ids, X = stored(csv).vectors(summary.set_id)
+    assert len(ids) == 6
+    np.testing.assert_array_equal(X[: len(before[0])], before[1])
+    assert stored(csv).runs()["state"].tolist() == ["finished", "killed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_stores_what_it_has_and_is_resumed(
+    make_cohort: MakeCohort, make_encoder: Any, number: signal.Signals
+) -> None:
+    csv = make_cohort(6)
+    first, second = make_encoder(), make_encoder()
+
+    def interrupt_at_the_third(batch: object) -> None:
+        if len(first.calls) == 2:
+            os.kill(os.getpid(), number)
+
+    first.before = interrupt_at_the_third
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    summary = go(csv, first)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert summary.state == stored(csv).runs().loc[0, "state"] == "interrupted"
+    assert "again to go on" in summary.sentence()
+    assert len(stored(csv).vectors(summary.set_id)[0]) == 3
+    assert go(csv, second).state == "finished"
+    assert sum(second.calls) == 3
+    assert len(stored(csv).completed(summary.set_id)) == 6
+
+
+def test_two_jobs_on_one_file_take_turns(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(4)
+    other = start_job(csv)
+    assert other.stdout is not None
+    other.stdout.readline()
+    summary = go(csv, make_encoder(before=lambda batch: time.sleep(0.1)), commit_s=0)
+    out, _ = other.communicate(timeout=60)
+    assert other.returncode == 0
+    assert out.split()[-2:] == ["finished", "4"]
+    assert summary.n_failed == 0
+    ids, X = stored(csv).vectors(summary.set_id)
+    assert len(ids) == len(set(ids)) == len(X) == 4
+
+
+def test_a_run_that_breaks_is_marked_failed_and_keeps_what_was_committed(
+    make_cohort: MakeCohort, make_encoder: Any
+) -> None:
+    csv = make_cohort(3)
+    n_seen = 0
+
+    def break_at_the_third(batch: object) -> None:
+        nonlocal n_seen
+        n_seen += 1
+        if n_seen == 3:
+            raise AssertionError("a fault of the program")
+
+    with pytest.raises(AssertionError):
+        go(csv, make_encoder(before=break_at_the_third), commit_s=0)
+    assert stored(csv).runs().loc[0, "state"] == "failed"
+    with duckdb.connect(csv.parent / "out.duckdb") as con:
+        assert con.execute("SELECT count(*) FROM completed").fetchall() == [(2,)]

@@ -1,0 +1,220 @@
+"""`python -m embeddings` as its users call it: what it prints, what it writes and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import SimpleITK as sitk
+import torch
+from safetensors.torch import save_file
+
+from embeddings.__main__ import main
+from embeddings.export import defused
+from embeddings.store import Store
+from flexict.backbone import FlexiCTBackbone
+from flexict.encoders import NANO_SHAPE
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights of the small encoder: the command line does not care what a vector means."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    save_file({k: v.contiguous() for k, v in FlexiCTBackbone(**NANO_SHAPE).state_dict().items()}, str(path))
+    return path
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    folder = tmp_path / "lungs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = ["case,patient,image,stage,vector,Age,age,note"]
+    for n in range(3):
+        image = sitk.GetImageFromArray(rng.normal(-400, 300, (8, 32, 32)).astype(np.int16))
+        image.SetSpacing((4.0, 4.0, 5.0))
+        sitk.WriteImage(image, str(folder / f"s{n}.nii.gz"))
+        lines.append(f"s{n},p{n},s{n}.nii.gz,T{n + 1},mine{n},{60 + n},{0.5 + n},=HYPERLINK(0)")
+    path = folder / "cohort.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def db(cohort: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = cohort.parent / "new" / "lungs.duckdb"
+    words = ["embed", str(cohort), "--db", str(path), "--view", "slices", "--slice-step", "4"]
+    assert main([*words, "--encoder", "flexict-nano", "--weights", str(weights), "--device", "cpu"]) == 0
+    capsys.readouterr()
+    return path
+
+
+def test_validate_tells_good_from_bad_by_its_status(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(cohort)]) == 0
+    with cohort.open("a") as file:
+        file.write("s9,p9,absent.nii.gz,T1,,,,\n")
+    assert main(["validate", str(cohort), "--json"]) == 1
+    out = capsys.readouterr().out
+    report = json.loads(out[out.index("{") :])
+    assert [(p["row"], p["case_id"]) for p in report["problems"] if p["severity"] == "error"] == [(5, "s9")]
+    cohort.write_text("nothing,here\n1,2\n")
+    assert main(["validate", str(cohort)]) == 2
+
+
+def test_embed_says_what_it_did_and_does_it_once(
+    cohort: Path, db: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with cohort.open("a") as file:
+        file.write("s9,p9,absent.nii.gz,T1,,,,\n")
+    (cohort.parent / "bad.nii.gz").write_bytes(b"bad")
+    with cohort.open("a") as file:
+        file.write("s8,p8,bad.nii.gz,T1,,,,\n")
+    words = ["embed", str(cohort), "--db", str(db), "--view", "slices", "--slice-step", "4"]
+    words += ["--weights", str(weights), "--device", "cpu"]
+    # Nothing that could be embedded is left, and what was tried failed.
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert "0 of 1 cases embedded" in out
+    assert "3 were there before, 1 failed, 1 row of the CSV could not be used" in out
+    assert "flexict-nano slices: 100%" in err
+    assert set(Store(db).failures()["case_id"]) == {"s8", "s9"}
+
+
+def test_embed_takes_columns_by_the_names_that_it_is_told(
+    cohort: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort.write_text(cohort.read_text().replace("patient,", "wer,").replace("stage,", "wie weit,"))
+    db = cohort.parent / "mapped.duckdb"
+    words = ["embed", str(cohort), "--db", str(db), "--view", "slices", "--slice-step", "8", "--device", "cpu"]
+    words += ["--weights", str(weights), "--map", "patient_id=wer", "--map", "stage=wie weit"]
+    assert main(words) == 0
+    assert Store(db).cases()["patient_id"].tolist() == ["p0", "p1", "p2"]
+    assert main([*words, "--map", "patient_id"]) == 2
+    assert "--map takes ROLE=COLUMN" in capsys.readouterr().err
+
+
+def test_status_counts_and_names_what_failed(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", str(db)]) == 0
+    text = capsys.readouterr().out
+    assert "lungs: 3 cases of 3 patients" in text
+    assert "6 items of 3 cases, 288 numbers each, preset slice, not the published weights" in text
+    assert "last run: finished, 3 of 3 cases, 0 failed" in text
+    assert "SIMULATED" not in text
+    assert main(["status", str(db), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_cases"], found["sets"][0]["n_items"], found["failures"]) == (3, 6, [])
+
+
+def test_a_parquet_export_holds_the_vectors_bit_for_bit_beside_their_cases(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "all.parquet"
+    assert main(["export", str(db), "--format", "parquet", "--out", str(out)]) == 0
+    assert "6 rows" in capsys.readouterr().out
+    table = pq.read_table(out)
+    set_id = Store(db).sets().loc[0, "set_id"]
+    ids, X = Store(db).vectors(set_id)
+    assert table["item_id"].to_pylist() == ids
+    np.testing.assert_array_equal(np.array(table["vector"].to_pylist(), dtype=np.float32), X)
+    assert table["case_id"].to_pylist() == [item_id.split("/")[0] for item_id in ids]
+    assert table["vector (CSV)"].to_pylist() == ["mine0"] * 2 + ["mine1"] * 2 + ["mine2"] * 2
+    assert table["Age"].to_pylist() == [60, 60, 61, 61, 62, 62]
+    assert table["age (2)"].to_pylist() == [0.5, 0.5, 1.5, 1.5, 2.5, 2.5]
+    assert table["image_path"].to_pylist()[0] == "s0.nii.gz"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.parquet", "lungs"]
+
+
+def test_a_csv_export_reads_back_and_holds_no_formula(db: Path, tmp_path: Path) -> None:
+    out = tmp_path / "one.csv"
+    set_id = Store(db).sets().loc[0, "set_id"]
+    assert main(["export", str(db), "--format", "csv", "--out", str(out), "--set", str(set_id)]) == 0
+    with out.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    ids, X = Store(db).vectors(str(set_id))
+    assert [row["item_id"] for row in rows] == ids
+    np.testing.assert_array_equal(np.array([json.loads(row["vector"]) for row in rows], dtype=np.float32), X)
+    assert {row["note"] for row in rows} == {"'=HYPERLINK(0)"}
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("\t=1", "'\t=1"),
+        ("-1.5e-3", "-1.5e-3"),
+        ("T1a", "T1a"),
+        ("", ""),
+    ],
+)
+def test_formulas_are_defused_and_numbers_are_not(text: str, safe: str) -> None:
+    assert defused(text) == safe
+
+
+def test_exports_of_several_sets_name_the_set_of_each_row(cohort: Path, db: Path, weights: Path) -> None:
+    words = ["embed", str(cohort), "--db", str(db), "--view", "volume", "--weights", str(weights)]
+    assert main([*words, "--device", "cpu"]) == 0
+    out = cohort.parent / "both.parquet"
+    assert main(["export", str(db), "--format", "parquet", "--out", str(out)]) == 0
+    table = pq.read_table(out)
+    assert sorted(set(table["set_id"].to_pylist())) == sorted(Store(db).sets()["set_id"])
+    assert table.num_rows == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["status", "{tmp}/absent.duckdb"], "there is no file"),
+        (["status", "{tmp}/lungs/cohort.csv"], "is not a DuckDB file"),
+        (["validate", "{tmp}/absent.csv"], "absent.csv"),
+        (["embed", "{tmp}/lungs/cohort.csv", "--db", "{tmp}/a.duckdb", "--view", "slices", "--encoder", "x"], "'x'"),
+        (["embed", "{tmp}/lungs/s0.nii.gz", "--db", "{tmp}/a.duckdb", "--view", "slices"], "s0.nii.gz"),
+        (["embed", "{tmp}/lungs/cohort.csv", "--db", "{tmp}/lungs/cohort.csv", "--view", "slices"], "DuckDB"),
+        (["export", "{db}", "--format", "csv", "--out", "{tmp}/no/such/place.csv"], "no folder"),
+        (["export", "{db}", "--format", "csv", "--out", "{db}"], "the store itself"),
+        (["export", "{db}", "--format", "csv", "--out", "{tmp}/x.csv", "--set", "other"], "no embedding set 'other'"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_sentence_and_status_2(
+    words: list[str],
+    sentence: str,
+    tmp_path: Path,
+    db: Path,
+    weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    filled = [word.format(tmp=tmp_path, db=db) for word in words]
+    if words[0] == "embed":
+        filled += ["--weights", str(weights), "--device", "cpu"]
+    before = Store(db).sets().to_json()
+    assert main(filled) == 2
+    err = capsys.readouterr().err.strip().splitlines()[-1]
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert "Traceback" not in err
+    assert Store(db).sets().to_json() == before
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "embeddings", "status", str(tmp_path / "absent.duckdb")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: there is no file")
+    assert "Traceback" not in found.stderr
