@@ -25,12 +25,12 @@ if "settings" not in st.session_state:
 
 page = st.navigation(
     [
-        st.Page("pages/cohort.py", title="Cohort", icon=":material/folder_open:", default=True),
-        st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:"),
-        st.Page("pages/gradient.py", title="Stage gradient", icon=":material/trending_up:"),
-        st.Page("pages/trajectory.py", title="Trajectory", icon=":material/route:"),
-        st.Page("pages/probes.py", title="Probes", icon=":material/target:"),
-        st.Page("pages/neighbours.py", title="Neighbours", icon=":material/compare:"),
+        st.Page("screens/cohort.py", title="Cohort", icon=":material/folder_open:", default=True),
+        st.Page("screens/map.py", title="Map", icon=":material/scatter_plot:"),
+        st.Page("screens/gradient.py", title="Stage gradient", icon=":material/trending_up:"),
+        st.Page("screens/trajectory.py", title="Trajectory", icon=":material/route:"),
+        st.Page("screens/probes.py", title="Probes", icon=":material/target:"),
+        st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
     ]
 )
 opened = state.cohort()

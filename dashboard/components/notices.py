@@ -44,12 +44,12 @@ def figure_footer(info: CohortInfo, embedding_set: pd.Series) -> str | None:
 def nothing_open() -> None:
     """Ask for a cohort and end the page."""
     st.info("No cohort is open. Go to **Cohort** to open a file, or to make one from a CSV of CT scans.")
-    st.page_link("pages/cohort.py", label="Open the Cohort page", icon=":material/folder_open:")
+    st.page_link("screens/cohort.py", label="Open the Cohort page", icon=":material/folder_open:")
     st.stop()
 
 
 def nothing_embedded() -> None:
     """Ask for an embedding and end the page."""
     st.info("This cohort has no embeddings yet. Start the embedding job on the **Cohort** page.")
-    st.page_link("pages/cohort.py", label="Open the Cohort page", icon=":material/folder_open:")
+    st.page_link("screens/cohort.py", label="Open the Cohort page", icon=":material/folder_open:")
     st.stop()

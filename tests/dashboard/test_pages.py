@@ -23,7 +23,7 @@ def open_app(settings: Settings, cohort: Path | None = None, page: str = "cohort
     app.session_state["shared.cohort"] = cohort
     app.run()
     if page != "cohort":
-        app.switch_page(f"pages/{page}.py").run()
+        app.switch_page(f"screens/{page}.py").run()
     assert not app.exception, app.exception
     return app
 
@@ -95,7 +95,7 @@ def test_a_lasso_on_the_map_selects_cases_on_other_pages(settings: Settings, sto
     app.session_state["map.chart"] = AttributeDictionary({"selection": {"points": points}})
     app.run()
     assert "2 selected scans" in [s.value for s in app.subheader]
-    app.switch_page("pages/neighbours.py").run()
+    app.switch_page("screens/neighbours.py").run()
     query = app.selectbox(key="neighbours.query")
     assert query.options == ["case03", "case05"]
 
@@ -103,7 +103,7 @@ def test_a_lasso_on_the_map_selects_cases_on_other_pages(settings: Settings, sto
 def test_clearing_the_selection_brings_all_cases_back(settings: Settings, store_path: Path) -> None:
     app = open_app(settings, store_path)
     app.session_state["shared.selection"] = frozenset({"case03"})
-    app.switch_page("pages/neighbours.py").run()
+    app.switch_page("screens/neighbours.py").run()
     assert len(app.selectbox(key="neighbours.query").options) == 1
     next(b for b in app.sidebar.button if b.label == "Clear selection").click().run()
     assert len(app.selectbox(key="neighbours.query").options) == 41

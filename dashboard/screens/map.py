@@ -129,7 +129,7 @@ def _selected(frame: pd.DataFrame) -> None:
     st.subheader(f"{rows['case_id'].nunique()} selected scans")
     hidden = ["image_path", "mask_path", "row", "seed_x", "seed_y", "seed_z", "lesion_source"]
     st.dataframe(rows.drop(columns=[c for c in hidden if c in rows]), hide_index=True, height=240)
-    st.page_link("pages/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
+    st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
 
 
 st.title("Map")

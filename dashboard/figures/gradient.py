@@ -1,0 +1,186 @@
+"""The stage gradient: scores by stage, scores against size, and how much of it stands up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from plotly.subplots import make_subplots
+
+from embeddings.analysis import StageGradient
+
+from . import by_stage, intervals
+from .intervals import IntervalRow, p_text
+from .map import point_size, screen_marker
+from .theme import DOUBLE_COLUMN_MM, finish_print, finish_screen, panel_title, print_canvas, stage_marks
+
+SCORE = "Stage axis, out of fold (stage steps)"
+RHO = "Spearman's rho with stage"
+
+
+def screen(
+    result: StageGradient,
+    *,
+    stage_names: Mapping[float, str] | None = None,
+    item_ids: Sequence[str] | None = None,
+    size_name: str = "Tumour volume",
+    size_unit: str = "ml",
+    footer: str | None = None,
+) -> go.Figure:
+    """Panels on screen; the size panel is left out where the result has no size."""
+    has_size = result.size is not None
+    titles = ["Score by stage", *([_size_title(result)] if has_size else []), "Does it stand up?"]
+    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.11)
+    by_stage.screen_panel(
+        figure,
+        result.score,
+        result.stage,
+        names=stage_names,
+        item_ids=item_ids,
+        value_name="score",
+        row=1,
+        col=1,
+    )
+    figure.update_yaxes(title=SCORE, row=1, col=1)
+    if result.size is not None:
+        levels = np.unique(result.stage)
+        for level, mark in zip(levels, stage_marks(len(levels)), strict=True):
+            rows = np.flatnonzero(result.stage == level)
+            figure.add_trace(
+                go.Scattergl(
+                    x=result.size[rows],
+                    y=result.score[rows],
+                    mode="markers",
+                    marker=screen_marker(mark, point_size(result.n) * 0.8),
+                    customdata=[[one] for one in by_stage.named_rows(item_ids, rows)],
+                    text=[escape(one) for one in by_stage.named_rows(item_ids, rows)],
+                    hovertemplate="<b>%{text}</b><br>"
+                    f"{escape(size_name)}: %{{x:.3g}} {escape(size_unit)}<br>score: %{{y:.3f}}"
+                    f"<extra>{escape(by_stage.stage_name(level, stage_names))}</extra>",
+                    showlegend=False,
+                ),
+                row=1,
+                col=2,
+            )
+        figure.update_xaxes(type="log", title=escape(f"{size_name} ({size_unit})"), row=1, col=2)
+    intervals.screen_panel(figure, evidence_rows(result), reference=0.0, row=1, col=len(titles))
+    figure.update_xaxes(title=RHO, row=1, col=len(titles))
+    return finish_screen(figure, title=_title(result), footer=footer, height=540)
+
+
+def print_figure(
+    result: StageGradient,
+    *,
+    stage_names: Mapping[float, str] | None = None,
+    size_name: str = "Tumour volume",
+    size_unit: str = "ml",
+    footer: str | None = None,
+) -> Figure:
+    """The panels for print, two journal columns wide."""
+    has_size = result.size is not None
+    figure, panels = print_canvas(
+        width_mm=DOUBLE_COLUMN_MM,
+        height_mm=75.0,
+        panels=3 if has_size else 2,
+        widths=(1.0, 0.95, 1.0) if has_size else (1.0, 1.0),
+    )
+    by_stage.print_panel(panels[0], result.score, result.stage, names=stage_names)
+    panels[0].set_ylabel(SCORE)
+    panels[0].set_xlabel("Stage")
+    panel_title(panels[0], "a", "Score by stage")
+    if has_size:
+        _print_size(panels[1], result, f"{size_name} ({size_unit})")
+    intervals.print_panel(panels[-1], evidence_rows(result), reference=0.0)
+    panels[-1].set_xlabel(RHO)
+    panel_title(panels[-1], "c" if has_size else "b", "Does it stand up?")
+    return finish_print(figure, title=_title(result), footer=footer)
+
+
+def data(
+    result: StageGradient,
+    *,
+    stage_names: Mapping[float, str] | None = None,
+    item_ids: Sequence[str] | None = None,
+    size_name: str = "Tumour volume",
+    size_unit: str = "ml",
+) -> pd.DataFrame:
+    """One row a case: item id, stage, out-of-fold score, and where known size and score after size."""
+    columns: dict[str, object] = {
+        "item_id": [str(one) for one in item_ids] if item_ids is not None else range(result.n),
+        "stage": [by_stage.stage_name(code, stage_names) for code in result.stage],
+        "stage_code": result.stage,
+        "score_out_of_fold": result.score,
+    }
+    if result.size is not None:
+        columns[f"{size_name} ({size_unit})"] = result.size
+    if result.residual is not None:
+        columns["score_after_adjustment"] = result.residual.score
+    return pd.DataFrame(columns)
+
+
+def evidence_data(result: StageGradient) -> pd.DataFrame:
+    """The numbers of the interval panel: one row a way of asking, with rho, interval and p."""
+    rows = [
+        (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, result.n)
+        for name, part in (
+            ("out of fold", result),
+            ("adjusted", result.residual),
+            ("size matched", result.size_matched),
+        )
+        if part is not None
+    ]
+    nan = float("nan")
+    rows.append(("LDA axis", result.lda_rho, result.lda_rho_low, result.lda_rho_high, nan, nan, result.n))
+    return pd.DataFrame(rows, columns=["axis", "rho", "rho_low", "rho_high", "p_permutation", "rho_in_sample", "n"])
+
+
+def evidence_rows(result: StageGradient) -> list[IntervalRow]:
+    """The lines of the interval panel, the optimistic in-sample value first."""
+    nan = float("nan")
+    rows = [
+        IntervalRow("In sample\n(optimistic)", result.rho_in_sample, nan, nan),
+        IntervalRow("Out of fold", result.rho, result.rho_low, result.rho_high, p_text(result.p_permutation)),
+    ]
+    for label, part in (
+        ("After size" if result.size is not None else "After\ncovariates", result.residual),
+        ("At like size", result.size_matched),
+    ):
+        if part is not None:
+            rows.append(IntervalRow(label, part.rho, part.rho_low, part.rho_high, p_text(part.p_permutation)))
+    rows.append(IntervalRow("LDA axis,\nout of fold", result.lda_rho, result.lda_rho_low, result.lda_rho_high))
+    return rows
+
+
+def _print_size(axes: Axes, result: StageGradient, label: str) -> None:
+    assert result.size is not None
+    levels = np.unique(result.stage)
+    for level, mark in zip(levels, stage_marks(len(levels)), strict=True):
+        rows = result.stage == level
+        axes.scatter(
+            result.size[rows],
+            result.score[rows],
+            s=7 if result.n <= 500 else 3,
+            c=mark.colour,
+            marker=mark.marker,
+            linewidths=0.2,
+            edgecolors="white",
+            rasterized=result.n > 3000,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.set_ylabel(SCORE)
+    panel_title(axes, "b", _size_title(result))
+
+
+def _size_title(result: StageGradient) -> str:
+    span = f"[{result.size_rho_low:.2f}, {result.size_rho_high:.2f}]"
+    return f"Score and size: rho {result.size_rho:.2f} {span}"
+
+
+def _title(result: StageGradient) -> str:
+    return f"Stage gradient, {result.n} cases of {result.n_patients} patients"

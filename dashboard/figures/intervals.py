@@ -1,0 +1,132 @@
+"""A panel: estimates with their 95 % intervals, one a line (a forest plot)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+
+from .theme import CATEGORY_COLOURS, INK
+
+
+@dataclass(frozen=True)
+class IntervalRow:
+    """One estimate. Without an interval (NaN) it is drawn hollow. `note` stands at the right, such as a
+    p-value.
+    """
+
+    label: str
+    value: float
+    low: float
+    high: float
+    note: str = ""
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether low and high are known."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
+    @property
+    def text(self) -> str:
+        """Estimate, interval and note as a sentence of numbers."""
+        span = f" [{self.low:.2f}, {self.high:.2f}]" if self.has_interval else ""
+        return f"{self.value:.2f}{span}" + (f", {self.note}" if self.note else "")
+
+
+def p_text(p: float) -> str:
+    """A p-value with as many digits as mean something."""
+    return "" if not np.isfinite(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: float, row: int, col: int) -> None:
+    """Add the intervals to one cell of a plotly grid; a dashed rule stands at `reference` (no effect)."""
+    span = _span(lines, reference)
+    for position, line in enumerate(lines):
+        bars = None
+        if line.has_interval:
+            bars = {
+                "type": "data",
+                "symmetric": False,
+                "array": [line.high - line.value],
+                "arrayminus": [line.value - line.low],
+                "thickness": 2,
+            }
+        figure.add_trace(
+            go.Scatter(
+                x=[line.value],
+                y=[position],
+                error_x=bars,
+                mode="markers+text",
+                text=[escape(line.text)],
+                textposition="top right" if line.value < sum(span) / 2 else "top left",
+                textfont={"size": 11},
+                marker={
+                    "size": 11,
+                    "symbol": "square" if line.has_interval else "square-open",
+                    "color": CATEGORY_COLOURS[0],
+                },
+                hovertemplate=f"{escape(line.label)}: {escape(line.text)}<extra></extra>",
+                showlegend=False,
+                cliponaxis=False,
+            ),
+            row=row,
+            col=col,
+        )
+    figure.update_xaxes(range=span, row=row, col=col)
+    figure.add_vline(x=reference, line={"dash": "dash", "color": INK, "width": 1}, row=row, col=col)
+    figure.update_yaxes(
+        tickvals=list(range(len(lines))),
+        ticktext=[escape(line.label).replace("\n", "<br>") for line in lines],
+        range=[len(lines) - 0.5, -0.7],
+        row=row,
+        col=col,
+    )
+
+
+def print_panel(axes: Axes, lines: Sequence[IntervalRow], *, reference: float) -> None:
+    """Draw the intervals on matplotlib axes, the numbers above each."""
+    for position, line in enumerate(lines):
+        if line.has_interval:
+            axes.plot([line.low, line.high], [position, position], color=CATEGORY_COLOURS[0], linewidth=1.2)
+        axes.plot(
+            line.value,
+            position,
+            marker="s",
+            markersize=4,
+            color=CATEGORY_COLOURS[0],
+            markerfacecolor=CATEGORY_COLOURS[0] if line.has_interval else "white",
+        )
+    _write_numbers(axes, lines, reference)
+    axes.axvline(reference, color="#777777", linewidth=0.6, linestyle="--", zorder=0)
+    axes.set_yticks(range(len(lines)), [line.label for line in lines])
+    axes.set_ylim(len(lines) - 0.5, -0.8)
+
+
+def _span(lines: Sequence[IntervalRow], reference: float) -> tuple[float, float]:
+    """The range that holds every estimate, interval and the reference, with a margin."""
+    ends = [end for line in lines for end in (line.value, line.low, line.high) if np.isfinite(end)]
+    low, high = min([reference, *ends]), max([reference, *ends])
+    margin = 0.06 * (high - low) or 0.05
+    return low - margin, high + margin
+
+
+def _write_numbers(axes: Axes, lines: Sequence[IntervalRow], reference: float) -> None:
+    """Each line's numbers above its mark, turned inwards so that they stay within the panel."""
+    low, high = _span(lines, reference)
+    axes.set_xlim(low, high)
+    for position, line in enumerate(lines):
+        to_the_right = line.value < (low + high) / 2
+        edge = (line.low if to_the_right else line.high) if line.has_interval else line.value
+        axes.annotate(
+            line.text,
+            (edge, position),
+            xytext=(-2 if to_the_right else 2, 4.5),
+            textcoords="offset points",
+            ha="left" if to_the_right else "right",
+            fontsize=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
