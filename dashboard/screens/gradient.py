@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.selection import mark_selected
 from dashboard.figures import gradient as gradient_figure
 from embeddings.analysis import StageGradient
 
@@ -74,10 +75,12 @@ def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[
     names = {float(code): name for code, name in enumerate(staged.order)}
     unit = (columns.unit(size_column) or "") if size_column else ""
     size_name = columns.name_only(size_column).capitalize() if size_column else "Size"
+    figure = gradient_figure.screen(
+        result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit, footer=found.footer
+    )
+    mark_selected(figure, staged.frame)
     st.plotly_chart(
-        gradient_figure.screen(
-            result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit, footer=found.footer
-        ),
+        figure,
         key="gradient.chart",
         alt="Score by stage, score against size, and the correlation with stage under four ways of asking",
     )

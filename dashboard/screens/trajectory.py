@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.selection import mark_selected
 from dashboard.figures import trajectory as trajectory_figure
 from embeddings.analysis import Pseudotime
 
@@ -48,8 +49,10 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
     )
     names = {float(code): name for code, name in enumerate(staged.order)}
     item_ids = staged.frame["item_id"].tolist()
+    figure = trajectory_figure.screen(result, xy, item_ids, stage_names=names, footer=found.footer)
+    mark_selected(figure, staged.frame)
     st.plotly_chart(
-        trajectory_figure.screen(result, xy, item_ids, stage_names=names, footer=found.footer),
+        figure,
         key="trajectory.chart",
         alt="Map coloured by pseudotime, and pseudotime by stage",
     )
