@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from embeddings.analysis import (
     Probe,
@@ -22,6 +24,11 @@ from embeddings.analysis import (
 from embeddings.store import Store, StoreError
 
 Key = tuple[object, ...]
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """The fits are many and small: with a thread a core they spend their time waiting for each other."""
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 @st.cache_resource(max_entries=16, show_spinner="Laying out the map ...")
@@ -71,15 +78,16 @@ def gradient(
     seed: int,
 ) -> StageGradient:
     """The stage gradient; `key` names the set, the stage, the size and the covariates."""
-    return stage_gradient(
-        _vectors,
-        _codes,
-        patient=_patients,
-        size=_size,
-        covariates=_covariates,
-        n_permutations=n_permutations,
-        seed=seed,
-    )
+    with _one_thread():
+        return stage_gradient(
+            _vectors,
+            _codes,
+            patient=_patients,
+            size=_size,
+            covariates=_covariates,
+            n_permutations=n_permutations,
+            seed=seed,
+        )
 
 
 @st.cache_resource(max_entries=16, show_spinner="Ordering the cases, and again under every permutation ...")
@@ -93,7 +101,8 @@ def trajectory(
     seed: int,
 ) -> Pseudotime:
     """The diffusion pseudotime; `key` names the set and the stage."""
-    return pseudotime(_vectors, _codes, root=root, patient=_patients, n_neighbours=n_neighbours, seed=seed)
+    with _one_thread():
+        return pseudotime(_vectors, _codes, root=root, patient=_patients, n_neighbours=n_neighbours, seed=seed)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Cross-validating the probe ...")
@@ -107,7 +116,8 @@ def probe(
     seed: int,
 ) -> Probe:
     """The linear probe; `key` names the set, the target and the baseline."""
-    return linear_probe(_vectors, _labels, patient=_patients, baseline=_baseline, n_repeats=n_repeats, seed=seed)
+    with _one_thread():
+        return linear_probe(_vectors, _labels, patient=_patients, baseline=_baseline, n_repeats=n_repeats, seed=seed)
 
 
 def complete_rows(frame: pd.DataFrame, columns: list[str]) -> NDArray[np.bool_]:

@@ -11,12 +11,13 @@ GOOD_TRUST = 0.9
 def p_words(p: float, n_permutations: int) -> str:
     """A permutation p-value, which cannot be smaller than one over the permutations plus one."""
     least = 1 / (n_permutations + 1)
-    return f"p ≤ {least:.2g}" if p <= least * 1.0001 else f"p = {p:.3f}"
+    # No-break spaces keep a number with its sign at the end of a line.
+    return f"p\u00a0≤\u00a0{least:.2g}" if p <= least * 1.0001 else f"p\u00a0=\u00a0{p:.3f}"
 
 
 def rho_words(evidence: AxisEvidence) -> str:
     """Correlation with interval."""
-    return f"ρ = {evidence.rho:.2f} [{evidence.rho_low:.2f}, {evidence.rho_high:.2f}]"
+    return f"ρ\u00a0=\u00a0{evidence.rho:.2f} [{evidence.rho_low:.2f},\u00a0{evidence.rho_high:.2f}]"
 
 
 def gradient(result: StageGradient) -> str:
@@ -32,7 +33,7 @@ def gradient(result: StageGradient) -> str:
     )
     after, matched = result.residual, result.size_matched
     if after is None or result.size is None:
-        return f"{first} Whether this is more than tumour size is not tested yet: choose a size below."
+        return f"{first} Whether this is more than tumour size is not tested yet: choose a size above."
     beyond = [e is not None and e.p_permutation < ALPHA for e in (after, matched)]
     if all(beyond):
         return f"{first} It holds after size is removed from the vectors and among cases of like size."

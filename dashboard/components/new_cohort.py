@@ -17,8 +17,9 @@ from flexict import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_PROBLEMS_SHOWN = 500
+THREE_LINES_PX = 76
 VIEW_NAMES = {
-    "lesion": "Lesion crops (needs a mask or a seed)",
+    "lesion": "Lesion crops (mask or seed)",
     "volume": "Whole volumes",
     "slices": "Axial slices",
 }
@@ -42,11 +43,11 @@ def new_cohort(settings: Settings) -> None:
         return
     try:
         data_root = _checked_folder(folder, settings)
-        path = keep_csv(uploaded.name, uploaded.getvalue(), settings.workspace)
+        path = keep_csv(uploaded.name, uploaded.getvalue(), settings.workspace, data_root.name)
         first = _report(str(path), path.stat().st_mtime_ns, str(data_root), ())
         header = list(pd.read_csv(path, nrows=0, sep=None, engine="python", encoding_errors="replace").columns)
         with st.expander("Columns", expanded="image_path" not in first.columns):
-            mapping = column_mapping(header, first.columns, key=f"map.{path.parent.name}")
+            mapping = column_mapping(header, first.columns, key=f"map.{path.parents[1].name}")
         report = first
         if mapping:
             report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())))
@@ -94,7 +95,13 @@ def _show_report(report: CohortReport) -> None:
             for p in report.problems[:MAX_PROBLEMS_SHOWN]
         ]
     )
-    st.dataframe(shown, hide_index=True, column_config={"What is wrong": st.column_config.TextColumn(width="large")})
+    narrow = {name: st.column_config.Column(width="small") for name in shown.columns[:-1]}
+    st.dataframe(
+        shown,
+        hide_index=True,
+        row_height=THREE_LINES_PX,
+        column_config={**narrow, "What is wrong": st.column_config.TextColumn(width="large")},
+    )
     if len(report.problems) > MAX_PROBLEMS_SHOWN:
         st.caption(f"The first {MAX_PROBLEMS_SHOWN} of {len(report.problems)} are shown.")
     if errors and report.cases:
@@ -105,7 +112,7 @@ def _start_form(
     report: CohortReport, path: Path, data_root: Path, mapping: dict[str, str], name: str, settings: Settings
 ) -> None:
     has_lesions = any(c.mask_path or c.seed_lps for c in report.cases)
-    left, middle, right = st.columns(3)
+    left, middle, right = st.columns([3, 4, 3])
     encoder = left.selectbox(
         "Encoder",
         list(REGISTRY),
@@ -120,7 +127,7 @@ def _start_form(
     )
     request = jobs.JobRequest(
         csv=path,
-        db=settings.workspace / f"{safe_stem(name)}-{path.parent.name[:6]}.duckdb",
+        db=settings.workspace / f"{safe_stem(name)}-{path.parents[1].name[:6]}.duckdb",
         encoder=encoder,
         view=view,
         data_root=data_root,

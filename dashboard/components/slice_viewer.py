@@ -47,11 +47,12 @@ def show_panels(cohort: Path, panels: list[Panel], window: Window, outline: bool
     Where a CT is not mounted, its stored thumbnail is shown and says so.
     """
     offset = st.slider(
-        "Scroll (mm above or below the lesion, the slice or the middle of the scan)",
+        "Scroll towards the head (+) or the feet (−), from the lesion, the slice or the middle of the scan",
         -60.0,
         60.0,
         0.0,
         1.0,
+        format="%d mm",
         key=f"{key}.scroll",
         help="Arrow keys move it when it has the focus. All scans move together.",
     )

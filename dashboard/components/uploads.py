@@ -9,15 +9,21 @@ from pathlib import Path
 MAX_CSV_BYTES = 50_000_000
 
 
-def keep_csv(name: str, content: bytes, workspace: Path) -> Path:
-    """Write an uploaded CSV into the workspace and return its path.
+def keep_csv(name: str, content: bytes, workspace: Path, title: str = "cohort") -> Path:
+    """Write an uploaded CSV into the workspace and return its path, `uploads/HASH/TITLE/NAME.csv`.
+
+    Args:
+        name: as the browser sent it.
+        content: of the file.
+        workspace: the app's own folder.
+        title: folder of the CSV, whose name a cohort takes where its CSV is called just `cohort.csv`.
 
     Raises:
         ValueError: if it is larger than 50 MB.
     """
     if len(content) > MAX_CSV_BYTES:
         raise ValueError(f"{name} has {len(content) / 1e6:.0f} MB; a cohort CSV may have {MAX_CSV_BYTES / 1e6:.0f} MB")
-    folder = workspace / "uploads" / hashlib.sha256(content).hexdigest()[:16]
+    folder = workspace / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_stem(title)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{safe_stem(name)}.csv"
     if not path.exists():

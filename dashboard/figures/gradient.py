@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from embeddings.analysis import StageGradient
@@ -32,10 +33,17 @@ def screen(
     size_unit: str = "ml",
     footer: str | None = None,
 ) -> go.Figure:
-    """Panels on screen; the size panel is left out where the result has no size."""
+    """Panels on screen, the intervals under the scores; the size panel is left out where there is no size."""
     has_size = result.size is not None
-    titles = ["Score by stage", *([_size_title(result)] if has_size else []), "Does it stand up?"]
-    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.11)
+    figure = make_subplots(
+        rows=2,
+        cols=2,
+        specs=[[{}, {}] if has_size else [{"colspan": 2}, None], [{"colspan": 2}, None]],
+        subplot_titles=["Score by stage", *([_size_title(result)] if has_size else []), "Does it stand up?"],
+        row_heights=[0.56, 0.44],
+        vertical_spacing=0.17,
+        horizontal_spacing=0.11,
+    )
     by_stage.screen_panel(
         figure,
         result.score,
@@ -67,10 +75,16 @@ def screen(
                 row=1,
                 col=2,
             )
-        figure.update_xaxes(type="log", title=escape(f"{size_name} ({size_unit})"), row=1, col=2)
-    intervals.screen_panel(figure, evidence_rows(result), reference=0.0, row=1, col=len(titles))
-    figure.update_xaxes(title=RHO, row=1, col=len(titles))
-    return finish_screen(figure, title=_title(result), footer=footer, height=540)
+        figure.update_xaxes(
+            type="log",
+            tickvals=_log_ticks(result.size),
+            title=escape(_with_unit(size_name, size_unit)),
+            row=1,
+            col=2,
+        )
+    intervals.screen_panel(figure, evidence_rows(result), reference=0.0, row=2, col=1)
+    figure.update_xaxes(title=RHO, row=2, col=1)
+    return finish_screen(figure, title=_title(result), footer=footer, height=820)
 
 
 def print_figure(
@@ -94,7 +108,7 @@ def print_figure(
     panels[0].set_xlabel("Stage")
     panel_title(panels[0], "a", "Score by stage")
     if has_size:
-        _print_size(panels[1], result, f"{size_name} ({size_unit})")
+        _print_size(panels[1], result, _with_unit(size_name, size_unit))
     intervals.print_panel(panels[-1], evidence_rows(result), reference=0.0)
     panels[-1].set_xlabel(RHO)
     panel_title(panels[-1], "c" if has_size else "b", "Does it stand up?")
@@ -117,7 +131,7 @@ def data(
         "score_out_of_fold": result.score,
     }
     if result.size is not None:
-        columns[f"{size_name} ({size_unit})"] = result.size
+        columns[_with_unit(size_name, size_unit)] = result.size
     if result.residual is not None:
         columns["score_after_adjustment"] = result.residual.score
     return pd.DataFrame(columns)
@@ -129,8 +143,8 @@ def evidence_data(result: StageGradient) -> pd.DataFrame:
         (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, result.n)
         for name, part in (
             ("out of fold", result),
-            ("adjusted", result.residual),
-            ("size matched", result.size_matched),
+            ("after size and covariates" if result.size is not None else "after covariates", result.residual),
+            ("at like size", result.size_matched),
         )
         if part is not None
     ]
@@ -175,6 +189,18 @@ def _print_size(axes: Axes, result: StageGradient, label: str) -> None:
     axes.set_xlabel(label)
     axes.set_ylabel(SCORE)
     panel_title(axes, "b", _size_title(result))
+
+
+def _with_unit(size_name: str, size_unit: str) -> str:
+    return f"{size_name} ({size_unit})" if size_unit else size_name
+
+
+def _log_ticks(size: NDArray[np.float64]) -> list[float]:
+    """Round numbers around the sizes, fewer of each power of ten the more powers there are."""
+    known = size[np.isfinite(size) & (size > 0)]
+    low, high = np.log10(known.min()), np.log10(known.max())
+    digits = (1, 2, 3, 4, 6, 8) if high - low < 1 else (1, 2, 5) if high - low < 2.5 else (1,)
+    return [digit * 10.0**power for power in range(int(np.floor(low)), int(np.ceil(high)) + 1) for digit in digits]
 
 
 def _size_title(result: StageGradient) -> str:

@@ -12,6 +12,9 @@ from matplotlib.axes import Axes
 
 from .theme import CATEGORY_COLOURS, INK
 
+# The part of a panel on screen that its numbers take.
+NUMBERS_SHARE = 0.32
+
 
 @dataclass(frozen=True)
 class IntervalRow:
@@ -43,8 +46,12 @@ def p_text(p: float) -> str:
 
 
 def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: float, row: int, col: int) -> None:
-    """Add the intervals to one cell of a plotly grid; a dashed rule stands at `reference` (no effect)."""
-    span = _span(lines, reference)
+    """Add the intervals to one cell of a plotly grid, their numbers in a column at its right; the cell should
+    be as wide as the figure. A dashed rule stands at `reference` (no effect).
+    """
+    axis = figure.get_subplot(row, col).xaxis
+    start, end = axis.domain
+    axis.domain = (start, end - NUMBERS_SHARE * (end - start))
     for position, line in enumerate(lines):
         bars = None
         if line.has_interval:
@@ -60,10 +67,7 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
                 x=[line.value],
                 y=[position],
                 error_x=bars,
-                mode="markers+text",
-                text=[escape(line.text)],
-                textposition="top right" if line.value < sum(span) / 2 else "top left",
-                textfont={"size": 11},
+                mode="markers",
                 marker={
                     "size": 11,
                     "symbol": "square" if line.has_interval else "square-open",
@@ -76,7 +80,18 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
             row=row,
             col=col,
         )
-    figure.update_xaxes(range=span, row=row, col=col)
+        figure.add_annotation(
+            text=escape(line.text),
+            x=1.0,
+            xref="x domain",
+            xanchor="left",
+            xshift=14,
+            y=position,
+            showarrow=False,
+            row=row,
+            col=col,
+        )
+    figure.update_xaxes(range=_span(lines, reference), row=row, col=col)
     figure.add_vline(x=reference, line={"dash": "dash", "color": INK, "width": 1}, row=row, col=col)
     figure.update_yaxes(
         tickvals=list(range(len(lines))),

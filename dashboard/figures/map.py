@@ -73,14 +73,15 @@ def screen(
         if absent.size:
             add(absent, f"missing (n = {len(absent)})", screen_marker(MISSING, size))
         figure.update_layout(showlegend=True)
-        legend_below(figure)
     else:
         for group in colour.groups():
             add(group.rows, escape(group.legend), screen_marker(group.mark, size))
         figure.update_layout(showlegend=True, legend_title_text=escape(colour.name))
     figure.update_xaxes(title=escape(axis_names[0]), showticklabels=False)
     figure.update_yaxes(title=escape(axis_names[1]), showticklabels=False, scaleanchor="x")
-    return finish_screen(figure, title=title or _title(colour, len(points)), footer=footer, height=600)
+    finish_screen(figure, title=title or _title(colour, len(points)), footer=footer, height=600)
+    # Beside the map stands the colour bar of a quantity, and the legend of everything else.
+    return legend_below(figure) if colour.kind == "continuous" else figure
 
 
 def print_figure(

@@ -28,9 +28,16 @@ from .theme import (
 
 
 def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = None) -> go.Figure:
-    """Three panels on screen: AUC with intervals, confusion matrix of the embedding, calibration."""
-    titles = ["Area under the ROC curve", "Embedding: true and called", "Calibration"]
-    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.12)
+    """Three panels on screen: AUC with intervals, and under it confusion matrix of the embedding, calibration."""
+    figure = make_subplots(
+        rows=2,
+        cols=2,
+        specs=[[{"colspan": 2}, None], [{}, {}]],
+        subplot_titles=["Area under the ROC curve", "Embedding: true and called", "Calibration"],
+        row_heights=[0.34, 0.66],
+        vertical_spacing=0.17,
+        horizontal_spacing=0.16,
+    )
     intervals.screen_panel(figure, auc_rows(result, baseline_name), reference=0.5, row=1, col=1)
     figure.update_xaxes(title=_auc_label(result), row=1, col=1)
 
@@ -49,11 +56,11 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
             showscale=False,
             hovertemplate="true %{y}, called %{x}<extra></extra>",
         ),
-        row=1,
-        col=2,
+        row=2,
+        col=1,
     )
-    figure.update_xaxes(title="Called class", type="category", row=1, col=2)
-    figure.update_yaxes(title="True class", type="category", autorange="reversed", row=1, col=2)
+    figure.update_xaxes(title="Called class", type="category", row=2, col=1)
+    figure.update_yaxes(title="True class", type="category", autorange="reversed", row=2, col=1)
 
     figure.add_trace(
         go.Scatter(
@@ -64,8 +71,8 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
             hoverinfo="skip",
             showlegend=False,
         ),
-        row=1,
-        col=3,
+        row=2,
+        col=2,
     )
     for model, mark in zip(result.models, category_marks(len(result.models)), strict=True):
         figure.add_trace(
@@ -79,13 +86,12 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
                 text=[f"n = {one.n}" for one in model.calibration],
                 hovertemplate="predicted %{x:.2f}, observed %{y:.2f}, %{text}<extra></extra>",
             ),
-            row=1,
-            col=3,
+            row=2,
+            col=2,
         )
-    figure.update_xaxes(title="Predicted probability", range=[-0.03, 1.03], row=1, col=3)
-    figure.update_yaxes(title="Observed share", range=[-0.03, 1.03], row=1, col=3)
-    legend_below(figure)
-    return finish_screen(figure, title=_title(result), footer=footer, height=540)
+    figure.update_xaxes(title="Predicted probability", range=[-0.03, 1.03], row=2, col=2)
+    figure.update_yaxes(title="Observed share", range=[-0.03, 1.03], row=2, col=2)
+    return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=780))
 
 
 def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | None = None) -> Figure:

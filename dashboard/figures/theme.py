@@ -32,9 +32,12 @@ SHAPES = (
     ("p", "pentagon"),
 )
 MISSING_COLOUR, MISSING_SHAPE = "#9A9A9A", ("x", "x-thin-open")
-# Greys that can be read on white and on a dark page.
+# Greys of lines that show on white and on a dark page. Text has no colour here: it takes the page's.
 INK, RULE = "#777777", "rgba(127,127,127,0.25)"
 TRANSPARENT = "rgba(0,0,0,0)"
+# Below the axes of a figure on screen: tick labels and axis title, then the legend, then the footer.
+BOTTOM_PX, LEGEND_PX, FOOTER_PX = 125, 32, 8
+LEFT_PX = 60
 
 # Set once for the process: a context around each figure would race between the threads of a web server.
 matplotlib.rcParams.update(
@@ -86,16 +89,16 @@ def stage_marks(count: int) -> tuple[Mark, ...]:
     return tuple(Mark(to_hex(cm.batlow(position)), *SHAPES[i % len(SHAPES)]) for i, position in enumerate(positions))
 
 
-def legend_below(figure: go.Figure) -> None:
-    """The legend in a row at the lower right, clear of the footer at the left and the tools above."""
-    figure.update_layout(
+def legend_below(figure: go.Figure) -> go.Figure:
+    """The legend in a row of its own between the axes and the footer; for a figure that has its height."""
+    return figure.update_layout(
         legend={
             "orientation": "h",
             "yref": "container",
-            "y": 0.01,
+            "y": LEGEND_PX / figure.layout.height,
             "yanchor": "bottom",
-            "x": 1.0,
-            "xanchor": "right",
+            "x": 0.0,
+            "xanchor": "left",
         }
     )
 
@@ -129,16 +132,18 @@ def panel_title(axes: Axes, letter: str, text: str) -> None:
 
 
 def finish_screen(figure: go.Figure, *, title: str, footer: str | None, height: int = 480) -> go.Figure:
-    """Layout shared on screen: transparent, readable on light and dark pages, footer on the figure itself."""
+    """Layout shared on screen: transparent, text in the page's colour, footer on the figure itself."""
+    figure.update_annotations(font_size=13)
     figure.update_layout(
         title={"text": escape(title), "x": 0.0, "xanchor": "left", "font": {"size": 16}},
         height=height,
         paper_bgcolor=TRANSPARENT,
         plot_bgcolor=TRANSPARENT,
-        font={"color": INK, "size": 13},
-        margin={"l": 60, "r": 20, "t": 70, "b": 105},
+        font={"size": 13},
+        margin={"l": LEFT_PX, "r": 20, "t": 70, "b": BOTTOM_PX},
         legend={"itemsizing": "constant", "bgcolor": TRANSPARENT},
         hoverlabel={"align": "left"},
+        modebar={"bgcolor": TRANSPARENT, "color": INK, "activecolor": CATEGORY_COLOURS[0]},
     )
     figure.update_xaxes(gridcolor=RULE, zeroline=False, linecolor=INK, automargin=False)
     figure.update_yaxes(gridcolor=RULE, zeroline=False, linecolor=INK, automargin=True)
@@ -149,9 +154,10 @@ def finish_screen(figure: go.Figure, *, title: str, footer: str | None, height: 
             yref="paper",
             x=0,
             y=0,
-            yshift=-82,
+            xshift=10 - LEFT_PX,
+            yshift=FOOTER_PX - BOTTOM_PX,
             xanchor="left",
-            yanchor="middle",
+            yanchor="bottom",
             showarrow=False,
             font={"size": 12},
         )

@@ -109,8 +109,7 @@ def screen(
             col=2,
         )
         figure.update_yaxes(title=PSEUDOTIME, row=1, col=2)
-    legend_below(figure)
-    return finish_screen(figure, title=_title(result), footer=footer, height=560)
+    return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=570))
 
 
 def print_figure(

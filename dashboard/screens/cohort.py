@@ -14,6 +14,27 @@ from embeddings.store import Store, StoreError
 
 settings: Settings = st.session_state["settings"]
 
+TWO_LINES_PX = 56
+SET_COLUMNS = {
+    "encoder": "Encoder",
+    "view": "View",
+    "preset": "Preset",
+    "pooling": "Pooling",
+    "width": "Width",
+    "n_items": "Vectors",
+    "n_cases": "Scans",
+    "created": "Made (UTC)",
+    "weights_sha256": "Weights (SHA-256)",
+}
+FAILURE_COLUMNS = {
+    "case_id": "Case",
+    "stage_of_work": "Step",
+    "reason": "Reason",
+    "set_id": "Embedding set",
+    "attempts": "Attempts",
+    "last_at": "Last at (UTC)",
+}
+
 
 def _overview(path: Path) -> None:
     try:
@@ -31,23 +52,22 @@ def _overview(path: Path) -> None:
     figures[3].metric("Failures", len(failures))
     if not sets.empty:
         st.markdown("**Embedding sets**")
-        shown = sets[
-            ["encoder", "view", "preset", "pooling", "width", "n_items", "n_cases", "created", "weights_sha256"]
-        ]
-        st.dataframe(shown.assign(weights_sha256=shown["weights_sha256"].str[:12]), hide_index=True)
+        shown = sets[list(SET_COLUMNS)].assign(weights_sha256=sets["weights_sha256"].str[:12])
+        st.dataframe(shown, hide_index=True, column_config=dict(SET_COLUMNS))
     if not failures.empty:
         st.markdown("**What could not be embedded, and why**")
         st.dataframe(
-            failures[["case_id", "stage_of_work", "reason", "set_id", "attempts", "last_at"]],
+            failures[list(FAILURE_COLUMNS)],
             hide_index=True,
-            column_config={"reason": st.column_config.TextColumn(width="large")},
+            row_height=TWO_LINES_PX,
+            column_config={**FAILURE_COLUMNS, "reason": st.column_config.TextColumn("Reason", width="medium")},
         )
     st.markdown("**Scans**")
     if "stage" in cases and cases["stage"].notna().any():
         counts = cases["stage"].fillna("no stage").value_counts()
         order = [*info.stage_order, "no stage"]
         words = [f"{stage}: {counts[stage]}" for stage in order if stage in counts]
-        st.caption("Scans a stage: " + ", ".join(words))
+        st.caption("Scans of each stage: " + ", ".join(words))
     empty = [c for c in cases if cases[c].isna().all()]
     hidden = {"image_path", "mask_path", *empty}
     st.dataframe(cases.drop(columns=[c for c in cases if c in hidden]), hide_index=True, height=320)

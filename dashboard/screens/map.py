@@ -77,6 +77,7 @@ def _page(found: Context) -> None:
     axes = ("UMAP 1", "UMAP 2") if method == "UMAP" else ("PC 1", "PC 2")
     hover = frame[[c for c in ("case_id", "patient_id", "stage", "equivalent_diameter_mm") if c in frame]]
     figure = map_figure.screen(xy, item_ids, colour, hover=hover, axis_names=axes, footer=found.footer)
+    figure.update_layout(dragmode="lasso")
     _mark_selection(figure, xy, frame)
     event = st.plotly_chart(
         figure,
@@ -88,7 +89,8 @@ def _page(found: Context) -> None:
     _take_selection(event, frame)
     st.caption(
         "Distances between far-apart groups in a UMAP mean little, and their shape changes with the settings: "
-        "test what you see on the **Stage gradient** page. Select with the lasso, the box or a click."
+        "test what you see on the **Stage gradient** page. Draw round points to select their scans, or click one; "
+        "the tools above the map select by a box, move and zoom."
     )
     figure_downloads(
         "map",
@@ -127,7 +129,8 @@ def _selected(frame: pd.DataFrame) -> None:
     if rows.empty:
         return
     st.subheader(f"{rows['case_id'].nunique()} selected scans")
-    hidden = ["image_path", "mask_path", "row", "seed_x", "seed_y", "seed_z", "lesion_source"]
+    empty = [c for c in rows if rows[c].isna().all()]
+    hidden = ["view", "image_path", "mask_path", "row", "seed_x", "seed_y", "seed_z", "lesion_source", *empty]
     st.dataframe(rows.drop(columns=[c for c in hidden if c in rows]), hide_index=True, height=240)
     st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
 

@@ -11,6 +11,8 @@ from dashboard.components.downloads import table_download
 from dashboard.components.slice_viewer import Panel, show_panels, window_controls
 from embeddings.analysis import nearest
 
+ITEM_PX = 170
+
 
 def _page(found: Context) -> None:
     table = loading.embedding_table(found.path, found.set_id)
@@ -57,7 +59,7 @@ def _page(found: Context) -> None:
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
     shown = listed[[*front, *[c for c in columns.describing(frame) if c not in front]]]
-    st.dataframe(shown, hide_index=True)
+    st.dataframe(shown, hide_index=True, column_config={"item_id": st.column_config.TextColumn(width=ITEM_PX)})
     table_download(f"neighbours-{query['case_id']}", lambda: shown)
     st.caption("Similar in the embedding does not mean the same diagnosis.")
 

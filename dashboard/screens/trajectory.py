@@ -70,7 +70,7 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
             "bootstrap over patients with the pseudotime held fixed. An order that changes with the subsample or the "
             f"start is no trajectory. Seed {result.seed}. The map is drawn for orientation; pseudotime does not use it."
         )
-    st.caption(f"Stage: {columns.label(staged.column)}, in the order " + " < ".join(staged.order))
+    st.caption(f"The order of *{columns.label(staged.column)}*: " + " < ".join(staged.order))
 
 
 st.title("Trajectory")

@@ -88,7 +88,7 @@ def test_gradient_rows_put_the_optimistic_value_beside_the_honest_ones(gradient_
     assert not rows[0].has_interval
     assert rows[1].note == "p = 0.050"
     table = gradient.evidence_data(gradient_result).set_index("axis")
-    assert table.loc["adjusted", "rho"] == gradient_result.residual.rho
+    assert table.loc["after size and covariates", "rho"] == gradient_result.residual.rho
 
 
 def test_gradient_without_size_has_two_panels(cohort: Any) -> None:
