@@ -38,7 +38,7 @@ def gradient(result: StageGradient) -> str:
     if all(beyond):
         return f"{first} It holds after size is removed from the vectors and among cases of like size."
     if not any(beyond):
-        return f"{first} It is not shown to be more than tumour size: after size is accounted for, no gradient is left."
+        return f"{first} It is not shown to be more than tumour size: after size is accounted for, none can be shown."
     which = "after size is removed from the vectors" if beyond[0] else "among cases of like size"
     other = "among cases of like size" if beyond[0] else "after size is removed from the vectors"
     return f"{first} Beyond size the evidence is mixed: it holds {which}, but not {other}."
