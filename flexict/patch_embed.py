@@ -55,6 +55,7 @@ class PatchEmbed(nn.Module):
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is made in inference mode could not be used in training later
 def _resize_pinv(old: tuple[int, ...], new: tuple[int, ...]) -> Tensor:
     """`pinv(R)`, `[prod(old), prod(new)]`, of the interpolation R from `old` to `new` patches, in float32."""
     n_old = int(torch.tensor(old).prod())

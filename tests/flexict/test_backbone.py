@@ -109,6 +109,15 @@ def test_a_resampled_kernel_gives_an_upsampled_patch_the_same_token() -> None:
     assert torch.allclose(trained, resampled, atol=1e-4)
 
 
+def test_a_patch_size_first_used_in_inference_mode_can_be_trained_later() -> None:
+    model = FlexiCTBackbone(embed_dim=72, depth=1, num_heads=1)
+    model.set_patch_size(7)
+    with torch.inference_mode():
+        model(torch.zeros(1, 1, 14, 14))
+    model(torch.zeros(1, 1, 14, 14)).cls.sum().backward()
+    assert model.patch_embed_2D.proj.bias.grad is not None
+
+
 def test_an_inflated_kernel_sees_a_constant_stack_as_its_slice() -> None:
     model = FlexiCTBackbone(embed_dim=72, depth=1, num_heads=1)
     inflate(model)
