@@ -1,4 +1,7 @@
-"""The commands of `python -m embeddings`; each takes parsed arguments and returns an exit status."""
+"""The commands of `python -m embeddings`; each takes parsed arguments and returns an exit status.
+
+A command imports what it needs itself: `status` must not wait for torch.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tqdm import tqdm
 
-from embeddings import demo, job
-from embeddings.cohort import read_cohort, validate_text
+from embeddings import job
 from embeddings.export import export
 from embeddings.records import RunProgress
 from embeddings.status import status, status_text
@@ -23,6 +26,8 @@ INTERRUPTED = 130
 
 def run_validate(arguments: argparse.Namespace) -> int:
     """Report every bad row: 0 without errors, 1 with errors in some rows, 2 if no row can be used."""
+    from embeddings.cohort import read_cohort, validate_text
+
     report = read_cohort(arguments.cohort, arguments.data_root, role_mapping(arguments.map))
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=1, default=str))
@@ -33,7 +38,7 @@ def run_validate(arguments: argparse.Namespace) -> int:
 
 def run_embed(arguments: argparse.Namespace) -> int:
     """Embed what is missing: 0 when done, 1 if not one case could be embedded, 130 if interrupted."""
-    arguments.db.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(arguments.db.parent)
     with _bar(f"{arguments.encoder} {arguments.view}") as show:
         summary = job.run(
             arguments.cohort,
@@ -54,7 +59,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
             progress=show,
         )
     print(summary.sentence())
-    if summary.n_failed or summary.n_refused:
+    if summary.n_failed or summary.n_refused or summary.n_unmeasured or summary.doubtful:
         print(f"Why: python -m embeddings status {arguments.db}")
     if summary.state == "interrupted":
         return INTERRUPTED
@@ -77,6 +82,9 @@ def run_export(arguments: argparse.Namespace) -> int:
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """Write the simulated cohort and embed its lesions, volumes and every 20th slice with flexict-nano."""
+    from embeddings import demo
+
+    make_folder(arguments.out)
     with tqdm(desc="simulated scans", unit="scan", file=sys.stderr) as bar:
 
         def show_scans(done: int, total: int) -> None:
@@ -95,6 +103,20 @@ def run_demo(arguments: argparse.Namespace) -> int:
             return INTERRUPTED
     print(f"The demonstration cohort is simulated. Open it with: streamlit run dashboard/app.py -- --cohort {db}")
     return 0
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those above it.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"the folder {folder} cannot be made ({error.strerror}): choose a place to write to"
+        ) from error
 
 
 def role_mapping(pairs: Sequence[str]) -> Mapping[str, str | None] | None:

@@ -175,6 +175,10 @@ class SharedFile:
         text = str(error)
         if "enough bytes" in text or "checksum" in text.casefold() or "corrupt" in text.casefold():
             return f"{self.path} is damaged or was copied only in part: copy it again from where it was made"
+        if "Permission denied" in text or "Read-only file system" in text:
+            return (
+                f"{self.path} is write-protected or not yours to open: choose another place or change its permissions"
+            )
         if "newer version" in text:
             return f"{self.path} was written by a newer DuckDB than {duckdb.__version__}: update duckdb"
         return f"{self.path} cannot be read or written: {text.splitlines()[0].rstrip('.')}"

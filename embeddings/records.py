@@ -107,6 +107,22 @@ class LesionRecord:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What a case's vectors in one set are made from.
+
+    Attributes:
+        content: digest of the files and the seed that decide the vectors; another one means other vectors.
+        stamp: sizes and times of the files, to see quickly that nothing changed.
+        doubt: why the voxels may not be HU, as a sentence; None where they look like CT.
+    """
+
+    case_id: str
+    content: str
+    stamp: str
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a case (or one item of it) has no vector, as a sentence, and at which stage of the work."""
 

@@ -37,6 +37,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             preset VARCHAR NOT NULL, pooling VARCHAR NOT NULL, width INTEGER NOT NULL,
             code_version VARCHAR NOT NULL, created TIMESTAMP NOT NULL,
             UNIQUE (encoder, weights_sha256, view, preset, pooling, width, code_version))""",
+        """CREATE TABLE sources (
+            set_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, content VARCHAR NOT NULL,
+            stamp VARCHAR NOT NULL, doubt VARCHAR, PRIMARY KEY (set_id, case_id))""",
         """CREATE TABLE completed (
             set_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, slice_step BIGINT NOT NULL,
             PRIMARY KEY (set_id, case_id, slice_step))""",

@@ -11,7 +11,7 @@ import pandas as pd
 from embeddings.connections import utc_now
 from embeddings.store import Store
 
-MOST_FAILURES = 10
+MOST_LISTED = 10
 # A live run says so at least every 15 s, but one volume may take a minute on a slow machine.
 SILENT_S = 120.0
 
@@ -31,6 +31,7 @@ def status(store: Store) -> dict[str, Any]:
         "stage_order": list(info.stage_order),
         "sets": _records(store.sets()),
         "failures": _records(store.failures()),
+        "doubts": _records(store.doubts()),
         "runs": _records(store.runs()),
     }
 
@@ -51,13 +52,20 @@ def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
         )
     if found["runs"]:
         lines += ["", _run_line(found["runs"][0], now or utc_now())]
-    failures = found["failures"]
-    if failures:
-        lines += ["", f"{len(failures)} failure{'s' if len(failures) > 1 else ''}"]
-        lines += [f"  {row['case_id']} ({row['stage_of_work']}): {row['reason']}" for row in failures[:MOST_FAILURES]]
-    if len(failures) > MOST_FAILURES:
-        lines.append(f"  ... and {len(failures) - MOST_FAILURES} more; --json lists all")
+    # One reason may stand for several sets.
+    failures = [f"  {row['case_id']} ({row['stage_of_work']}): {row['reason']}" for row in found["failures"]]
+    lines += _listed("what could not be embedded", list(dict.fromkeys(failures)))
+    doubts = [f"  {row['case_id']}: {row['doubt']}" for row in found["doubts"]]
+    lines += _listed("embedded, but the values may not be HU", doubts)
     return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+
+
+def _listed(title: str, found: list[str]) -> list[str]:
+    if not found:
+        return []
+    more = len(found) - MOST_LISTED
+    rest = [f"  ... and {more} more; --json lists all"] if more > 0 else []
+    return ["", f"{title} ({len(found)})", *found[:MOST_LISTED], *rest]
 
 
 def _run_line(row: dict[str, Any], now: datetime) -> str:

@@ -28,6 +28,7 @@ from embeddings.records import (
     LesionRecord,
     RunProgress,
     SetIdentity,
+    Source,
     Thumbnail,
 )
 from embeddings.schema import SCHEMA_VERSION
@@ -170,6 +171,18 @@ class Store:
             [set_id, set_id],
         )
 
+    def sources(self, set_id: str) -> dict[str, Source]:
+        """What each case's vectors in the set are made from, by case."""
+        with self._file.reading() as con:
+            rows = con.execute(
+                "SELECT case_id, content, stamp, doubt FROM sources WHERE set_id = ?", [set_id]
+            ).fetchall()
+        return {row[0]: Source(*row) for row in rows}
+
+    def doubts(self) -> pd.DataFrame:
+        """Cases that were embedded although their voxels may not be HU, and why (`case_id`, `doubt`)."""
+        return self._frame("SELECT DISTINCT case_id, doubt FROM sources WHERE doubt IS NOT NULL ORDER BY ALL")
+
     def runs(self) -> pd.DataFrame:
         """Every run of the embedding job, newest first; times are UTC, counts are cases except `n_items`."""
         return self._frame("SELECT * FROM runs ORDER BY started DESC, run_id")
@@ -218,8 +231,10 @@ class Store:
         root = Path(report.data_root).resolve()
         name = name or (csv.parent.name if csv.stem.casefold() == "cohort" else csv.stem)
         with self._file.writing() as con:
+            before = first_row(con, "SELECT simulated, created, data_root FROM meta")
+            if before and before[2] != str(root):
+                transactions.anchor_paths(con, Path(before[2]))
             transactions.upsert_cases(con, report, root)
-            before = first_row(con, "SELECT simulated, created FROM meta")
             stages = json.dumps(list(report.stage_order))
             con.execute("DELETE FROM meta")
             con.execute(
@@ -267,6 +282,7 @@ class Store:
         set_id: str,
         items: Sequence[EmbeddedItem] = (),
         *,
+        sources: Sequence[Source] = (),
         failures: Sequence[Failure] = (),
         outcomes: Sequence[CaseOutcome] = (),
         lesions: Sequence[LesionRecord] = (),
@@ -275,10 +291,13 @@ class Store:
     ) -> None:
         """Store results in one transaction. Items that the set has already keep the vector they have.
 
+        A case in `sources` whose content is no longer that of its stored vectors loses these first.
         A case in `outcomes` loses the failures of earlier runs; those of this run (given here) stay.
         """
         with self._file.writing() as con:
             width = width_of(con, set_id, self.path)
+            for source in sources:
+                transactions.record_source(con, set_id, source)
             if items:
                 transactions.insert_items(con, set_id, width, items)
             for lesion in lesions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from embeddings import schema
 from embeddings.connections import Connection, StoreError, first_row
-from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress
+from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.schema import quote
 
 if TYPE_CHECKING:
@@ -46,8 +46,18 @@ def upsert_cases(con: Connection, report: CohortReport, root: Path) -> None:
     con.unregister("incoming")
 
 
+def anchor_paths(con: Connection, root: Path) -> None:
+    """Make relative paths absolute: what was stored under this data root must not be looked for under the next."""
+    for column in ("image_path", "mask_path"):
+        relative = [p for (p,) in con.execute(f"SELECT DISTINCT {column} FROM cases").fetchall() if p is not None]
+        paths = {"relative": relative, "absolute": [str(root / p) for p in relative]}
+        con.register("anchored", pa.table({name: pa.array(v, pa.string()) for name, v in paths.items()}))
+        con.execute(f"UPDATE cases SET {column} = anchored.absolute FROM anchored WHERE {column} = anchored.relative")
+        con.unregister("anchored")
+
+
 def insert_items(con: Connection, set_id: str, width: int, items: Sequence[EmbeddedItem]) -> None:
-    """Store items with their vectors and pictures; what is stored already stays as it is."""
+    """Store items with their vectors and pictures; a vector that is stored already stays as it is."""
     vectors = np.stack([np.asarray(item.vector, dtype=np.float32) for item in items])
     if vectors.shape != (len(items), width):
         raise ValueError(f"set {set_id} holds vectors of {width} numbers, not {list(vectors.shape[1:])}")
@@ -77,8 +87,30 @@ def insert_items(con: Connection, set_id: str, width: int, items: Sequence[Embed
         }
     for table, columns in tables.items():
         con.register("incoming", pa.table(columns))
-        con.execute(f"INSERT INTO {table} SELECT * FROM incoming ON CONFLICT DO NOTHING")
+        # Places and pictures are shared with other sets, and those of a changed scan must follow it.
+        rule = "NOTHING" if table == vectors_table(set_id) else "UPDATE SET " + _replaced(columns)
+        con.execute(f"INSERT INTO {table} SELECT * FROM incoming ON CONFLICT DO {rule}")
         con.unregister("incoming")
+
+
+def _replaced(columns: Iterable[str]) -> str:
+    return ", ".join(f"{quote(name)} = EXCLUDED.{quote(name)}" for name in columns if name != "item_id")
+
+
+def record_source(con: Connection, set_id: str, source: Source) -> None:
+    """Note what a case's vectors are made from; vectors of another content go, and projections that hold them."""
+    key = [set_id, source.case_id]
+    before = first_row(con, "SELECT content FROM sources WHERE set_id = ? AND case_id = ?", key)
+    if before and before[0] != source.content:
+        con.execute(
+            f"DELETE FROM {vectors_table(set_id)} WHERE item_id IN (SELECT item_id FROM items WHERE case_id = ?)",
+            [source.case_id],
+        )
+        con.execute("DELETE FROM completed WHERE set_id = ? AND case_id = ?", key)
+        con.execute("DELETE FROM projections WHERE set_id = ?", [set_id])
+    con.execute(
+        "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?)", [*key, source.content, source.stamp, source.doubt]
+    )
 
 
 def record_failure(con: Connection, set_id: str, failure: Failure, now: datetime) -> None:

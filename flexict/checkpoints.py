@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ OVERRIDE_VARIABLE = "FLEXICT_CHECKPOINT"
 HUB_FILE = "model.safetensors"
 _TRAINING_HEADS = ("dino_head", "ibot")
 _CONTAINERS = ("teacher", "model")
-_LISTED = 8
+_LISTED = 4
 
 
 class CheckpointError(ValueError):
@@ -61,7 +60,7 @@ def find_weights(
         if value:
             return _existing(name, Path(value), str(candidate))
     if hub is None:
-        raise CheckpointError(f"{name} has no weights of its own; give a file with weights=... or --weights")
+        raise CheckpointError(f"{name} has no weights of its own; give a file with --weights (weights=... in Python)")
     return WeightsFile(_download(name, hub, variable), "hub")
 
 
@@ -70,7 +69,10 @@ def _from_argument(name: str, weights: str | Path) -> WeightsFile:
     text = str(weights)
     looks_like_hub = text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.suffix
     if looks_like_hub and not path.exists():
-        return WeightsFile(_download(name, text, None), "hub")
+        try:
+            return WeightsFile(_download(name, text, None), "hub")
+        except CheckpointError as error:
+            raise CheckpointError(f"there is no file or folder {text}, and {error}") from error
     return _existing(name, path, "argument")
 
 
@@ -90,7 +92,8 @@ def _download(name: str, hub: str, variable: str | None) -> Path:
     try:
         return Path(hf_hub_download(hub, HUB_FILE))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        ways = f"set {variable}, or pass weights=FILE" if variable else "pass weights=FILE"
+        give = "give the file with --weights (weights=... in Python)"
+        ways = f"set {variable} to the file, or {give}" if variable else give
         raise CheckpointError(
             f"the weights of {name} are not on this machine and could not be fetched from {hub} on the Hugging Face "
             f"hub ({type(error).__name__}): download {HUB_FILE} there and {ways}"
@@ -115,7 +118,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is neither .safetensors nor .pth: give a FlexiCT checkpoint")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:
+        # What is no pickle fails anywhere inside torch's reader: KeyError, IndexError, struct.error and more.
         raise CheckpointError(
             f"{path} could not be read as plain tensors ({type(error).__name__}); it is damaged or holds code, which "
             f"is never run: use the .safetensors copy"
@@ -154,8 +158,8 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> N
     ]
     if missing or unexpected or shapes:
         raise CheckpointError(
-            f"{source} is a checkpoint of another model. Missing: {_listed(missing)}. "
-            f"Unexpected: {_listed(unexpected)}. Of another shape: {_listed(shapes)}."
+            f"{source} is a checkpoint of another model: give the weights of this encoder. "
+            f"Missing: {_listed(missing)}. Unexpected: {_listed(unexpected)}. Of another shape: {_listed(shapes)}."
         )
     model.load_state_dict(stripped, strict=True)
 

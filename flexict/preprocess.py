@@ -23,6 +23,7 @@ Array = NDArray[np.float32]
 HU_LOW, HU_HIGH = -1000.0, 1000.0
 SPACING_MM = 2.0
 LESION_SEED_SPACING_MM = 1.0
+LESION_SEED_SIDES_MM = (4.0, 512.0)
 CUBE = 160
 SLICE = 512
 FLAT_STD = 1e-6
@@ -83,8 +84,11 @@ def lesion_seed(volume: Volume, seed_lps: tuple[float, float, float], side_mm: f
     Raises:
         PreprocessError: if the seed lies outside the scan.
     """
-    if not np.isfinite(side_mm) or side_mm < 4 * LESION_SEED_SPACING_MM:
-        raise PreprocessError(f"a lesion crop of {side_mm} mm is too small: use 4 mm or more (published: 32 and 64)")
+    least, most = LESION_SEED_SIDES_MM
+    if not least <= side_mm <= most:
+        raise PreprocessError(
+            f"a lesion crop of {side_mm:g} mm is impossible: use {least:g} to {most:g} mm (published: 32 and 64)"
+        )
     index = volume.index_of(seed_lps)
     if not np.all((index > -1.0) & (index < np.array(volume.shape))):
         place = ", ".join(f"{v:.1f}" for v in seed_lps)
@@ -92,11 +96,12 @@ def lesion_seed(volume: Volume, seed_lps: tuple[float, float, float], side_mm: f
     oriented = _oriented(volume)
     normalised = sitk.GetImageFromArray(_normalise(_array(oriented)))
     normalised.CopyInformation(oriented)
-    image = _resample(normalised, LESION_SEED_SPACING_MM, outside=0.0)
-    centre = image.TransformPhysicalPointToContinuousIndex([float(v) for v in seed_lps])[::-1]
+    offset = np.array(normalised.TransformPhysicalPointToContinuousIndex([float(v) for v in seed_lps]))
     side = round(side_mm / LESION_SEED_SPACING_MM)
+    # The 1 mm grid starts at the first voxel; the seed's index on it, x, y, z.
+    centre = offset * normalised.GetSpacing() / LESION_SEED_SPACING_MM
     start = [round(c) - side // 2 for c in centre]
-    return _resize_cube(_crop_or_zero(_array(image), start, side), CUBE, align_corners=False)
+    return _resize_cube(_crop_resampled(normalised, start, side), CUBE, align_corners=False)
 
 
 def lesion_mask(volume: Volume, mask: Volume, scale: float = 1.5) -> Array:
@@ -134,7 +139,7 @@ def _array(image: sitk.Image) -> Array:
 def _resample(
     image: sitk.Image, spacing: float, interpolator: int = sitk.sitkLinear, outside: float = HU_LOW
 ) -> sitk.Image:
-    size = [max(1, round(n * s / spacing)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+    size = _resampled_size(image, spacing)
     if float(np.prod(size, dtype=np.float64)) > MAX_RESAMPLED_VOXELS:
         raise PreprocessError(f"the scan would be {size} voxels at {spacing} mm: check the spacing in its header")
     return sitk.Resample(
@@ -147,6 +152,38 @@ def _resample(
         image.GetDirection(),
         outside,
     )
+
+
+def _resampled_size(image: sitk.Image, spacing: float) -> list[int]:
+    return [max(1, round(n * s / spacing)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+
+
+def _crop_resampled(image: sitk.Image, start: list[int], side: int) -> Array:
+    """The cube from index `start` (x, y, z) of the image at 1 mm, zero where the image at 1 mm ends.
+
+    Only the cube is resampled: the whole scan at 1 mm can be a hundred times as large.
+    """
+    ends = _resampled_size(image, LESION_SEED_SPACING_MM)
+    low = [max(0, s) for s in start]
+    size = [min(end, s + side) - a for a, s, end in zip(low, start, ends, strict=True)]
+    out = np.zeros((side,) * 3, dtype=np.float32)
+    if min(size) < 1:
+        return out
+    step = np.array(image.GetDirection()).reshape(3, 3) * LESION_SEED_SPACING_MM
+    origin = np.array(image.GetOrigin()) + step @ np.array(low, dtype=np.float64)
+    part = sitk.Resample(
+        image,
+        size,
+        sitk.Transform(),
+        sitk.sitkLinear,
+        origin.tolist(),
+        [LESION_SEED_SPACING_MM] * 3,
+        image.GetDirection(),
+        0.0,
+    )
+    into = tuple(slice(a - s, a - s + n) for a, s, n in zip(low, start, size, strict=True))
+    out[into[::-1]] = _array(part)
+    return out
 
 
 def _statistics(clipped: Array) -> tuple[float, float]:
@@ -181,14 +218,6 @@ def _pad_square(pixels: Array, value: float) -> Array:
     short = [side - n for n in pixels.shape]
     padded = np.pad(pixels, [(s // 2, s - s // 2) for s in short], constant_values=value)
     return np.ascontiguousarray(padded, dtype=np.float32)
-
-
-def _crop_or_zero(array: Array, start: list[int], side: int) -> Array:
-    out = np.zeros((side,) * 3, dtype=np.float32)
-    source = tuple(slice(max(0, s), max(0, min(n, s + side))) for s, n in zip(start, array.shape, strict=True))
-    target = tuple(slice(a.start - s, a.stop - s) for a, s in zip(source, start, strict=True))
-    out[target] = array[source]
-    return out
 
 
 def _resize_cube(array: Array, side: int, align_corners: bool) -> Array:

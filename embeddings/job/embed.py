@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from flexict.encoders import load_encoder
 
 # A commit may wait this long for readers, or for another job on the same file.
 PATIENCE_S = 600.0
+MOST_NAMED = 5
 SIMULATED_MARKER = "SIMULATED.txt"
 
 
@@ -35,6 +36,9 @@ class RunSummary:
         n_planned: cases that lacked something; `n_done_before` lacked nothing.
         n_failed: cases without all their vectors, with the reason in the store's failures.
         n_refused: rows that never became a case, with the reason in the failures too.
+        n_unmeasured: cases whose lesion mask cannot be used, which matters to no vector of this view.
+        changed: cases embedded anew because their files or seed are no longer those of their vectors.
+        doubtful: cases of this run whose voxels may not be HU, with the reason in the store's doubts.
     """
 
     set_id: str
@@ -47,6 +51,9 @@ class RunSummary:
     n_refused: int
     n_items: int
     seconds: float
+    n_unmeasured: int = 0
+    changed: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values for JSON."""
@@ -55,13 +62,23 @@ class RunSummary:
     def sentence(self) -> str:
         """The run in plain words."""
         rate = f" ({self.n_items / self.seconds:.2g} vectors/s)" if self.n_items and self.seconds > 0 else ""
-        parts = [f"{self.n_embedded} of {self.n_planned} cases embedded in {self.seconds:.0f} s{rate}"]
+        looked_at = self.n_embedded > 0 and self.n_items == 0
+        done = "read again, no new vector needed," if looked_at else "embedded"
+        parts = [f"{self.n_embedded} of {self.n_planned} cases {done} in {self.seconds:.0f} s{rate}"]
         if self.n_done_before:
             parts.append(f"{self.n_done_before} were there before")
         if self.n_failed:
             parts.append(f"{self.n_failed} failed")
         if self.n_refused:
             parts.append(f"{self.n_refused} row{'s' if self.n_refused > 1 else ''} of the CSV could not be used")
+        if self.n_unmeasured:
+            parts.append(f"{self.n_unmeasured} lesion mask{'s' if self.n_unmeasured > 1 else ''} could not be measured")
+        if self.changed:
+            parts.append(
+                f"{len(self.changed)} of them anew because their files or seeds changed ({_named(self.changed)})"
+            )
+        if self.doubtful:
+            parts.append(f"{len(self.doubtful)} with values that may not be HU ({_named(self.doubtful)})")
         end = "; run the same command again to go on" if self.state == "interrupted" else ""
         return f"{', '.join(parts)}{end}. Set: {self.set_id}"
 
@@ -187,6 +204,9 @@ def run(
         n_refused=len(refused),
         n_items=engine.n_items,
         seconds=time.monotonic() - began,
+        n_unmeasured=engine.n_unmeasured,
+        changed=tuple(sorted(engine.changed)),
+        doubtful=tuple(sorted(engine.doubtful)),
     )
 
 
@@ -196,6 +216,11 @@ def is_simulated(report: CohortReport) -> bool:
         return True
     marks = [case.covariates.get("simulated") for case in report.cases]
     return bool(marks) and all(str(mark).casefold() in ("true", "yes", "1") for mark in marks)
+
+
+def _named(case_ids: Sequence[str]) -> str:
+    rest = len(case_ids) - MOST_NAMED
+    return ", ".join(case_ids[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _refused(report: CohortReport) -> list[Failure]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from embeddings.job.encoding import encode
 from embeddings.job.plan import Plan
 from embeddings.job.prepare import CaseEnd, Prepared
-from embeddings.job.reading import read_ahead
+from embeddings.job.reading import Message, read_ahead
 from embeddings.job.views import Encoder, Recipe
-from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress
+from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.store import Store
 
 ITEMS_A_COMMIT = 512
@@ -41,6 +41,10 @@ class Engine:
     n_done: int = 0
     n_failed: int = 0
     n_items: int = 0
+    n_unmeasured: int = 0
+    changed: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
+    _sources: list[Source] = field(default_factory=list)
     _batch: list[Prepared] = field(default_factory=list)
     _items: list[EmbeddedItem] = field(default_factory=list)
     _failures: list[Failure] = field(default_factory=list)
@@ -76,14 +80,19 @@ class Engine:
         """How far the run has come."""
         return RunProgress(len(self.plan.tasks), self.n_done, self.n_failed, self.n_items)
 
-    def _take(self, message: Prepared | CaseEnd | None) -> None:
+    def _take(self, message: Message | None) -> None:
         if isinstance(message, Prepared):
             self._batch.append(message)
             if len(self._batch) >= self.batch_size:
                 self._encode()
+        elif isinstance(message, Source):
+            self._sources.append(message)
+            if message.doubt is not None:
+                self.doubtful.append(message.case_id)
         elif message is not None:
             self._lesions.extend(message.lesions)
             self._failures.extend(message.failures)
+            self.n_unmeasured += any(failure.stage_of_work == "measure" for failure in message.failures)
             self._ended[message.case_id] = message
             self._settle(message.case_id)
 
@@ -113,6 +122,8 @@ class Engine:
         complete = not end.broken and case_id not in self._lost
         self.n_done += complete
         self.n_failed += not complete
+        if complete and end.changed:
+            self.changed.append(case_id)
         self._outcomes.append(CaseOutcome(case_id, complete, self.recipe.slice_step))
         del self._ended[case_id], self._encoded[case_id]
         self.report(self.progress)
@@ -127,11 +138,12 @@ class Engine:
         self.store.commit(
             self.set_id,
             self._items,
+            sources=self._sources,
             failures=self._failures,
             outcomes=self._outcomes,
             lesions=self._lesions,
             run_id=self.run_id,
             progress=self.progress,
         )
-        self._items, self._failures, self._outcomes, self._lesions = [], [], [], []
+        self._items, self._failures, self._outcomes, self._lesions, self._sources = [], [], [], [], []
         self._committed_at = time.monotonic()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.images import ImageError, read_image, read_mask
+from embeddings.images import ImageError, plausibility, read_image, read_mask
 from embeddings.job.plan import Task
+from embeddings.job.sources import content_of
 from embeddings.job.thumbnails import Painter
 from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
-from embeddings.records import Failure, LesionRecord, Thumbnail
+from embeddings.records import Failure, LesionRecord, Source, Thumbnail
 from flexict import preprocess
 from flexict.volume import Volume
 
@@ -40,27 +42,38 @@ class Prepared:
 
 @dataclass
 class CaseEnd:
-    """What is known of a case once its last item was prepared; `broken` if items are missing."""
+    """What is known of a case once its last item was prepared.
+
+    `broken` if items are missing; `changed` if the set held vectors of other files or another seed.
+    """
 
     case_id: str
     n_prepared: int = 0
     broken: bool = False
+    changed: bool = False
     lesions: list[LesionRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
 
-def prepare_case(task: Task, recipe: Recipe, thumbnails: bool) -> Iterator[Prepared | CaseEnd]:
-    """Yield the case's items that the set does not hold yet, then one `CaseEnd`.
+def prepare_case(task: Task, recipe: Recipe, thumbnails: bool) -> Iterator[Source | Prepared | CaseEnd]:
+    """Yield what the case is made from, its items that the set does not hold yet, then one `CaseEnd`.
 
-    Whatever goes wrong with a case is told in its `CaseEnd`: one bad scan must not end a run.
+    The source of a case that has changed comes only once it has given an item: until then, what was embedded
+    before is kept. Whatever goes wrong with a case is told in its `CaseEnd`: one bad scan must not end a run.
     """
     end = CaseEnd(task.case.case_id)
     stage = "read"
     try:
         volume = read_image(task.case.image_path)
         mask, lesion = _read_lesion(task.case, recipe, volume, end)
+        source = Source(task.case.case_id, content_of(task.case, recipe), task.stamp, plausibility(volume))
+        end.changed = task.content not in (None, source.content)
         stage = "preprocess"
-        for item in _items(task, recipe, volume, mask, lesion, thumbnails):
+        held = frozenset() if end.changed else task.held
+        items = _items(task.case, held, recipe, volume, mask, lesion, thumbnails)
+        first = next(items, None)
+        yield source
+        for item in chain([] if first is None else [first], items):
             end.n_prepared += 1
             yield item
     except Exception as error:
@@ -106,25 +119,31 @@ def _read_lesion(case: Case, recipe: Recipe, volume: Volume, end: CaseEnd) -> tu
 
 
 def _items(
-    task: Task, recipe: Recipe, volume: Volume, mask: Volume | None, lesion: Lesion | None, thumbnails: bool
+    case: Case,
+    held: frozenset[str],
+    recipe: Recipe,
+    volume: Volume,
+    mask: Volume | None,
+    lesion: Lesion | None,
+    thumbnails: bool,
 ) -> Iterator[Prepared]:
-    case_id = task.case.case_id
+    case_id = case.case_id
     painter = Painter(volume)
     if recipe.view == "slices":
         for placed in preprocess.slice_stack(volume, recipe.slice_step):
             item_id = recipe.item_id(case_id, placed.index)
-            if item_id not in task.held:
+            if item_id not in held:
                 picture = painter.axial(placed.index) if thumbnails else None
                 yield Prepared(item_id, case_id, placed.pixels, placed.index, placed.z_lps_mm, picture)
         return
     item_id = recipe.item_id(case_id)
-    if item_id in task.held:
+    if item_id in held:
         return
     if recipe.view == "volume":
         array = getattr(preprocess, recipe.preset)(volume)
         yield Prepared(item_id, case_id, array, thumbnail=painter.middle() if thumbnails else None)
         return
-    array, centre, side_mm = _lesion_crop(task.case, recipe, volume, mask, lesion)
+    array, centre, side_mm = _lesion_crop(case, recipe, volume, mask, lesion)
     picture = painter.around(centre, max(LEAST_SIDE_MM, SURROUNDINGS * side_mm)) if thumbnails else None
     yield Prepared(item_id, case_id, array, thumbnail=picture)
 

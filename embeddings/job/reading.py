@@ -10,13 +10,15 @@ from contextlib import suppress
 from embeddings.job.plan import Task
 from embeddings.job.prepare import CaseEnd, Prepared, prepare_case
 from embeddings.job.views import Recipe
+from embeddings.records import Source
 
 TICK_S = 0.5
+Message = Source | Prepared | CaseEnd
 
 
 def read_ahead(
     tasks: Sequence[Task], recipe: Recipe, *, workers: int, depth: int, thumbnails: bool
-) -> Generator[Prepared | CaseEnd | None, None, None]:
+) -> Generator[Message | None, None, None]:
     """Items and ends of all cases, each case's own in order, cases interleaved; None after a wait for nothing.
 
     Threads suffice: reading and resampling happen in libraries that release the interpreter's lock. Closing
@@ -25,10 +27,10 @@ def read_ahead(
     waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
-    ready: queue.Queue[Prepared | CaseEnd] = queue.Queue(maxsize=max(1, depth))
+    ready: queue.Queue[Message] = queue.Queue(maxsize=max(1, depth))
     closed = threading.Event()
 
-    def hand_over(message: Prepared | CaseEnd) -> None:
+    def hand_over(message: Message) -> None:
         while not closed.is_set():
             with suppress(queue.Full):
                 ready.put(message, timeout=TICK_S)

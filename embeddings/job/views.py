@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Part of an embedding set's identity: raise it when the same scan, weights and preset give another vector.
 CODE_VERSION = "1"
 
+# A larger crop than this many lesion sizes shows the patient, not the lesion.
+MOST_SCALE = 20.0
+
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "volume": ("default", "local_path"),
     "slices": ("slice",),
@@ -114,6 +117,13 @@ def choose_recipe(
     for name, value in (("scale", scale), ("seed side", seed_side_mm), ("slice step", slice_step)):
         if not (math.isfinite(value) and value > 0):
             raise JobError(f"the {name} must be above 0, not {value}")
+    from flexict.preprocess import LESION_SEED_SIDES_MM  # imports torch, which the command line does not need
+
+    least, most = LESION_SEED_SIDES_MM
+    if not least <= seed_side_mm <= most:
+        raise JobError(f"the seed side must lie between {least:g} and {most:g} mm, not {seed_side_mm:g}")
+    if scale > MOST_SCALE:
+        raise JobError(f"the scale must be at most {MOST_SCALE:g} lesion sizes, not {scale:g}")
     chosen = preset or encoder.views[view]
     if view == "lesion" and preset is None:
         if any(case.mask_path is not None for case in cases):

@@ -105,6 +105,17 @@ def test_a_cut_file_is_refused_with_its_name(model: FlexiCTBackbone, tmp_path: P
         read_tensors(path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"hello", b"<html>404</html>", b"", b"\x80", b"version https://git-lfs.github.com/"]
+)
+@pytest.mark.parametrize("kind", ["pth", "safetensors"])
+def test_what_is_no_checkpoint_at_all_is_refused_with_its_name(tmp_path: Path, content: bytes, kind: str) -> None:
+    path = tmp_path / f"weights.{kind}"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=path.name):
+        read_tensors(path)
+
+
 def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.txt"
     path.write_text("hello")

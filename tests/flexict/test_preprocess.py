@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
@@ -120,6 +121,49 @@ def test_a_crop_that_leaves_the_volume_is_zero_there() -> None:
     assert np.any(crop[90:, 90:, 90:] != 0.0)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    spacing=st.tuples(*[st.floats(0.6, 4.0)] * 3),
+    place=st.tuples(*[st.floats(0.0, 0.95)] * 3),
+    side=st.sampled_from([16, 33, 64]),
+    turn=st.sampled_from(["identity", "mirrored", "oblique"]),
+)
+def test_a_seed_crop_is_the_crop_of_the_whole_scan_at_1_mm(
+    spacing: tuple[float, float, float], place: tuple[float, float, float], side: int, turn: str
+) -> None:
+    generator = np.random.default_rng(0)
+    angle = np.deg2rad(20)
+    oblique = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    direction = {"identity": np.eye(3), "mirrored": np.diag([-1.0, -1.0, 1.0]), "oblique": oblique}[turn]
+    volume = Volume(generator.normal(0, 300, (14, 17, 20)).astype(np.float32), spacing, (5.0, -70.0, 30.0), direction)
+    seed = tuple(float(v) for v in volume.lps_of(np.array(place) * (np.array(volume.shape) - 1)))
+
+    hu = np.clip(volume.array, -1000, 1000)
+    scores = Volume((hu - hu.mean()) / hu.std(ddof=1), spacing, volume.origin, direction)
+    image = sitk.DICOMOrient(scores.to_sitk(), "LPS")
+    size = [max(1, round(n * s)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+    grid = (image.GetOrigin(), (1.0, 1.0, 1.0), image.GetDirection())
+    whole = sitk.Resample(image, size, sitk.Transform(), sitk.sitkLinear, *grid, 0.0)
+    centre = whole.TransformPhysicalPointToContinuousIndex(seed)[::-1]
+    padded = np.pad(sitk.GetArrayFromImage(whole), side)
+    box = tuple(slice(round(c) - side // 2 + side, round(c) - side // 2 + 2 * side) for c in centre)
+    cube = torch.from_numpy(np.ascontiguousarray(padded[box]))[None, None].float()
+    expected = torch.nn.functional.interpolate(cube, size=(160,) * 3, mode="trilinear", align_corners=False)[0, 0]
+
+    np.testing.assert_allclose(preprocess.lesion_seed(volume, seed, float(side)), expected.numpy(), atol=1e-3)
+
+
+def test_local_path_keeps_anatomy_that_the_default_crop_cuts_off() -> None:
+    array = np.full((20, 20, 220), -1000, np.int16)
+    array[:, :, :10] = 500
+    wide = Volume(array, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
+    assert np.ptp(preprocess.default(wide)) == 0.0
+    kept = preprocess.local_path(wide)
+    bright = np.argwhere(kept > kept.max() - 0.1)
+    assert bright[:, 2].max() == pytest.approx(10 / 220 * 160, abs=1.5)
+    assert np.ptp(bright[:, 0]) + 1 == pytest.approx(20 / 220 * 160, abs=2)
+
+
 def test_slices_carry_their_index_and_height() -> None:
     volume = ramp(np.diag([1.0, 1.0, -1.0]))
     slices = list(preprocess.slice_stack(volume, step=10))
@@ -141,7 +185,8 @@ def test_a_non_square_slice_is_padded_with_air() -> None:
     ("call", "words"),
     [
         (lambda v, m: preprocess.lesion_seed(v, (900.0, 0.0, 0.0)), "outside the scan"),
-        (lambda v, m: preprocess.lesion_seed(v, (0.0, 20.0, 20.0), 1.0), "too small"),
+        (lambda v, m: preprocess.lesion_seed(v, (0.0, 20.0, 20.0), 1.0), "use 4 to 512 mm"),
+        (lambda v, m: preprocess.lesion_seed(v, (0.0, 20.0, 20.0), 9e9), "use 4 to 512 mm"),
         (lambda v, m: preprocess.lesion_mask(v, m), "no voxels"),
         (lambda v, m: preprocess.lesion_mask(v, ramp(np.eye(3), (5, 5, 5))), "not that of the scan"),
         (lambda v, m: preprocess.lesion_mask(v, m, 0.0), "above 0"),

@@ -62,7 +62,9 @@ def test_running_again_reads_and_encodes_nothing(make_cohort: MakeCohort, make_e
     csv = make_cohort(3)
     go(csv, make_encoder())
     for path in csv.parent.glob("*.nii.gz"):
-        path.write_bytes(b"must not be read")
+        before = path.stat()
+        path.write_bytes(b"must not be read".ljust(before.st_size))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     again = make_encoder()
     summary = go(csv, again)
     assert (summary.n_planned, summary.n_done_before, summary.n_items) == (0, 3, 0)
@@ -103,6 +105,8 @@ def test_bad_scans_are_recorded_and_the_others_embedded(make_cohort: MakeCohort,
         "c5": "measure",
         "c6": "validate",
     }
+    assert summary.n_unmeasured == 1
+    assert "1 lesion mask could not be measured" in summary.sentence()
     assert all(10 < len(reason) < 300 for reason in failures["reason"])
     assert stored(csv).vectors(summary.set_id)[0] == ["c0/volume", "c5/volume", "c7/volume"]
 
@@ -197,6 +201,8 @@ def test_a_case_that_lacks_what_the_preset_needs_is_a_failure_with_what_to_do(
         ({"view": "volume", "preset": "slice"}, "not one of the view volume"),
         ({"view": "slices", "slice_step": 0}, "slice step must be above 0"),
         ({"view": "volume", "batch_size": 0}, "batch size must be 1 or more"),
+        ({"view": "lesion", "seed_side_mm": 3}, "seed side must lie between 4 and 512 mm, not 3"),
+        ({"view": "lesion", "scale": 1e9}, "scale must be at most 20"),
     ],
 )
 def test_a_job_that_cannot_start_says_why(

@@ -1,0 +1,44 @@
+"""The package's own names, and what it costs to import a part of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flexict
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    assert set(flexict.__all__) <= set(dir(flexict))
+    from flexict.encoders import REGISTRY, load_encoder
+    from flexict.volume import Volume
+
+    assert flexict.REGISTRY is REGISTRY
+    assert flexict.load_encoder is load_encoder
+    assert flexict.Volume is Volume
+    for name in flexict.__all__:
+        assert getattr(flexict, name) is not None
+
+
+def test_other_names_are_refused_as_of_any_module() -> None:
+    with pytest.raises(AttributeError, match="module 'flexict' has no attribute 'nonsense'"):
+        _ = flexict.nonsense  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="nonsense"):
+        from flexict import nonsense  # type: ignore[attr-defined]  # noqa: F401
+
+
+@pytest.mark.parametrize("module", ["flexict.volume", "embeddings.__main__", "embeddings.cohort", "embeddings.status"])
+def test_what_needs_no_network_does_not_wait_for_torch(module: str) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert found.stdout.strip() == "False"
