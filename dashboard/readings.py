@@ -17,7 +17,7 @@ def p_words(p: float, n_permutations: int) -> str:
 
 def rho_words(evidence: AxisEvidence) -> str:
     """Correlation with interval."""
-    return f"ρ\u00a0=\u00a0{evidence.rho:.2f} [{evidence.rho_low:.2f},\u00a0{evidence.rho_high:.2f}]"
+    return f"ρ\u00a0=\u00a0{evidence.rho:z.2f} [{evidence.rho_low:z.2f},\u00a0{evidence.rho_high:z.2f}]"
 
 
 def gradient(result: StageGradient) -> str:
@@ -49,23 +49,23 @@ def trajectory(result: Pseudotime) -> str:
     follows = result.p_permutation < ALPHA
     first = (
         f"Pseudotime {'follows' if follows else 'does not follow'} stage "
-        f"{'beyond chance' if follows else 'more than chance allows'} (ρ = {result.rho:.2f} "
-        f"[{result.rho_low:.2f}, {result.rho_high:.2f}], {p_words(result.p_permutation, result.n_permutations)}; "
+        f"{'beyond chance' if follows else 'more than chance allows'} (ρ = {result.rho:z.2f} "
+        f"[{result.rho_low:z.2f}, {result.rho_high:z.2f}], {p_words(result.p_permutation, result.n_permutations)}; "
         f"the start is chosen anew in every permutation)."
     )
     if abs(result.pc1_rho) >= result.rho:
         return (
-            f"{first} The first principal component does as well (ρ = {result.pc1_rho:.2f}): no trajectory is needed."
+            f"{first} The first principal component does as well (ρ = {result.pc1_rho:z.2f}): no trajectory is needed."
         )
-    return f"{first} The first principal component reaches ρ = {result.pc1_rho:.2f}."
+    return f"{first} The first principal component reaches ρ = {result.pc1_rho:z.2f}."
 
 
 def probe(result: Probe, baseline_name: str | None) -> str:
     """What the probe reads, and what it adds to the baseline."""
     auc = result.embedding.auc
     first = (
-        f"From the embedding alone, a linear probe tells the classes apart with AUC {auc.value:.2f} "
-        f"[{auc.low:.2f}, {auc.high:.2f}] on patients it was not fitted to (0.5 is chance)."
+        f"From the embedding alone, a linear probe tells the classes apart with AUC {auc.value:z.2f} "
+        f"[{auc.low:z.2f}, {auc.high:z.2f}] on patients it was not fitted to (0.5 is chance)."
     )
     gain = next((d for d in result.differences if "combined" in d.better), None)
     if gain is None or baseline_name is None:
@@ -80,4 +80,4 @@ def probe(result: Probe, baseline_name: str | None) -> str:
 def trust(value: float) -> str:
     """How far the neighbourhoods of a map can be believed."""
     quality = "well kept" if value >= GOOD_TRUST else "only partly kept"
-    return f"Neighbourhoods of the embedding are {quality} in this map (trustworthiness {value:.2f} of 1)."
+    return f"Neighbourhoods of the embedding are {quality} in this map (trustworthiness {value:z.2f} of 1)."

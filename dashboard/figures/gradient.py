@@ -204,8 +204,8 @@ def _log_ticks(size: NDArray[np.float64]) -> list[float]:
 
 
 def _size_title(result: StageGradient) -> str:
-    span = f"[{result.size_rho_low:.2f}, {result.size_rho_high:.2f}]"
-    return f"Score and size: rho {result.size_rho:.2f} {span}"
+    span = f"[{result.size_rho_low:z.2f}, {result.size_rho_high:z.2f}]"
+    return f"Score and size: rho {result.size_rho:z.2f} {span}"
 
 
 def _title(result: StageGradient) -> str:

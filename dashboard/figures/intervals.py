@@ -36,13 +36,13 @@ class IntervalRow:
     @property
     def text(self) -> str:
         """Estimate, interval and note as a sentence of numbers."""
-        span = f" [{self.low:.2f}, {self.high:.2f}]" if self.has_interval else ""
-        return f"{self.value:.2f}{span}" + (f", {self.note}" if self.note else "")
+        span = f" [{self.low:z.2f}, {self.high:z.2f}]" if self.has_interval else ""
+        return f"{self.value:z.2f}{span}" + (f", {self.note}" if self.note else "")
 
 
 def p_text(p: float) -> str:
     """A p-value with as many digits as mean something."""
-    return "" if not np.isfinite(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    return "" if not np.isfinite(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:z.2f}"
 
 
 def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: float, row: int, col: int) -> None:

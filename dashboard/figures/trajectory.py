@@ -194,8 +194,8 @@ def data(
 
 def _stage_title(result: Pseudotime) -> str:
     return (
-        f"By stage: rho {result.rho:.2f} [{result.rho_low:.2f}, {result.rho_high:.2f}], "
-        f"{p_text(result.p_permutation)}; PC1 {result.pc1_rho:.2f}"
+        f"By stage: rho {result.rho:z.2f} [{result.rho_low:z.2f}, {result.rho_high:z.2f}], "
+        f"{p_text(result.p_permutation)}; PC1 {result.pc1_rho:z.2f}"
     )
 
 

@@ -40,7 +40,7 @@ def _overview(path: Path) -> None:
     try:
         info, sets = loading.cohort_info(path), loading.embedding_sets(path)
         store = Store(path)
-        cases, failures, runs = store.cases(), store.failures(), store.runs()
+        cases, failures, doubts, runs = store.cases(), store.failures(), store.doubts(), store.runs()
     except StoreError as error:
         st.error(str(error))
         return
@@ -62,6 +62,9 @@ def _overview(path: Path) -> None:
             row_height=TWO_LINES_PX,
             column_config={**FAILURE_COLUMNS, "reason": st.column_config.TextColumn("Reason", width="medium")},
         )
+    if not doubts.empty:
+        st.markdown("**Embedded, but the values may not be HU**")
+        st.dataframe(doubts, hide_index=True, column_config={"doubt": st.column_config.TextColumn(width="large")})
     st.markdown("**Scans**")
     if "stage" in cases and cases["stage"].notna().any():
         counts = cases["stage"].fillna("no stage").value_counts()

@@ -67,11 +67,11 @@ def _page(found: Context) -> None:
 def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[str], size_column: str | None) -> None:
     st.markdown(f"#### {readings.gradient(result)}")
     shown = st.columns(4)
-    shown[0].metric("Out of fold ρ", f"{result.rho:.2f}", help="Spearman correlation of the axis with stage")
-    shown[1].metric("In sample ρ", f"{result.rho_in_sample:.2f}", help="The optimistic, published way; not to report")
+    shown[0].metric("Out of fold ρ", f"{result.rho:z.2f}", help="Spearman correlation of the axis with stage")
+    shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")
     after, matched = result.residual, result.size_matched
-    shown[2].metric("ρ after size", f"{after.rho:.2f}" if after and size_column else "not tested")
-    shown[3].metric("ρ at like size", f"{matched.rho:.2f}" if matched else "not tested")
+    shown[2].metric("ρ after size", f"{after.rho:z.2f}" if after and size_column else "not tested")
+    shown[3].metric("ρ at like size", f"{matched.rho:z.2f}" if matched else "not tested")
     names = {float(code): name for code, name in enumerate(staged.order)}
     unit = (columns.unit(size_column) or "") if size_column else ""
     size_name = columns.name_only(size_column).capitalize() if size_column else "Size"
@@ -99,7 +99,7 @@ def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[
             "only by axes that saw no scan of its patient. ρ is Spearman's, its interval a 95 % bootstrap over "
             f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-fit is redone under "
             f"{result.n_permutations} permutations of stage between patients. Trend across stages: "
-            f"Jonckheere-Terpstra z = {result.trend.z:.2f}, permutation p = {result.trend_p_permutation:.3g}. "
+            f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, permutation p = {result.trend_p_permutation:.3g}. "
             "After size: a spline of log size and the covariates are regressed out of the vectors with coefficients "
             "of the training folds. At like size: cases are compared, and stages exchanged, only among three "
             f"patients of like size. Seed {result.seed}."

@@ -30,7 +30,7 @@ def _page(found: Context) -> None:
     left, middle, right = st.columns(3)
     target = left.selectbox("Tell apart", targets, format_func=columns.label, key="probes.target")
     classes = _classes(table.frame, str(target))
-    cut = _cut(classes.order, middle) if len(classes.order) > 2 else None
+    cut = _cut(classes, middle) if classes.ordered and len(classes.order) > 2 else None
     baseline_options = [c for c in columns.numeric(table.frame) if c != target]
     sizes = [c for c in columns.sizes(table.frame) if c in baseline_options]
     baseline = right.multiselect(
@@ -72,26 +72,29 @@ def _page(found: Context) -> None:
 class _Labels:
     """The class of each row (None where missing) and the classes in order."""
 
-    def __init__(self, labels: list[str | None], order: list[str]) -> None:
+    def __init__(self, labels: list[str | None], order: list[str], ordered: bool) -> None:
         self.labels = labels
         self.order = order
+        self.ordered = ordered
 
 
 def _classes(frame: pd.DataFrame, column: str) -> _Labels:
     if column in columns.stages(frame):
         codes, order = columns.codes(frame, column)
-        return _Labels([order[c] if c >= 0 else None for c in codes], order)
+        return _Labels([order[c] if c >= 0 else None for c in codes], order, ordered=True)
     labels = [None if pd.isna(v) else str(v) for v in frame[column]]
-    return _Labels(labels, sorted({v for v in labels if v is not None}))
+    return _Labels(labels, sorted({v for v in labels if v is not None}), ordered=False)
 
 
-def _cut(order: list[str], place) -> str | None:  # type: ignore[no-untyped-def]
+def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]
     together = "every class by itself"
-    options = [together, *order[1:]]
+    options = [together, *classes.order[1:]]
+    known = [classes.order.index(label) for label in classes.labels if label is not None]
+    above = [abs(float(np.mean(np.array(known) >= at)) - 0.5) for at in range(1, len(classes.order))]
     picked = place.selectbox(
         "Split at",
         options,
-        index=1,
+        index=1 + int(np.argmin(above)),
         format_func=lambda s: s if s == together else f"{s} and above against the rest",
         key="probes.cut",
     )

@@ -40,12 +40,12 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
     for warning in result.warnings:
         st.warning(warning)
     shown = st.columns(4)
-    shown[0].metric("ρ with stage", f"{result.rho:.2f}", help="Spearman correlation of pseudotime with stage")
-    shown[1].metric("ρ of PC 1 with stage", f"{result.pc1_rho:.2f}", help="The simple alternative to beat")
+    shown[0].metric("ρ with stage", f"{result.rho:z.2f}", help="Spearman correlation of pseudotime with stage")
+    shown[1].metric("ρ of PC 1 with stage", f"{result.pc1_rho:z.2f}", help="The simple alternative to beat")
     stability = result.stability
-    shown[2].metric("Stability, subsamples", f"{stability.subsamples:.2f}", help="Mean ρ over 80 % of the patients")
+    shown[2].metric("Stability, subsamples", f"{stability.subsamples:z.2f}", help="Mean ρ over 80 % of the patients")
     shown[3].metric(
-        "Stability, other starts", f"{stability.roots:.2f}", help="Mean ρ from other cases of the start's stage"
+        "Stability, other starts", f"{stability.roots:z.2f}", help="Mean ρ from other cases of the start's stage"
     )
     names = {float(code): name for code, name in enumerate(staged.order)}
     item_ids = staged.frame["item_id"].tolist()

@@ -55,6 +55,7 @@ def cohort_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "mask_path": f"{name}_mask.nii.gz",
                 "t_stage": STAGES[stage],
                 "age": int(generator.integers(40, 85)),
+                "histology": ("adenocarcinoma", "squamous", "other")[number // 3 % 3],
                 "site": "north" if generator.random() < 0.5 else "south",
             }
         )

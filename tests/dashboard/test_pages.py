@@ -163,3 +163,25 @@ def test_failures_are_listed_with_their_reason(settings: Settings, store_path: P
     reasons = [d.value["reason"].tolist() for d in app.dataframe if "reason" in d.value]
     assert reasons
     assert "the file is cut off: copy it again" in reasons[0]
+
+
+def test_an_unordered_target_is_not_split_by_order(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "probes")
+    app.selectbox(key="probes.target").select("histology").run()
+    assert not app.exception
+    assert "AUC" in text_of(app)
+    assert not [s for s in app.selectbox if s.key == "probes.cut"]
+
+
+def test_scans_that_may_not_be_hu_are_listed(
+    settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path
+) -> None:
+    from embeddings.records import Source
+    from embeddings.store import Store
+
+    path = make_store(tmp_path / "doubtful.duckdb", False)
+    store = Store(path, read_only=False)
+    store.commit(store.sets()["set_id"][0], sources=[Source("case00", "digest", "stamp", "values run from 0 to 255")])
+    app = open_app(settings, path)
+    listed = [d.value["doubt"].tolist() for d in app.dataframe if "doubt" in d.value]
+    assert listed == [["values run from 0 to 255"]]
