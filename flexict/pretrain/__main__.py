@@ -20,7 +20,7 @@ STAGES = (HERE / "nano-2d.toml", HERE / "nano-3d.toml")
 def main(arguments: list[str] | None = None) -> int:
     """Run the stages in order; each starts from the weights of the one before."""
     parser = argparse.ArgumentParser(prog="python -m flexict.pretrain", description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="*", default=[], help="folders of CTs (NIfTI, MHA, NRRD)")
+    parser.add_argument("--data", type=Path, nargs="*", default=[], help="folders of CTs (NIfTI)")
     parser.add_argument("--phantoms", type=int, default=48, help="simulated chest CTs to add")
     parser.add_argument("--stages", type=Path, nargs="+", default=list(STAGES), help="stage files, in order")
     parser.add_argument("--out", type=Path, required=True, help="run folder; give it again to resume")

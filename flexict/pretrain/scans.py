@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 import torch
@@ -18,7 +20,7 @@ from flexict.preprocess import HU_HIGH, HU_LOW, PreprocessError
 from flexict.volume import Volume
 
 LOG = logging.getLogger(__name__)
-CT_SUFFIXES = (".nii", ".nii.gz", ".mha", ".nrrd")
+CT_SUFFIXES = (".nii", ".nii.gz")
 MASK_WORDS = ("gtv", "seg", "mask")
 COARSEST_MM = 2.0
 
@@ -39,10 +41,10 @@ class Scans:
 
 
 def load_scans(folders: Sequence[Path], n_phantoms: int, seed: int, workers: int = 2) -> Scans:
-    """Read every CT below `folders` (files named like masks are left out) and simulate `n_phantoms` more.
+    """Read every NIfTI below `folders` (files named like masks are left out) and simulate `n_phantoms` more.
 
     Raises:
-        PreprocessError: if nothing could be read.
+        PreprocessError: if there is nothing to read, or a file is damaged.
     """
     paths = sorted(p for folder in folders for p in Path(folder).rglob("*") if _is_ct(p))
     real = [_read(p) for p in paths]
@@ -61,21 +63,27 @@ def _is_ct(path: Path) -> bool:
 
 
 def _read(path: Path) -> Tensor:
-    image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
-    if max(image.GetSpacing()) > COARSEST_MM:
+    """A NIfTI in LPS order. SimpleITK would fill the missing half of a cut-off file with garbage and say nothing."""
+    try:
+        nifti = nib.as_closest_canonical(nib.load(path))
+        voxels = np.asarray(nifti.dataobj, dtype=np.float32)
+    except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error) as error:
+        raise PreprocessError(f"{path} cannot be read ({error}): replace it or take it out of the folder") from error
+    if voxels.ndim != 3 or not np.isfinite(voxels).all():
+        raise PreprocessError(f"{path} is not a 3D CT of finite numbers: take it out of the folder")
+    x, y, z = (float(v) for v in nifti.header.get_zooms()[:3])
+    # Canonical is RAS [x, y, z]; LPS turns x and y round.
+    array = np.ascontiguousarray(voxels[::-1, ::-1].transpose(2, 1, 0))
+    volume = Volume(array, (x, y, z), (0.0, 0.0, 0.0), np.eye(3))
+    if max(volume.spacing) > COARSEST_MM:
+        image = volume.to_sitk()
         size = [max(1, round(n * s / COARSEST_MM)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
         grid = [COARSEST_MM] * 3
         image = sitk.Resample(
-            image,
-            size,
-            sitk.Transform(),
-            sitk.sitkLinear,
-            image.GetOrigin(),
-            grid,
-            image.GetDirection(),
-            HU_LOW,
+            image, size, sitk.Transform(), sitk.sitkLinear, image.GetOrigin(), grid, image.GetDirection(), HU_LOW
         )
-    return torch.from_numpy(_normalised(Volume.from_sitk(image)))
+        volume = Volume.from_sitk(image)
+    return torch.from_numpy(_normalised(volume))
 
 
 def _simulate(seed: int) -> np.ndarray:

@@ -118,6 +118,19 @@ def test_masks_are_left_out_of_the_training_scans(tmp_path: Path) -> None:
     assert found.real[0].shape == (6, 8, 9)
 
 
+def test_a_scan_comes_in_lps_order_and_a_cut_one_is_refused(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(-1000, 400, (6, 8, 9)).astype(np.int16)
+    image = sitk.GetImageFromArray(array)
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    path = tmp_path / "a.nii.gz"
+    sitk.WriteImage(image, str(path))
+    found = load_scans([tmp_path], n_phantoms=0, seed=0).real[0].float().numpy()
+    assert np.corrcoef(found.ravel(), array[:, ::-1, ::-1].ravel())[0, 1] > 0.999
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ValueError, match=r"a\.nii\.gz cannot be read"):
+        load_scans([tmp_path], n_phantoms=0, seed=0)
+
+
 def test_the_command_runs_both_stages_and_installs_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = sitk.GetImageFromArray(np.random.default_rng(0).integers(-1000, 400, (24, 24, 24)).astype(np.int16))
     sitk.WriteImage(image, str(tmp_path / "a_ct.nii.gz"))
