@@ -102,11 +102,8 @@ def require() -> Context:
     return found
 
 
-def pick_stage(table: loading.EmbeddingTable, key: str) -> Staged:
-    """Let the user choose the stage column; rows without a stage are counted, shown and left out.
-
-    Ends the page with what is missing where no column reads as a stage.
-    """
+def stage_options(table: loading.EmbeddingTable) -> list[str]:
+    """Columns that read as a stage; ends the page with what is missing where there is none."""
     options = columns.stages(table.frame)
     if not options:
         st.info(
@@ -115,6 +112,11 @@ def pick_stage(table: loading.EmbeddingTable, key: str) -> Staged:
             "vectors that are there already are kept."
         )
         st.stop()
+    return options
+
+
+def pick_stage(table: loading.EmbeddingTable, options: list[str], key: str) -> Staged:
+    """Let the user choose the stage column; rows without a stage are counted, shown and left out."""
     current = state.stage_column()
     index = options.index(current) if current in options else 0
     column = st.selectbox("Stage", options, index=index, format_func=columns.label, key=f"{key}.stage")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import analyses, columns, loading, readings
-from dashboard.components.context import Context, Staged, pick_stage, require
+from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import mark_selected
 from dashboard.figures import gradient as gradient_figure
@@ -16,9 +16,10 @@ NO_SIZE = "(do not test size)"
 
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
+    options = stage_options(table)
     left, middle, right = st.columns(3)
     with left:
-        staged = pick_stage(table, "gradient")
+        staged = pick_stage(table, options, "gradient")
     size_options = [NO_SIZE, *columns.sizes(staged.frame)]
     size = middle.selectbox(
         "Tumour size",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import analyses, columns, loading, readings
-from dashboard.components.context import Context, Staged, pick_stage, require
+from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import mark_selected
 from dashboard.figures import trajectory as trajectory_figure
@@ -16,9 +16,10 @@ BY_STAGE = "(medoid of the lowest stage)"
 
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
+    options = stage_options(table)
     left, middle, right = st.columns(3)
     with left:
-        staged = pick_stage(table, "trajectory")
+        staged = pick_stage(table, options, "trajectory")
     case_ids = staged.frame["case_id"].tolist()
     start = middle.selectbox("Start of the trajectory", [BY_STAGE, *case_ids], key="trajectory.root")
     neighbours = right.slider("Neighbours in the graph", 5, 50, min(15, max(5, len(case_ids) // 5)), key="trajectory.k")

@@ -20,7 +20,7 @@ def checked_vectors(X: ArrayLike, analysis: str, *, at_least: int) -> NDArray[np
         )
     n = len(vectors)
     if n < at_least:
-        raise ValueError(f"The {analysis} needs at least {at_least} cases, but {n} are selected.")
+        raise ValueError(f"The {analysis} needs at least {at_least} cases, but there are {n}.")
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if broken.size:
         raise ValueError(

@@ -185,3 +185,19 @@ def test_scans_that_may_not_be_hu_are_listed(
     app = open_app(settings, path)
     listed = [d.value["doubt"].tolist() for d in app.dataframe if "doubt" in d.value]
     assert listed == [["values run from 0 to 255"]]
+
+
+def test_a_cohort_without_stages_says_so_once(settings: Settings, store_path: Path) -> None:
+    from embeddings.cohort import read_cohort
+    from embeddings.store import Store
+
+    report = read_cohort(settings.data_roots[0] / "cohort.csv", mapping={"stage": None}, check_images=False)
+    unstaged = dataclasses.replace(
+        report, cases=tuple(dataclasses.replace(c, stage=None, covariates={}) for c in report.cases)
+    )
+    path = settings.workspace.with_name("unstaged.duckdb")
+    path.write_bytes(store_path.read_bytes())
+    Store(path, read_only=False).register_cohort(unstaged)
+    for page in ("gradient", "trajectory"):
+        app = open_app(settings, path, page)
+        assert [i.value for i in app.info if "No column of this cohort reads as an ordered stage" in i.value]

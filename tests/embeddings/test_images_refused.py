@@ -59,7 +59,9 @@ def test_missing_unknown_and_empty_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.mhd"])
 @pytest.mark.parametrize(
-    "content", [b"hello world" * 60, gzip.compress(b"hello world" * 60), b"\x1f\x8b", b"PK\x03\x04"]
+    "content",
+    [b"hello world" * 60, gzip.compress(b"hello world" * 60), b"\x1f\x8b", b"PK\x03\x04"],
+    ids=["text", "gzipped text", "gzip magic", "zip magic"],
 )
 def test_other_content_under_an_image_name(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
