@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def write_case(folder: Path, name: str, radius_mm: float) -> None:
     """A ball of soft tissue in lung, and its mask, as NIfTI."""
     grid = np.indices((EDGE,) * 3) * SPACING_MM
     distance = np.linalg.norm(grid - EDGE * SPACING_MM / 2, axis=0)
-    noise = np.random.default_rng(abs(hash(name)) % 2**32).normal(0, 20, distance.shape)
+    noise = np.random.default_rng(zlib.crc32(name.encode())).normal(0, 20, distance.shape)
     ct = np.where(distance <= radius_mm, 40, -850) + noise
     affine = np.diag([-SPACING_MM, -SPACING_MM, SPACING_MM, 1.0])
     nib.save(nib.Nifti1Image(ct.astype(np.int16), affine), folder / f"{name}.nii.gz")
