@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
@@ -186,6 +187,10 @@ def _print_size(axes: Axes, result: StageGradient, label: str) -> None:
             rasterized=result.n > 3000,
         )
     axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in _log_ticks(result.size) if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(label)
     axes.set_ylabel(SCORE)
     panel_title(axes, "b", _size_title(result))

@@ -130,18 +130,16 @@ def _span(lines: Sequence[IntervalRow], reference: float) -> tuple[float, float]
 
 
 def _write_numbers(axes: Axes, lines: Sequence[IntervalRow], reference: float) -> None:
-    """Each line's numbers above its mark, turned inwards so that they stay within the panel."""
+    """Each line's numbers above it: intervals' in the middle of the panel, where the longest still fits."""
     low, high = _span(lines, reference)
     axes.set_xlim(low, high)
     for position, line in enumerate(lines):
-        to_the_right = line.value < (low + high) / 2
-        edge = (line.low if to_the_right else line.high) if line.has_interval else line.value
         axes.annotate(
             line.text,
-            (edge, position),
-            xytext=(-2 if to_the_right else 2, 4.5),
+            ((low + high) / 2 if line.has_interval else line.value, position),
+            xytext=(0, 4.5),
             textcoords="offset points",
-            ha="left" if to_the_right else "right",
+            ha="center" if line.has_interval else "right",
             fontsize=6,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )

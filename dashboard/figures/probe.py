@@ -96,7 +96,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
 
 def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | None = None) -> Figure:
     """The three panels for print, two journal columns wide."""
-    figure, panels = print_canvas(width_mm=DOUBLE_COLUMN_MM, height_mm=72.0, panels=3, widths=(1.05, 0.9, 1.0))
+    figure, panels = print_canvas(width_mm=DOUBLE_COLUMN_MM, height_mm=82.0, panels=3, widths=(1.05, 0.9, 1.0))
     intervals.print_panel(panels[0], auc_rows(result, baseline_name), reference=0.5)
     panels[0].set_xlabel(_auc_label(result))
     panel_title(panels[0], "a", "Area under the ROC curve")
@@ -118,7 +118,8 @@ def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | No
     panels[2].set_ylabel("Observed share")
     panels[2].set_xlim(-0.03, 1.03)
     panels[2].set_ylim(-0.03, 1.03)
-    panels[2].legend(frameon=False, fontsize=6, loc="upper left", borderaxespad=0.1)
+    # Below the panel: inside it would lie on the curves.
+    panels[2].legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     panel_title(panels[2], "c", "Calibration")
     return finish_print(figure, title=_title(result), footer=footer)
 

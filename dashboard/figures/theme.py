@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -118,11 +119,18 @@ def print_canvas(
     return figure, list(axes[0])
 
 
+# Italic text of 6 pt takes some 3 pt a character.
+FOOTER_CHARACTERS_AN_INCH = 72 / 3.0
+
+
 def finish_print(figure: Figure, *, title: str, footer: str | None) -> Figure:
     """Title above and footer below the panels, flush left."""
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     if footer:
-        figure.supxlabel(footer, x=0.01, ha="left", fontsize=6, color="#444444", style="italic")
+        lines = textwrap.fill(
+            footer, width=int(figure.get_figwidth() * FOOTER_CHARACTERS_AN_INCH), break_on_hyphens=False
+        )
+        figure.supxlabel(lines, x=0.01, ha="left", fontsize=6, color="#444444", style="italic")
     return figure
 
 
