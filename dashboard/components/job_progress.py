@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import jobs, state
@@ -36,15 +37,13 @@ def _watch() -> None:
 
 def _progress_bar(job: jobs.Job) -> None:
     try:
-        runs = Store(job.request.db, patience_s=3.0).runs() if job.request.db.exists() else None
+        run = _run(job)
     except StoreError as error:
         st.caption(f"Waiting for the file: {error}")
         return
-    own = None if runs is None else runs[runs["pid"] == job.process.pid]
-    if own is None or own.empty:
+    if run is None:
         st.progress(0.0, text="Loading the encoder ...")
         return
-    run = own.iloc[0]
     done, planned = int(run["n_done"] + run["n_failed"]), max(1, int(run["n_planned"]))
     elapsed = (datetime.now(UTC).replace(tzinfo=None) - run["started"].to_pydatetime()).total_seconds()
     left = f", about {elapsed / done * (planned - done):.0f} s left" if done else ""
@@ -54,9 +53,29 @@ def _progress_bar(job: jobs.Job) -> None:
     )
 
 
+def _run(job: jobs.Job) -> pd.Series | None:
+    """The job's own row among the runs of its file, once it has one."""
+    if not job.request.db.exists():
+        return None
+    runs = Store(job.request.db, patience_s=3.0).runs()
+    own = runs[runs["pid"] == job.process.pid]
+    return None if own.empty else own.iloc[0]
+
+
+def _counts(job: jobs.Job) -> str:
+    try:
+        run = _run(job)
+    except StoreError as error:
+        return f"Its counts cannot be read now: {error}"
+    if run is None:
+        return ""
+    failed = f" {run['n_failed']} could not be, and the cohort says why." if run["n_failed"] else ""
+    return f"{run['n_done']} of {run['n_planned']} scans are embedded.{failed}"
+
+
 def _result(job: jobs.Job) -> None:
     if job.process.returncode == 0:
-        st.success("The job is finished.")
+        st.success(f"The job is finished. {_counts(job)}")
     else:
         st.error(
             f"The job ended with exit code {job.process.returncode}. What it said is below; all that it stored is kept."

@@ -183,7 +183,9 @@ def embed_lesions(page: Page, csv_file: Path, n_rows: int, n_failures: int = 0) 
     assert metric(page, "Scans to embed") == str(n_rows)
     choose(page, "What to embed", "Lesion crops")
     page.get_by_role("button", name="Start embedding").click()
-    expect(page.get_by_text("The job is finished.")).to_be_visible(timeout=4 * WAIT_MS)
+    expect(page.get_by_text(re.compile(r"The job is finished\. \d+ of \d+ scans are embedded"))).to_be_visible(
+        timeout=4 * WAIT_MS
+    )
     page.get_by_role("button", name="Open this cohort").click()
     expect(page.get_by_role("tab", name="This cohort")).to_be_visible(timeout=WAIT_MS)
     settle(page)
