@@ -12,10 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import loading, state  # noqa: E402
-from dashboard.components import context, notices  # noqa: E402
+from dashboard import state  # noqa: E402
+from dashboard.components import context  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
-from embeddings.store import StoreError  # noqa: E402
 
 st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
 
@@ -33,11 +32,5 @@ page = st.navigation(
         st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
     ]
 )
-opened = state.cohort()
-if opened is not None:
-    try:
-        notices.simulated_banner(loading.cohort_info(opened))
-    except StoreError as error:
-        st.error(str(error))
-context.sidebar()
+context.frame()
 page.run()

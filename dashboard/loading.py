@@ -38,30 +38,28 @@ def embedding_sets(path: Path) -> pd.DataFrame:
 
 def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
     """All items of a set."""
-    return _table(str(path), set_id, *revision(path, set_id))
+    return _table(str(path), set_id, revision(path))
 
 
 def case_table(path: Path, set_id: str) -> EmbeddingTable:
     """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
-    return _case_table(str(path), set_id, *revision(path, set_id))
+    return _case_table(str(path), set_id, revision(path))
 
 
-def revision(path: Path, set_id: str) -> tuple[int, str]:
-    """What changes when the set or its cohort does: the number of items and the hash of the CSV."""
-    sets = embedding_sets(path)
-    n_items = sets.loc[sets["set_id"] == set_id, "n_items"]
-    return (int(n_items.iloc[0]) if len(n_items) else 0, cohort_info(path).cohort_sha256)
+def revision(path: Path) -> str:
+    """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
+    return Store(path).revision()
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
-def _table(path: str, set_id: str, n_items: int, cohort_sha256: str) -> EmbeddingTable:
+def _table(path: str, set_id: str, revision: str) -> EmbeddingTable:
     frame, vectors = Store(Path(path)).table(set_id)
     return EmbeddingTable(frame, vectors)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
-def _case_table(path: str, set_id: str, n_items: int, cohort_sha256: str) -> EmbeddingTable:
-    table = _table(path, set_id, n_items, cohort_sha256)
+def _case_table(path: str, set_id: str, revision: str) -> EmbeddingTable:
+    table = _table(path, set_id, revision)
     if table.frame.empty or table.frame["view"].iloc[0] != SLICES_VIEW:
         return table
     codes, cases = pd.factorize(table.frame["case_id"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from embeddings.analysis import AxisEvidence, Probe, Pseudotime, StageGradient
 
 ALPHA = 0.05
-GOOD_TRUST = 0.9
 
 
 def p_words(p: float, n_permutations: int) -> str:
@@ -75,9 +74,3 @@ def probe(result: Probe, baseline_name: str | None) -> str:
         f"{first} The embedding {verdict} {baseline_name}: difference in AUC {gain.value:+.2f} "
         f"[{gain.low:+.2f}, {gain.high:+.2f}], p = {gain.p:.2g}."
     )
-
-
-def trust(value: float) -> str:
-    """How far the neighbourhoods of a map can be believed."""
-    quality = "well kept" if value >= GOOD_TRUST else "only partly kept"
-    return f"Neighbourhoods of the embedding are {quality} in this map (trustworthiness {value:z.2f} of 1)."

@@ -100,6 +100,13 @@ class Store:
             stage_order=tuple(json.loads(stages)),
         )
 
+    def revision(self) -> str:
+        """Changes whenever a run stores anything or another CSV is registered; saved projections leave it alone."""
+        with self._file.reading() as con:
+            cohort = first_row(con, "SELECT cohort_sha256 FROM meta")
+            runs = first_row(con, "SELECT count(*), max(heartbeat) FROM runs")
+        return _canonical({"cohort": cohort, "runs": runs})
+
     def cases(self) -> pd.DataFrame:
         """One row a case in the order of the CSV, with its covariates; image and mask paths are absolute."""
         return _absolute(self._frame("SELECT * FROM cases ORDER BY row, case_id"), self.info().data_root)

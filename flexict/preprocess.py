@@ -45,13 +45,13 @@ class PlacedSlice:
 
 def default(volume: Volume) -> Array:
     """Whole volume at 2 mm, centre-cropped or padded to `[160, 160, 160]` (preset `default`)."""
-    array = _normalise(_array(_resample(_oriented(volume), SPACING_MM)))
+    array = _normalise(_array(resample(_oriented(volume), SPACING_MM)))
     return _centre_cube(array, CUBE)
 
 
 def local_path(volume: Volume) -> Array:
     """All anatomy at 2 mm, padded to a cube and resized to `[160, 160, 160]`; scale is lost (`local_path`)."""
-    array = _normalise(_array(_resample(_oriented(volume), SPACING_MM)))
+    array = _normalise(_array(resample(_oriented(volume), SPACING_MM)))
     return _resize_cube(_pad_to(array, max(array.shape)), CUBE, align_corners=False)
 
 
@@ -117,11 +117,11 @@ def lesion_mask(volume: Volume, mask: Volume, scale: float = 1.5) -> Array:
     if not np.any(mask.array):
         raise PreprocessError("the mask has no voxels: draw the lesion or leave the mask cell empty")
     binary = Volume((mask.array != 0).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
-    resampled = _resample(_oriented(binary, sitk.sitkUInt8), SPACING_MM, sitk.sitkNearestNeighbor, outside=0.0)
+    resampled = resample(_oriented(binary, sitk.sitkUInt8), SPACING_MM, sitk.sitkNearestNeighbor, outside=0.0)
     lesion = np.argwhere(sitk.GetArrayViewFromImage(resampled))
     if len(lesion) == 0:
         raise PreprocessError("the lesion is smaller than a 2 mm voxel: use the preset lesion_seed")
-    array = _normalise(_array(_resample(_oriented(volume), SPACING_MM)))
+    array = _normalise(_array(resample(_oriented(volume), SPACING_MM)))
     side = max(1, round(scale * int((np.ptp(lesion, axis=0) + 1).max())))
     start = [round(c - side / 2) for c in lesion.mean(axis=0)]
     box = tuple(slice(max(0, s), min(n, s + side)) for s, n in zip(start, array.shape, strict=True))
@@ -136,9 +136,14 @@ def _array(image: sitk.Image) -> Array:
     return np.asarray(sitk.GetArrayFromImage(image), dtype=np.float32)
 
 
-def _resample(
+def resample(
     image: sitk.Image, spacing: float, interpolator: int = sitk.sitkLinear, outside: float = HU_LOW
 ) -> sitk.Image:
+    """The image on a grid of `spacing` mm from the same first voxel; `outside` HU where there was none.
+
+    Raises:
+        PreprocessError: if the result would have more than 2^30 voxels.
+    """
     size = _resampled_size(image, spacing)
     if float(np.prod(size, dtype=np.float64)) > MAX_RESAMPLED_VOXELS:
         raise PreprocessError(f"the scan would be {size} voxels at {spacing} mm: check the spacing in its header")

@@ -50,27 +50,22 @@ class Staged:
     n_unstaged: int
 
     @property
-    def labels(self) -> list[str]:
-        """Stage of each row."""
-        return [self.order[code] for code in self.codes]
-
-    @property
     def patients(self) -> NDArray[np.str_]:
         """Patient of each row."""
         return self.frame["patient_id"].to_numpy(dtype=str)
 
 
-def sidebar() -> None:
-    """Cohort, embedding set and selection, on every page."""
+def frame() -> None:
+    """What is round every page: the banner of simulated data, and cohort, embedding set and selection at the side."""
     path = state.cohort()
     if path is None:
         return
+    try:
+        info, sets = loading.cohort_info(path), loading.embedding_sets(path)
+    except StoreError:
+        return  # the page itself says so
+    notices.simulated_banner(info)
     with st.sidebar:
-        try:
-            info, sets = loading.cohort_info(path), loading.embedding_sets(path)
-        except StoreError as error:
-            st.error(str(error))
-            return
         st.markdown(f"**{info.name}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
         st.caption(f"{info.n_cases} scans of {info.n_patients} patients")
         _pick_set(sets)

@@ -46,7 +46,7 @@ def _page(found: Context) -> None:
             (
                 str(found.path),
                 found.set_id,
-                *loading.revision(found.path, found.set_id),
+                loading.revision(found.path),
                 staged.column,
                 size_column,
                 tuple(covariates),

@@ -66,7 +66,7 @@ def _page(found: Context) -> None:
         "min_dist": 0.1,
         "seed": 0,
     }
-    key = (str(found.path), found.set_id, *loading.revision(found.path, found.set_id))
+    key = (str(found.path), found.set_id, loading.revision(found.path))
     item_ids = frame["item_id"].tolist()
     try:
         xy = analyses.stored_projection(found.path, found.set_id, key, item_ids, table.vectors, settings)

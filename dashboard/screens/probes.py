@@ -51,7 +51,7 @@ def _page(found: Context) -> None:
             (
                 str(found.path),
                 found.set_id,
-                *loading.revision(found.path, found.set_id),
+                loading.revision(found.path),
                 target,
                 cut,
                 tuple(baseline),

@@ -23,7 +23,7 @@ def _page(found: Context) -> None:
     case_ids = staged.frame["case_id"].tolist()
     start = middle.selectbox("Start of the trajectory", [BY_STAGE, *case_ids], key="trajectory.root")
     neighbours = right.slider("Neighbours in the graph", 5, 50, min(15, max(5, len(case_ids) // 5)), key="trajectory.k")
-    key = (str(found.path), found.set_id, *loading.revision(found.path, found.set_id))
+    key = (str(found.path), found.set_id, loading.revision(found.path))
     root = None if start == BY_STAGE else case_ids.index(str(start))
     try:
         result = analyses.trajectory(

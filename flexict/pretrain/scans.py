@@ -11,12 +11,11 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
 import torch
 from torch import Tensor
 
 from flexict.phantoms import chest_phantom
-from flexict.preprocess import HU_HIGH, HU_LOW, PreprocessError
+from flexict.preprocess import HU_HIGH, HU_LOW, PreprocessError, resample
 from flexict.volume import Volume
 
 LOG = logging.getLogger(__name__)
@@ -76,13 +75,7 @@ def _read(path: Path) -> Tensor:
     array = np.ascontiguousarray(voxels[::-1, ::-1].transpose(2, 1, 0))
     volume = Volume(array, (x, y, z), (0.0, 0.0, 0.0), np.eye(3))
     if max(volume.spacing) > COARSEST_MM:
-        image = volume.to_sitk()
-        size = [max(1, round(n * s / COARSEST_MM)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
-        grid = [COARSEST_MM] * 3
-        image = sitk.Resample(
-            image, size, sitk.Transform(), sitk.sitkLinear, image.GetOrigin(), grid, image.GetDirection(), HU_LOW
-        )
-        volume = Volume.from_sitk(image)
+        volume = Volume.from_sitk(resample(volume.to_sitk(), COARSEST_MM))
     return torch.from_numpy(_normalised(volume))
 
 
