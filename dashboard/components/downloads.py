@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import pandas as pd
@@ -14,13 +14,19 @@ from dashboard.figures.export import Format, csv_bytes, figure_bytes
 _FORMATS: dict[Format, str] = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
 
 
-def figure_downloads(name: str, draw: Callable[[], Figure], data: Callable[[], pd.DataFrame]) -> None:
-    """Four download buttons; a file is made when its button is pressed.
+def figure_downloads(
+    name: str,
+    draw: Callable[[], Figure],
+    data: Callable[[], pd.DataFrame],
+    panels: Mapping[str, Callable[[], pd.DataFrame]] | None = None,
+) -> None:
+    """Download buttons; a file is made when its button is pressed.
 
     Args:
         name: file name without ending.
         draw: makes the figure for print.
         data: makes the table behind it.
+        panels: further tables, for panels whose numbers do not fit the rows of `data`; button -> table.
     """
     with st.container(horizontal=True, gap="small"):
         for kind, mime in _FORMATS.items():
@@ -34,21 +40,23 @@ def figure_downloads(name: str, draw: Callable[[], Figure], data: Callable[[], p
                 on_click="ignore",
             )
         table_download(name, data)
+        for label, table in (panels or {}).items():
+            table_download(f"{name}-{label.casefold()}", table, label)
 
 
 def _drawn(draw: Callable[[], Figure], kind: Format) -> bytes:
     return figure_bytes(draw(), kind)
 
 
-def table_download(name: str, data: Callable[[], pd.DataFrame]) -> None:
+def table_download(name: str, data: Callable[[], pd.DataFrame], label: str = "CSV") -> None:
     """One button for a table as CSV."""
     st.download_button(
-        "CSV",
+        label,
         data=lambda: csv_bytes(data()),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"download.{name}.csv",
         icon=":material/table:",
         on_click="ignore",
-        help="The numbers behind it",
+        help="The numbers behind it, as CSV",
     )

@@ -91,6 +91,7 @@ def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[
             result, stage_names=names, size_name=size_name, size_unit=unit, footer=found.footer
         ),
         lambda: gradient_figure.data(result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit),
+        {"Intervals": lambda: gradient_figure.evidence_data(result)},
     )
     st.dataframe(gradient_figure.evidence_data(result).round(4), hide_index=True)
     with st.expander("How is this computed?"):

@@ -124,6 +124,10 @@ def _show(found: Context, result: Probe, baseline_name: str | None) -> None:
         "linear-probe",
         lambda: probe_figure.print_figure(result, baseline_name=name, footer=found.footer),
         lambda: probe_figure.data(result, baseline_name=name),
+        {
+            "Confusion": lambda: probe_figure.confusion_data(result),
+            "Calibration": lambda: probe_figure.calibration_data(result, baseline_name=name),
+        },
     )
     st.dataframe(probe_figure.data(result, baseline_name=name).round(4), hide_index=True)
     with st.expander("How is this computed?"):

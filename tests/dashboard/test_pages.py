@@ -201,3 +201,11 @@ def test_a_cohort_without_stages_says_so_once(settings: Settings, store_path: Pa
     for page in ("gradient", "trajectory"):
         app = open_app(settings, path, page)
         assert [i.value for i in app.info if "No column of this cohort reads as an ordered stage" in i.value]
+
+
+@pytest.mark.parametrize(("page", "tables"), [("gradient", ["Intervals"]), ("probes", ["Confusion", "Calibration"])])
+def test_every_panel_of_a_figure_has_its_numbers_to_download(
+    settings: Settings, store_path: Path, page: str, tables: list[str]
+) -> None:
+    app = open_app(settings, store_path, page)
+    assert [b.label for b in app.get("download_button")] == ["SVG", "PDF", "PNG", "CSV", *tables]
