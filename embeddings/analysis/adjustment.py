@@ -1,11 +1,11 @@
-"""Taking tumour size and covariates out of the vectors, with coefficients of the training cases alone."""
+"""Tumour size and covariates as columns to be regressed out, and bins of like size."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .crossfit import standardised
+from .gram import standardised
 
 
 def log_size_spline(size: NDArray[np.float64], train: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -33,29 +33,16 @@ def log_size_spline(size: NDArray[np.float64], train: NDArray[np.intp]) -> NDArr
     return np.column_stack([x, *curves])
 
 
-def residual_rows(
-    X: NDArray[np.float64],
-    train: NDArray[np.intp],
-    *,
-    size: NDArray[np.float64] | None,
-    covariates: NDArray[np.float64] | None,
+def size_design(
+    train: NDArray[np.intp], *, size: NDArray[np.float64] | None, covariates: NDArray[np.float64] | None, n: int
 ) -> NDArray[np.float64]:
-    """X [n, d] standardised, less its least-squares prediction from size and covariates; fitted on training
-    rows.
-    """
-    rows = standardised(X, train)
-    columns = [np.ones((len(X), 1))]
+    """Columns [n, p] to regress out of the vectors: a constant, the spline of log(size), the covariates [n, k]."""
+    columns = [np.ones((n, 1))]
     if size is not None:
         columns.append(standardised(log_size_spline(size, train), train))
     if covariates is not None:
         columns.append(standardised(covariates, train))
-    design = np.hstack(columns)
-    coefficients = np.linalg.lstsq(design[train], rows[train], rcond=None)[0]
-    residuals = rows - design @ coefficients
-    spread = residuals[train].std(axis=0)
-    # Columns that size explains wholly hold only rounding error: scaling those up would invent a signal.
-    usable = spread > 1e-6
-    return np.where(usable, residuals / np.where(usable, spread, 1.0), 0.0)
+    return np.hstack(columns)
 
 
 def size_bins(size: NDArray[np.float64], patient: NDArray[np.intp], *, per_bin: int) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
-from .neighbour_graph import exact_neighbours
+from .neighbour_graph import distinct_rows, exact_neighbours
 
 
 class DisconnectedGraphError(ValueError):
@@ -38,13 +38,26 @@ def diffusion_map(rows: NDArray[np.float64], *, n_neighbours: int, n_components:
     """The diffusion map of `rows` [n, d] on their symmetric k-nearest-neighbour graph.
 
     Kernel with a width for each case, its distance to the k-th neighbour, and division by the density at both
-    ends (Haghverdi et al. 2016, supplement; Coifman and Lafon 2006 with alpha = 1).
+    ends (Haghverdi et al. 2016, supplement; Coifman and Lafon 2006 with alpha = 1). Copies of a row count
+    once and share its place: more of them than neighbours would otherwise be a part of their own.
 
-    Raises DisconnectedGraphError (a ValueError) naming the sizes of the parts.
+    Raises DisconnectedGraphError (a ValueError) naming the sizes of the parts, and ValueError where there are
+    no more different rows than neighbours.
     """
+    first, group_of = distinct_rows(rows)
+    if n_neighbours >= len(first):
+        raise ValueError(
+            f"A graph of {n_neighbours} neighbours needs more than that many different vectors, but there are "
+            f"{len(first)}."
+        )
+    found = _diffusion_map(rows[first], n_neighbours=n_neighbours, n_components=n_components)
+    return DiffusionMap(found.eigenvalues, found.components[group_of])
+
+
+def _diffusion_map(rows: NDArray[np.float64], *, n_neighbours: int, n_components: int) -> DiffusionMap:
     n = len(rows)
     index, distance = exact_neighbours(rows, n_neighbours)
-    # Copies of one case have distance 0 to each other: a floor keeps their kernel defined.
+    # All but equal rows have a distance that rounds to 0: a floor keeps their kernel defined.
     width = np.maximum(distance[:, -1], 1e-12 + 1e-6 * float(np.median(distance[:, -1])))
     source = np.repeat(np.arange(n), n_neighbours)
     target = index.ravel()

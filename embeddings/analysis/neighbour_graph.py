@@ -1,4 +1,4 @@
-"""Exact nearest neighbours by matrix product."""
+"""Exact nearest neighbours by matrix product, and rows that are copies."""
 
 from __future__ import annotations
 
@@ -29,3 +29,11 @@ def exact_neighbours(
         index[start:stop] = np.take_along_axis(nearest, order, axis=1)
         distance[start:stop] = np.sqrt(np.clip(np.take_along_axis(near, order, axis=1), 0.0, None))
     return index, distance
+
+
+def distinct_rows(rows: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The first of each group of equal rows of `rows` [n, d], and for every row `[n]` which group it is of."""
+    # Adding 0 makes one of the two zeros of floating point, which are equal but not of the same bytes.
+    seen: dict[bytes, int] = {}
+    group_of = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows + 0.0], dtype=np.intp)
+    return np.unique(group_of, return_index=True)[1], group_of

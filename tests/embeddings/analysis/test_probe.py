@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
+    cohen_kappa_score,
     confusion_matrix,
     f1_score,
     roc_auc_score,
@@ -27,8 +26,7 @@ from embeddings.analysis.discrimination import (
     macro_f1,
     reliability,
 )
-from embeddings.analysis.logistic import _rotated, out_of_fold_probability
-from embeddings.analysis.resampling import bootstrap_indices, bootstrap_weights, grouped_folds
+from embeddings.analysis.resampling import bootstrap_indices, bootstrap_weights
 
 QUICK: dict[str, Any] = {"n_repeats": 1, "n_bootstrap": 100}
 
@@ -96,28 +94,6 @@ def test_reliability_of_true_probabilities_lies_on_the_diagonal() -> None:
     assert max(abs(one.predicted - one.observed) for one in bins) < 0.04
 
 
-def test_rotation_keeps_all_that_training_rows_hold() -> None:
-    rows = np.random.default_rng(0).normal(size=(40, 100))
-    train = np.arange(30)
-    turned = _rotated(rows, train)
-    assert turned.shape[1] <= 30
-    assert turned @ turned[train].T == pytest.approx(rows @ rows[train].T)
-
-
-def test_the_last_folds_model_is_logistic_regression_of_the_other_folds(simulate: Callable[..., Any]) -> None:
-    X, stage, _ = simulate(n=60, d=90)
-    truth, patient = (stage > 1).astype(int), np.arange(60)
-    fold = grouped_folds(patient, truth, n_folds=5)
-    got = out_of_fold_probability([X], truth, patient, fold)
-    train, test = fold != 4, fold == 4
-    scaled = (X - X[train].mean(axis=0)) / X[train].std(axis=0) / np.sqrt(90)
-    candidates = [
-        LogisticRegression(C=c, tol=1e-8, max_iter=5000).fit(scaled[train], truth[train]).predict_proba(scaled[test])
-        for c in (0.1, 1.0, 10.0, 100.0, 1000.0)
-    ]
-    assert min(np.abs(got[test] - one).max() for one in candidates) < 0.01
-
-
 def test_a_label_that_is_there_is_read_and_noise_is_not(simulate: Callable[..., Any]) -> None:
     X, stage, _ = simulate(n=80, d=120)
     found = linear_probe(X, stage > 1, **QUICK)
@@ -176,11 +152,46 @@ def test_the_seed_decides_and_the_result_is_json(simulate: Callable[..., Any]) -
     assert json.dumps(first, allow_nan=False) == json.dumps(second, allow_nan=False)
 
 
-def test_wide_vectors_stay_quick(simulate: Callable[..., Any]) -> None:
-    X, stage, _ = simulate(n=100, d=1728)
-    begin = time.process_time()
-    linear_probe(X, stage > 1, **QUICK)
-    assert time.process_time() - begin < 8
+def test_the_chance_test_finds_what_is_there_and_not_what_is_not(simulate: Callable[..., Any]) -> None:
+    X, stage, _ = simulate(n=60, d=80)
+    assert linear_probe(X, stage > 1, n_permutations=49, **QUICK).p_chance == pytest.approx(1 / 50)
+    p = []
+    for seed in range(40):
+        X, stage, _ = simulate(n=40, d=30, follows="nothing", seed=seed)
+        p.append(linear_probe(X, stage > 1, n_permutations=19, seed=seed, **QUICK).p_chance)
+    assert abs(np.mean(p) - 0.5) < 0.15
+    assert np.mean(np.array(p) <= 0.1) < 0.25
+    assert np.isnan(linear_probe(X, stage > 1, **QUICK).p_chance)
+
+
+def test_the_learning_curve_rises_with_the_labels(simulate: Callable[..., Any]) -> None:
+    X, stage, _ = simulate(n=90, d=60)
+    patient = np.arange(90) // 2
+    found = linear_probe(X, stage[2 * patient] > 1, patient=patient, learning_shares=(0.01, 0.02, 0.3, 1), **QUICK)
+    points = found.learning_curve
+    # 1 and 2 % of 36 training patients are both one patient a class, here of two scans.
+    assert [point.share for point in points] == [0.02, 0.3, 1.0]
+    assert points[0].n_train == pytest.approx(4, abs=0.5)
+    assert points[-1].n_train == pytest.approx(72)
+    assert points[-1].auc == found.embedding.auc
+    assert points[0].auc.value < points[-1].auc.value
+    with pytest.raises(ValueError, match="shares above 0"):
+        linear_probe(X, stage > 1, learning_shares=(0.0,), **QUICK)
+
+
+def test_the_ordinal_probe_agrees_with_scikit_learn_on_what_it_called(simulate: Callable[..., Any]) -> None:
+    X, stage, _ = simulate(n=80, d=60)
+    found = linear_probe(X, stage, **QUICK).ordinal
+    assert found is not None
+    counts = found.confusion.astype(int)
+    assert counts.sum() == 80
+    truth = np.repeat(np.arange(4), counts.sum(axis=1))
+    called = np.concatenate([np.repeat(np.arange(4), row) for row in counts])
+    assert found.kappa.value == pytest.approx(cohen_kappa_score(truth, called, weights="quadratic"))
+    assert found.mean_absolute_error.value == pytest.approx(np.abs(truth - called).mean())
+    assert found.kappa.low < found.kappa.value < found.kappa.high
+    assert found.kappa.value > 0.6
+    assert linear_probe(X, stage > 1, **QUICK).ordinal is None
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from embeddings.analysis.resampling import (
     grouped_folds,
     percentile_interval,
     permutation_p,
+    permuted_given,
     permuted_labels,
 )
 
@@ -122,3 +123,33 @@ def test_percentile_interval_leaves_undefined_resamples_out() -> None:
 @settings(deadline=None)
 def test_benjamini_hochberg_agrees_with_scipy(p_values: Any) -> None:
     assert benjamini_hochberg(p_values) == pytest.approx(false_discovery_control(p_values))
+
+
+def test_labels_permuted_given_a_design_go_with_it_as_the_true_ones_do() -> None:
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=200)
+    stage = np.digitize(0.8 * size + 0.6 * rng.normal(size=200), [-0.5, 0.5]).astype(float)
+    design = np.column_stack([np.ones(200), size])
+    kept = permuted_given(stage, design, np.arange(200), n_permutations=50)
+    at_will = permuted_labels(stage, np.arange(200), n_permutations=50)
+    true = np.corrcoef(size, stage)[0, 1]
+    assert np.mean([np.corrcoef(size, one)[0, 1] for one in kept]) == pytest.approx(true, abs=0.08)
+    assert abs(np.mean([np.corrcoef(size, one)[0, 1] for one in at_will])) < 0.05
+    assert all(np.array_equal(np.sort(one), np.sort(stage)) for one in kept)
+    # What size does not explain is exchanged: nothing of the true residual is left.
+    residual = stage - np.poly1d(np.polyfit(size, stage, 1))(size)
+    assert abs(np.mean([np.corrcoef(residual, one)[0, 1] for one in kept])) < 0.05
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_labels_permuted_given_a_design_keep_patients_whole(constant: bool) -> None:
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(30), 2)
+    stage = rng.integers(0, 3, 30)[patient].astype(float)
+    if not constant:
+        stage[0] = 3.0
+    kept = permuted_given(stage, np.ones((60, 1)), patient, n_permutations=20)
+    assert all(np.array_equal(np.sort(one), np.sort(stage)) for one in kept)
+    if constant:
+        assert np.array_equal(kept[:, ::2], kept[:, 1::2])
+    assert np.unique(kept, axis=0).shape[0] > 15

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from embeddings.analysis import pseudotime
+from embeddings.analysis import pseudotime, stage_gradient
 from embeddings.analysis.diffusion import DisconnectedGraphError, diffusion_map
-from embeddings.analysis.neighbour_graph import exact_neighbours
-from embeddings.analysis.trajectory import _medoids
+from embeddings.analysis.resampling import permutation_p, permuted_labels
+from embeddings.analysis.roots import medoids
+from embeddings.analysis.trajectory import null_rho
 
 QUICK: dict[str, Any] = {"n_permutations": 49, "n_resamples": 4}
 
@@ -20,59 +21,6 @@ def curve(n: int, *, noise: float = 0.02, d: int = 30, seed: int = 0) -> tuple[A
     along = rng.uniform(size=n)
     shape = np.column_stack([np.cos(3 * along), np.sin(3 * along), np.sin(6 * along)])
     return shape @ rng.normal(size=(3, d)) + noise * rng.normal(size=(n, d)), along
-
-
-def fork(n: int, *, seed: int = 0) -> tuple[Any, Any, Any]:
-    """Three arms from one centre; the distance from the tip of arm 0 along the fork, and the arm."""
-    rng = np.random.default_rng(seed)
-    arm, out = rng.integers(0, 3, n), rng.uniform(size=n)
-    tips = np.array([[1.0, 0.0, 0.0], [-0.5, 0.9, 0.0], [-0.5, -0.9, 0.3]])
-    X = (tips[arm] * out[:, None]) @ rng.normal(size=(3, 30)) + 0.02 * rng.normal(size=(n, 30))
-    return X, np.where(arm == 0, 1 - out, 1 + out), arm
-
-
-@pytest.mark.parametrize("n", [60, 300])
-def test_the_order_along_a_curve_is_recovered(n: Any) -> None:
-    X, along = curve(n)
-    found = pseudotime(X, root=int(along.argmin()), **QUICK)
-    assert spearmanr(found.pseudotime, along).statistic >= 0.98
-    assert found.pseudotime[found.root] == 0
-    assert found.pseudotime.max() == 1
-    assert not found.warnings
-
-
-@pytest.mark.parametrize("n", [300, 5000])
-def test_the_order_along_each_arm_of_a_fork_is_recovered(n: Any) -> None:
-    X, along, arm = fork(n)
-    time = diffusion_map(X, n_neighbours=15, n_components=10).distances_from(int(along.argmin()))
-    for one in range(3):
-        assert spearmanr(time[arm == one], along[arm == one]).statistic >= 0.98
-
-
-def test_sparse_and_dense_eigenvectors_agree_with_the_definition() -> None:
-    X, _ = curve(450, noise=0.1)
-    sparse_map = diffusion_map(X, n_neighbours=15, n_components=5)
-    dense_map = diffusion_map(X[:390], n_neighbours=15, n_components=5)
-    for found in (sparse_map, dense_map):
-        assert np.all(np.diff(found.eigenvalues) <= 0)
-        assert found.eigenvalues.max() < 1
-        # Right eigenvectors of a transition matrix other than the constant one carry both signs.
-        assert np.all(found.components.min(axis=0) * found.components.max(axis=0) < 0)
-    n = 100
-    ring = np.column_stack([np.cos(2 * np.pi * np.arange(n) / n), np.sin(2 * np.pi * np.arange(n) / n)])
-    # With 2 neighbours on a ring the walk steps left or right: eigenvalues are cosines, in pairs.
-    values = diffusion_map(ring, n_neighbours=2, n_components=4).eigenvalues
-    expected = np.cos(2 * np.pi * np.array([1, 1, 2, 2]) / n)
-    assert values == pytest.approx(expected)
-
-
-def test_exact_neighbours_agree_with_a_sort_of_all_distances() -> None:
-    rows = np.random.default_rng(0).normal(size=(50, 4)) + 100
-    index, distance = exact_neighbours(rows, 7, chunk=16)
-    all_distances = np.linalg.norm(rows[:, None] - rows[None], axis=2)
-    np.fill_diagonal(all_distances, np.inf)
-    assert np.array_equal(index, np.argsort(all_distances, axis=1)[:, :7])
-    assert distance == pytest.approx(np.sort(all_distances, axis=1)[:, :7])
 
 
 def test_parts_without_a_bridge_are_refused_with_their_sizes() -> None:
@@ -95,7 +43,7 @@ def test_the_root_is_the_medoid_of_the_lowest_stage() -> None:
 def test_medoids_of_several_groups_are_found_at_once() -> None:
     X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [20.0]])
     groups = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=bool)
-    assert _medoids(X, groups).tolist() == [1, 4]
+    assert medoids(X, groups).tolist() == [1, 4]
 
 
 def test_a_course_that_follows_stage_is_told_from_chance() -> None:
@@ -109,15 +57,54 @@ def test_a_course_that_follows_stage_is_told_from_chance() -> None:
     assert found.stability.roots > 0.9
 
 
+def shapeless(seed: int) -> tuple[Any, Any]:
+    """Forty cases without an order in few dimensions, and a stage that has nothing to do with them."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(40, 2)) @ rng.normal(size=(2, 10)) + 0.3 * rng.normal(size=(40, 10)), rng.integers(0, 3, 40)
+
+
 def test_p_is_uniform_although_the_root_is_chosen_by_stage() -> None:
-    p = []
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        X = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 10)) + 0.3 * rng.normal(size=(40, 10))
-        found = pseudotime(X, rng.integers(0, 3, 40), n_permutations=39, n_resamples=1, seed=seed)
-        p.append(found.p_permutation)
-    assert abs(np.mean(p) - 0.5) < 0.15
-    assert np.mean(np.array(p) <= 0.1) < 0.22
+    results = [pseudotime(*shapeless(seed), n_permutations=39, n_resamples=1, seed=seed) for seed in range(60)]
+    for name in ("p_permutation", "pc1_p_permutation", "supervised_p_permutation"):
+        p = np.array([getattr(one, name) for one in results])
+        assert abs(p.mean() - 0.5) < 0.13, name
+        assert np.mean(p <= 0.1) < 0.2, name
+
+
+def test_a_null_that_keeps_the_root_would_find_order_where_there_is_none() -> None:
+    anew, kept = [], []
+    for seed in range(60):
+        X, stage = shapeless(seed)
+        found = pseudotime(X, stage, n_permutations=39, n_resamples=1, seed=seed)
+        centred = X - X.mean(axis=0)
+        diffusion = diffusion_map(centred, n_neighbours=15, n_components=10)
+        permuted = permuted_labels(stage, np.arange(40), n_permutations=39, seed=seed)
+        anew.append(permutation_p(found.rho, null_rho(centred, diffusion, permuted, None)))
+        kept.append(permutation_p(found.rho, null_rho(centred, diffusion, permuted, found.root)))
+        assert anew[-1] == found.p_permutation
+    assert np.mean(kept) < 0.4 < np.mean(anew)
+
+
+def test_the_supervised_axis_is_that_of_the_stage_gradient() -> None:
+    rng = np.random.default_rng(0)
+    stage, patient = np.arange(80) % 4, np.arange(80) // 2
+    X = 3 * rng.normal(size=(80, 3)) @ rng.normal(size=(3, 20)) + rng.normal(size=(80, 20))
+    X += np.outer(stage, rng.normal(size=20))
+    found = pseudotime(X, stage, patient=patient, n_permutations=99, n_resamples=2, seed=4)
+    axis = stage_gradient(X, stage, patient=patient, n_permutations=99, n_bootstrap=1000, seed=4)
+    assert found.supervised == pytest.approx(axis.score)
+    assert found.supervised_rho == pytest.approx(axis.rho)
+    assert found.supervised_p_permutation == axis.p_permutation
+    assert found.supervised_low < found.supervised_rho < found.supervised_high
+    # Nuisance of greater variance hides the stage from what knows no stage.
+    assert found.supervised_rho > found.pc1_rho + 0.3
+
+
+def test_too_few_patients_for_a_supervised_axis_leave_it_undefined() -> None:
+    X, along = curve(36)
+    found = pseudotime(X, np.digitize(along, [0.5]), patient=np.arange(36) % 9, **QUICK)
+    assert np.isnan([found.supervised_rho, found.supervised_low, found.supervised_p_permutation]).all()
+    assert found.rho > 0.5
 
 
 @pytest.mark.parametrize("d", [2, 20])
@@ -162,7 +149,13 @@ def test_patients_stay_whole_and_the_seed_decides() -> None:
         ({"stage": None}, "needs a stage to choose its start from"),
         ({"stage": np.ones(30)}, "all cases share one"),
         ({"root": 30}, "not one of them"),
-        ({"n_neighbours": 30}, "can use 2 to 29 neighbours"),
+        ({"n_neighbours": 30}, "of 30 cases can use 2 to 29 neighbours, not 30"),
+        ({"X": np.repeat(np.eye(10), 3, axis=0)}, "at least 20 different vectors, but the 30 cases hold 10"),
+        ({"X": np.ones((30, 3))}, "at least 20 different vectors, but the 30 cases hold 1"),
+        (
+            {"X": curve(30)[0][np.arange(30) % 24], "n_neighbours": 24},
+            "of 30 cases with 24 different vectors can use 2 to 23 neighbours",
+        ),
     ],
 )
 def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
