@@ -1,4 +1,4 @@
-"""`python -m embeddings`: validate, embed, status, export, demo."""
+"""`python -m embeddings`: validate, embed, import, status, export, demo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from embeddings import commands
 from embeddings.export import FORMATS
 from embeddings.job import VIEWS
+from embeddings.records import IMPORT_VIEWS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +39,18 @@ def parser() -> argparse.ArgumentParser:
     embed.add_argument("--slice-step", type=int, default=1, metavar="N", help="embed every N-th axial slice")
     embed.add_argument("--no-thumbnails", action="store_true", help="store no pictures")
     embed.set_defaults(command=commands.run_embed)
+
+    bring = sub.add_parser("import", help="bring in vectors that were made elsewhere, joined to labels by case id")
+    bring.add_argument("db", type=Path, metavar="FILE.duckdb", help="the store, made if missing")
+    bring.add_argument("--vectors", type=Path, required=True, metavar="TABLE", help="a .csv, .parquet or .npz")
+    bring.add_argument("--labels", type=Path, required=True, metavar="L.csv", help="a row a case; no CT needed")
+    bring.add_argument("--name", help="of what made the vectors (default: the name of the table)")
+    bring.add_argument("--view", choices=IMPORT_VIEWS, default=IMPORT_VIEWS[0], help="what a vector is of")
+    bring.add_argument("--id", metavar="COLUMN", help="the case ids of the vectors, and of the labels if called alike")
+    bring.add_argument("--stage", metavar="COLUMN", help="the labels' stage")
+    bring.add_argument("--patient", metavar="COLUMN", help="the labels' patient")
+    _add_map(bring)
+    bring.set_defaults(command=commands.run_import)
 
     status = sub.add_parser("status", help="say what a store holds, what failed, and how the last run fares")
     status.add_argument("db", type=Path, metavar="FILE.duckdb")
@@ -76,6 +89,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def _add_cohort(command: argparse.ArgumentParser) -> None:
     command.add_argument("cohort", type=Path, metavar="COHORT.csv")
     command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
+    _add_map(command)
+
+
+def _add_map(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--map",
         action="append",

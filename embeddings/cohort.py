@@ -143,7 +143,7 @@ class _Rows:
             if row.failed:
                 continue
             row.case_id = name
-            reason = _id_problem(name)
+            reason = id_problem(name)
             if reason:
                 row.case_id = name or None
                 self._fail(row, "case_id", reason)
@@ -330,7 +330,7 @@ def _holds(image: ImageHeader, point_lps: tuple[float, float, float]) -> bool:
     return bool((index >= -0.5).all() and (index <= np.array(image.shape_zyx) - 0.5).all())
 
 
-def _id_problem(name: str) -> str | None:
+def id_problem(name: str) -> str | None:
     """Why a text cannot be a case id, which becomes part of item ids such as `CASE/volume`."""
     if not name:
         return "no case id: fill in a name of its own for the scan"

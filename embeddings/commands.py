@@ -66,6 +66,26 @@ def run_embed(arguments: argparse.Namespace) -> int:
     return 1 if summary.n_planned and not summary.n_embedded else 0
 
 
+def run_import(arguments: argparse.Namespace) -> int:
+    """Bring in vectors that were made elsewhere: 0 when any are in the store."""
+    from embeddings.import_vectors import import_vectors
+
+    make_folder(arguments.db.parent)
+    summary = import_vectors(
+        arguments.db,
+        arguments.vectors,
+        arguments.labels,
+        name=arguments.name,
+        view=arguments.view,
+        id_column=arguments.id,
+        stage=arguments.stage,
+        patient=arguments.patient,
+        mapping=role_mapping(arguments.map),
+    )
+    print(summary.text())
+    return 0
+
+
 def run_status(arguments: argparse.Namespace) -> int:
     """Say what a store holds."""
     found = status(Store(arguments.db))

@@ -66,15 +66,13 @@ class SharedFile:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to a store of this program's schema, closed at the end of the block."""
+        """A connection to a store of this program's schema or an older one, closed at the end of the block."""
         if not self.path.is_file():
             raise StoreError(f"there is no file {self.path}: check the path, or embed a cohort into it first")
         with self._open(read_only=self.read_only) as con:
             version = self._version(con)
             if version == 0:
                 raise StoreError(f"{self.path} holds no cohort: it is a DuckDB file of something else")
-            if version < SCHEMA_VERSION:
-                raise StoreError(f"{self.path} is of an older version: run the embedding job on it once more")
             yield con
 
     @contextmanager

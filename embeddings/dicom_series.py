@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
 
+from embeddings.acquisition import DICOM_TAGS, scanner_settings
 from embeddings.image_header import ImageError, ImageHeader, checked_header, triple
 
 _TAGS = [
@@ -26,6 +27,7 @@ _TAGS = [
     "NumberOfFrames",
     "RescaleSlope",
     "RescaleIntercept",
+    *DICOM_TAGS,
 ]
 _SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
@@ -149,6 +151,7 @@ def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> 
         origin=triple(positions[0]),
         direction=np.column_stack([along_x, along_y, normal]),
         notes=notes,
+        scanner=scanner_settings([s.tags for s in slices]),
     )
     fractional = any(not value.is_integer() for pair in rescale for value in pair)
     return Series(

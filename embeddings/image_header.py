@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from embeddings.acquisition import ScannerSettings
 from flexict.volume import Volume
 
 Geometry = tuple[tuple[float, float, float], tuple[float, float, float], NDArray[np.float64]]
@@ -38,6 +39,7 @@ class ImageHeader:
         origin: LPS mm of the first voxel.
         direction: `[3, 3]`, columns are the LPS directions of the index axes.
         notes: what a reader should know, such as series of a DICOM folder that were left out.
+        scanner: what DICOM says of the scanner; other formats say nothing.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -46,6 +48,7 @@ class ImageHeader:
     origin: tuple[float, float, float]
     direction: NDArray[np.float64] = field(repr=False)
     notes: tuple[str, ...] = ()
+    scanner: ScannerSettings = field(default_factory=ScannerSettings)
 
     def grid(self) -> Volume:
         """A volume of zeros on this grid that takes no memory, to compare grids with `Volume.same_grid`."""

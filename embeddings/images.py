@@ -27,6 +27,7 @@ __all__ = [
     "plausibility",
     "read_image",
     "read_mask",
+    "read_scan",
 ]
 
 _NIFTI = (".nii", ".nii.gz")
@@ -57,7 +58,12 @@ def read_image(path: Path) -> Volume:
     Raises:
         ImageError: what `inspect` raises, a cut-off file, NaN or infinite voxels, or all voxels equal.
     """
-    volume = _read(path)
+    return read_scan(path)[0]
+
+
+def read_scan(path: Path) -> tuple[Volume, ImageHeader]:
+    """The CT as `read_image` gives it, and the header that it was read by. Raises what `read_image` raises."""
+    volume, header = _read(path)
     # np.maximum finds a type that holds both the file's values and -1024.
     air = np.float32(AIR_HU) if volume.array.dtype.kind == "f" else np.int16(AIR_HU)
     array = np.maximum(volume.array, air)
@@ -67,7 +73,7 @@ def read_image(path: Path) -> Volume:
     fits = np.iinfo(np.int16).min <= lowest and highest <= np.iinfo(np.int16).max
     whole = array.dtype.kind in "iu" or bool((array == np.rint(array)).all())
     array = array.astype(np.int16 if fits and whole else np.float32, copy=False)
-    return Volume(array, volume.spacing, volume.origin, volume.direction)
+    return Volume(array, volume.spacing, volume.origin, volume.direction), header
 
 
 def read_mask(path: Path, reference: Volume) -> Volume:
@@ -78,7 +84,7 @@ def read_mask(path: Path, reference: Volume) -> Volume:
     Raises:
         ImageError: what `read_image` raises of a damaged file, another grid, no voxels, several labels.
     """
-    volume = _read(path)
+    volume, _ = _read(path)
     if not volume.same_grid(reference):
         raise ImageError(path, f"lies on another grid than its CT: {grid_difference(volume, reference)}; resample it")
     array = volume.array
@@ -162,8 +168,8 @@ def _check_file(path: Path) -> None:
         raise ImageError(path, "is an empty file: copy or export it again")
 
 
-def _read(path: Path) -> Volume:
-    """Voxels of any file that passes its checks; floats are finite."""
+def _read(path: Path) -> tuple[Volume, ImageHeader]:
+    """Voxels of any file that passes its checks (floats are finite), and its header."""
     if path.is_dir():
         series = find_series(path)
         header, array = series.header, read_series_voxels(path, series)
@@ -176,4 +182,4 @@ def _read(path: Path) -> Volume:
         n_bad = array.size - int(np.isfinite(array).sum())
         if n_bad:
             raise ImageError(path, f"has {n_bad:,} voxels that are NaN or infinite: export it again without them")
-    return Volume(array, header.spacing, header.origin, header.direction)
+    return Volume(array, header.spacing, header.origin, header.direction), header

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+# What a vector that was made elsewhere may be of: a slice would have to bring its place.
+IMPORT_VIEWS = ("volume", "lesion")
+
 
 @dataclass(frozen=True)
 class CohortInfo:
@@ -104,6 +107,28 @@ class LesionRecord:
     equivalent_diameter_mm: float | None = None
     max_extent_mm: float | None = None
     n_components: int | None = None
+
+
+@dataclass(frozen=True)
+class AcquisitionRecord:
+    """How a case's scan was acquired; lengths in mm, and None where its file does not say.
+
+    Attributes:
+        spacing_xy_mm, spacing_z_mm: distance between voxels in a slice, and between slices.
+        slice_thickness_mm: of the reconstruction, which may overlap or leave gaps.
+        kernel: of the reconstruction, in the manufacturer's words.
+        kvp: peak voltage of the tube.
+    """
+
+    case_id: str
+    spacing_xy_mm: float
+    spacing_z_mm: float
+    n_slices: int
+    slice_thickness_mm: float | None = None
+    manufacturer: str | None = None
+    scanner_model: str | None = None
+    kernel: str | None = None
+    kvp: float | None = None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             set_id VARCHAR NOT NULL, key VARCHAR NOT NULL, item_id VARCHAR NOT NULL,
             x DOUBLE NOT NULL, y DOUBLE NOT NULL)""",
     ),
+    (
+        """CREATE TABLE acquisition (
+            case_id VARCHAR PRIMARY KEY, spacing_xy_mm DOUBLE, spacing_z_mm DOUBLE, n_slices BIGINT,
+            slice_thickness_mm DOUBLE, manufacturer VARCHAR, scanner_model VARCHAR, kernel VARCHAR,
+            kvp DOUBLE)""",
+        # Of vectors that were made elsewhere no CT may be known.
+        "ALTER TABLE cases ALTER COLUMN image_path DROP NOT NULL",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -82,6 +90,17 @@ LESION_COLUMNS = (
     "centroid_y",
     "centroid_z",
     "n_components",
+)
+# These give way to a CSV's column of the same name.
+ACQUISITION_COLUMNS = (
+    "spacing_xy_mm",
+    "spacing_z_mm",
+    "n_slices",
+    "slice_thickness_mm",
+    "manufacturer",
+    "scanner_model",
+    "kernel",
+    "kvp",
 )
 # Names that cases, items, lesions and vectors bring to a joined table: no CSV column may take them.
 RESERVED = frozenset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -18,9 +17,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from embeddings import schema, transactions
+from embeddings import case_table, item_table, transactions
 from embeddings.connections import Connection, SharedFile, StoreBusy, StoreError, first_row, utc_now
 from embeddings.records import (
+    AcquisitionRecord,
     CaseOutcome,
     CohortInfo,
     EmbeddedItem,
@@ -31,20 +31,14 @@ from embeddings.records import (
     Source,
     Thumbnail,
 )
-from embeddings.schema import SCHEMA_VERSION
+from embeddings.schema import ACQUISITION_COLUMNS
 from embeddings.transactions import vectors_table, width_of
 
 __all__ = ["Store", "StoreBusy", "StoreError"]
 
 if TYPE_CHECKING:
     from embeddings.cohort import CohortReport
-
-_LESION_COLUMNS = ", ".join(f"l.{name}" for name in schema.LESION_COLUMNS)
-_ITEM_COLUMNS = f"""i.item_id, i.case_id, i.view, i.slice_index, i.z_lps_mm, c.* EXCLUDE (case_id),
-    l.source AS lesion_source, {_LESION_COLUMNS}"""
-_ITEM_JOINS = """JOIN items i ON i.item_id = v.item_id JOIN cases c ON c.case_id = i.case_id
-    LEFT JOIN (SELECT * FROM lesions QUALIFY row_number() OVER (PARTITION BY case_id ORDER BY source) = 1) l
-    ON l.case_id = i.case_id"""
+    from embeddings.labels import Labels
 
 
 class Store:
@@ -84,7 +78,8 @@ class Store:
                 FROM meta""",
             )
             counts = first_row(con, "SELECT count(*), count(DISTINCT patient_id) FROM cases")
-        if row is None or counts is None:
+            version = first_row(con, "SELECT version FROM schema_version")
+        if row is None or counts is None or version is None:
             raise StoreError(f"{self.path} holds no cohort yet; embed one into it first")
         created, name, csv, sha256, root, stages, simulated = row
         return CohortInfo(
@@ -92,7 +87,7 @@ class Store:
             simulated=simulated,
             n_cases=counts[0],
             n_patients=counts[1],
-            schema_version=SCHEMA_VERSION,
+            schema_version=version[0],
             created=created,
             data_root=Path(root),
             cohort_csv=csv,
@@ -108,8 +103,11 @@ class Store:
         return _canonical({"cohort": cohort, "runs": runs})
 
     def cases(self) -> pd.DataFrame:
-        """One row a case in the order of the CSV, with its covariates; image and mask paths are absolute."""
-        return _absolute(self._frame("SELECT * FROM cases ORDER BY row, case_id"), self.info().data_root)
+        """One row a case in the order of the CSV, with its covariates; image and mask paths are absolute.
+
+        A case of which only a vector is known has no image path.
+        """
+        return item_table.absolute(self._frame("SELECT * FROM cases ORDER BY row, case_id"), self.info().data_root)
 
     def covariates(self) -> dict[str, str]:
         """CSV header -> column of `cases()` that holds it, for the columns the CSV contract does not know."""
@@ -119,6 +117,13 @@ class Store:
     def lesions(self) -> pd.DataFrame:
         """One row a case and source (`mask` or `seed`); ml, mm, centroid in LPS mm."""
         return self._frame("SELECT * FROM lesions ORDER BY case_id, source")
+
+    def acquisitions(self) -> pd.DataFrame:
+        """How the scans were acquired, one row a case that was read since the file keeps it; mm and kV."""
+        with self._file.reading() as con:
+            if not item_table.has_acquisition(con):
+                return pd.DataFrame(columns=["case_id", *ACQUISITION_COLUMNS])
+            return con.execute("SELECT * FROM acquisition ORDER BY case_id").df()
 
     def sets(self) -> pd.DataFrame:
         """One row an embedding set, oldest first, with `n_items` and `n_cases`."""
@@ -148,24 +153,24 @@ class Store:
         """Item ids, sorted, and their vectors `[n, width]` float32, C-contiguous and read-only."""
         with self._reading_set(set_id) as (con, vectors):
             found = con.sql(f"SELECT item_id, vector FROM {vectors} ORDER BY item_id").to_arrow_table()
-        return found["item_id"].to_pylist(), _matrix(found["vector"])
+        return found["item_id"].to_pylist(), item_table.matrix(found["vector"])
 
     def joined(self, set_id: str) -> pa.Table:
-        """Items joined with their cases and lesions, and `vector`, sorted by `item_id`, as an Arrow table.
+        """Items joined with their cases, lesions and acquisitions, and `vector`, sorted by `item_id`, in Arrow.
 
-        Where a case has both a mask and a seed, the lesion columns are those of the mask. Paths inside the data
-        root are relative to it.
+        Where a case has both a mask and a seed, the lesion columns are those of the mask. Columns of the
+        acquisition give way to a CSV's of the same name. Paths inside the data root are relative to it.
         """
-        with self._reading_set(set_id) as (con, vectors):
-            return con.sql(
-                f"SELECT {_ITEM_COLUMNS}, v.vector FROM {vectors} v {_ITEM_JOINS} ORDER BY i.item_id"
-            ).to_arrow_table()
+        with self._reading_set(set_id) as (con, _):
+            return item_table.joined(con, set_id)
 
     def table(self, set_id: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-        """The items of `joined` with absolute paths, and their vectors `[n, width]`, both sorted by `item_id`."""
+        """The items of `joined` with absolute paths, and their vectors `[n, width]`, both sorted by `item_id`.
+
+        Of the acquisition, only columns that say something of one of these items are there.
+        """
         found = self.joined(set_id)
-        table = found.drop_columns(["vector"]).to_pandas()
-        return _absolute(table, self.info().data_root), _matrix(found["vector"])
+        return item_table.described(found, self.info().data_root), item_table.matrix(found["vector"])
 
     def completed(self, set_id: str) -> pd.DataFrame:
         """Cases of which the set holds every item, with the slice step it was asked for."""
@@ -234,28 +239,17 @@ class Store:
             simulated: marks the store for good; a later call with False does not take it back.
             name: of the cohort; the CSV's name (its folder's for `cohort.csv`) unless given.
         """
-        csv = Path(report.path).resolve()
-        root = Path(report.data_root).resolve()
-        name = name or (csv.parent.name if csv.stem.casefold() == "cohort" else csv.stem)
         with self._file.writing() as con:
-            before = first_row(con, "SELECT simulated, created, data_root FROM meta")
-            if before and before[2] != str(root):
-                transactions.anchor_paths(con, Path(before[2]))
-            transactions.upsert_cases(con, report, root)
-            stages = json.dumps(list(report.stage_order))
-            con.execute("DELETE FROM meta")
-            con.execute(
-                "INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    before[1] if before else utc_now(),
-                    name,
-                    str(csv),
-                    hashlib.sha256(csv.read_bytes()).hexdigest(),
-                    str(root),
-                    stages,
-                    simulated or bool(before and before[0]),
-                ],
-            )
+            case_table.register_cohort(con, report, simulated, name)
+
+    def register_labels(self, labels: Labels) -> None:
+        """Add cases of which vectors were made elsewhere, or update those there are by the labels' columns.
+
+        Raises:
+            StoreError: the labels' stages and those of the cohort cannot be put in one order.
+        """
+        with self._file.writing() as con:
+            case_table.register_labels(con, labels, self.path.stem)
 
     def open_set(self, identity: SetIdentity) -> str:
         """The id of the embedding set of this identity, created where the store has none yet."""
@@ -293,6 +287,7 @@ class Store:
         failures: Sequence[Failure] = (),
         outcomes: Sequence[CaseOutcome] = (),
         lesions: Sequence[LesionRecord] = (),
+        acquisitions: Sequence[AcquisitionRecord] = (),
         run_id: str | None = None,
         progress: RunProgress | None = None,
     ) -> None:
@@ -309,11 +304,13 @@ class Store:
                 transactions.insert_items(con, set_id, width, items)
             for lesion in lesions:
                 transactions.record_lesion(con, lesion)
+            for acquisition in acquisitions:
+                transactions.record_acquisition(con, acquisition)
             now = utc_now()
             for failure in failures:
                 transactions.record_failure(con, set_id, failure, now)
-            for outcome in outcomes:
-                transactions.settle_case(con, set_id, outcome, run_id, now)
+            if outcomes:
+                transactions.settle_cases(con, set_id, outcomes, run_id, now)
             if run_id is not None and progress is not None:
                 transactions.record_progress(con, run_id, progress, now)
 
@@ -372,17 +369,6 @@ class Store:
         with self._file.reading() as con:
             width_of(con, set_id, self.path)
             yield con, vectors_table(set_id)
-
-
-def _absolute(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
-    for column in ("image_path", "mask_path"):
-        frame[column] = [None if pd.isna(path) else str(root / path) for path in frame[column]]
-    return frame
-
-
-def _matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    width = column.type.list_size
-    return np.asarray(column.combine_chunks().flatten(), dtype=np.float32).reshape(-1, width)
 
 
 def _canonical(settings: Mapping[str, object]) -> str:

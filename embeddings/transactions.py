@@ -1,22 +1,18 @@
-"""What one write transaction does to the tables of a cohort store; the caller begins and ends it."""
+"""What a run writes to the tables of a cohort store; the caller begins and ends the transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from embeddings import schema
 from embeddings.connections import Connection, StoreError, first_row
-from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
+from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.schema import quote
-
-if TYPE_CHECKING:
-    from embeddings.cohort import CohortReport
 
 
 def vectors_table(set_id: str) -> str:
@@ -30,30 +26,6 @@ def width_of(con: Connection, set_id: str, path: Path) -> int:
     if found is None:
         raise StoreError(f"{path} has no embedding set {set_id!r}")
     return int(found[0])
-
-
-def upsert_cases(con: Connection, report: CohortReport, root: Path) -> None:
-    """Update the report's cases that are there and insert the others; columns it does not have stay."""
-    columns = _fixed_columns(report, root) | _covariate_columns(con, report)
-    plain = {f"c{number}": values for number, values in enumerate(columns.values())}
-    con.register("incoming", pa.table({"case_id": columns["case_id"], **plain}))
-    assignments = ", ".join(f"{quote(name)} = incoming.c{number}" for number, name in enumerate(columns))
-    con.execute(f"UPDATE cases SET {assignments} FROM incoming WHERE cases.case_id = incoming.case_id")
-    con.execute(
-        f"INSERT INTO cases ({', '.join(map(quote, columns))}) SELECT {', '.join(plain)} FROM incoming "
-        "WHERE case_id NOT IN (SELECT case_id FROM cases)"
-    )
-    con.unregister("incoming")
-
-
-def anchor_paths(con: Connection, root: Path) -> None:
-    """Make relative paths absolute: what was stored under this data root must not be looked for under the next."""
-    for column in ("image_path", "mask_path"):
-        relative = [p for (p,) in con.execute(f"SELECT DISTINCT {column} FROM cases").fetchall() if p is not None]
-        paths = {"relative": relative, "absolute": [str(root / p) for p in relative]}
-        con.register("anchored", pa.table({name: pa.array(v, pa.string()) for name, v in paths.items()}))
-        con.execute(f"UPDATE cases SET {column} = anchored.absolute FROM anchored WHERE {column} = anchored.relative")
-        con.unregister("anchored")
 
 
 def insert_items(con: Connection, set_id: str, width: int, items: Sequence[EmbeddedItem]) -> None:
@@ -130,19 +102,29 @@ def record_failure(con: Connection, set_id: str, failure: Failure, now: datetime
         )
 
 
-def settle_case(con: Connection, set_id: str, outcome: CaseOutcome, run_id: str | None, now: datetime) -> None:
-    """Mark a case complete, and drop its failures of before this run (without a run: before this commit)."""
-    if outcome.complete:
-        con.execute(
-            "INSERT INTO completed VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [set_id, outcome.case_id, outcome.slice_step],
-        )
+def settle_cases(
+    con: Connection, set_id: str, outcomes: Sequence[CaseOutcome], run_id: str | None, now: datetime
+) -> None:
+    """Mark cases complete, and drop their failures of before this run (without a run: before this commit)."""
+    columns = {
+        "case_id": pa.array([outcome.case_id for outcome in outcomes], pa.string()),
+        "complete": pa.array([outcome.complete for outcome in outcomes], pa.bool_()),
+        "slice_step": pa.array([outcome.slice_step for outcome in outcomes], pa.int64()),
+    }
     run = first_row(con, "SELECT started FROM runs WHERE run_id = ?", [run_id])
+    con.register("incoming", pa.table(columns))
+    con.execute(
+        """INSERT INTO completed SELECT ?, case_id, slice_step FROM incoming WHERE complete
+        ON CONFLICT DO NOTHING""",
+        [set_id],
+    )
     con.execute(
         """DELETE FROM failures
-        WHERE set_id = ? AND case_id = ? AND last_at < ? AND stage_of_work <> 'validate'""",
-        [set_id, outcome.case_id, run[0] if run else now],
+        WHERE set_id = ? AND case_id IN (SELECT case_id FROM incoming) AND last_at < ?
+        AND stage_of_work <> 'validate'""",
+        [set_id, run[0] if run else now],
     )
+    con.unregister("incoming")
 
 
 def record_progress(con: Connection, run_id: str, progress: RunProgress, now: datetime) -> None:
@@ -170,49 +152,10 @@ def record_lesion(con: Connection, lesion: LesionRecord) -> None:
     )
 
 
-def _fixed_columns(report: CohortReport, root: Path) -> dict[str, pa.Array]:
-    seeds = np.array([c.seed_lps or (None, None, None) for c in report.cases], dtype=object).reshape(-1, 3)
-    fixed: dict[str, list[object]] = {
-        "case_id": [c.case_id for c in report.cases],
-        "patient_id": [c.patient_id for c in report.cases],
-        "row": [c.row for c in report.cases],
-        "image_path": [_relative(c.image_path, root) for c in report.cases],
-        "mask_path": [_relative(c.mask_path, root) for c in report.cases],
-        "seed_x": list(seeds[:, 0]),
-        "seed_y": list(seeds[:, 1]),
-        "seed_z": list(seeds[:, 2]),
-        "stage": [c.stage for c in report.cases],
-    }
-    return {name: pa.array(v, schema.CASE_COLUMNS[name]) for name, v in fixed.items()}
-
-
-def _covariate_columns(con: Connection, report: CohortReport) -> dict[str, pa.Array]:
-    """Make room in the table of cases for the CSV's own columns, and return their values by column name."""
-    known = {h: (c, t) for h, c, t in con.execute("SELECT * FROM covariates").fetchall()}
-    headers = list(dict.fromkeys(header for case in report.cases for header in case.covariates))
-    names = schema.covariate_columns(headers, {header: column for header, (column, _) in known.items()})
-    columns = {}
-    for header in headers:
-        name, column = names[header], quote(names[header])
-        values = [schema.plain(case.covariates.get(header)) for case in report.cases]
-        found = schema.column_type(values)
-        if header not in known:
-            con.execute(f"ALTER TABLE cases ADD COLUMN {column} {found}")
-            con.execute("INSERT INTO covariates VALUES (?, ?, ?)", [header, name, found])
-        elif found != known[header][1] and any(value is not None for value in values):
-            kept = first_row(con, f"SELECT 1 FROM cases WHERE {column} IS NOT NULL LIMIT 1")
-            found = schema.widened({found, known[header][1]}) if kept else found
-            con.execute(f"ALTER TABLE cases ALTER COLUMN {column} SET DATA TYPE {found}")
-            con.execute("UPDATE covariates SET column_type = ? WHERE header = ?", [found, header])
-        else:
-            found = known[header][1]
-        columns[name] = schema.column_values(values, found)
-    return columns
-
-
-def _relative(path: Path | None, root: Path) -> str | None:
-    """The path from the data root, so that the cohort can move, or absolute where it lies elsewhere."""
-    if path is None:
-        return None
-    absolute = Path(path).resolve()
-    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else str(absolute)
+def record_acquisition(con: Connection, found: AcquisitionRecord) -> None:
+    """Store how a case's scan was acquired in place of what was known of it."""
+    columns = asdict(found)
+    con.execute(
+        f"INSERT OR REPLACE INTO acquisition ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+        list(columns.values()),
+    )

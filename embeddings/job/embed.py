@@ -6,14 +6,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from embeddings.cohort import CohortReport, read_cohort
+from embeddings.acquisition import acquisition_of
+from embeddings.cohort import Case, CohortReport, read_cohort
+from embeddings.cohort_images import read_headers
+from embeddings.image_header import ImageHeader
 from embeddings.job.engine import Engine
 from embeddings.job.plan import missing
 from embeddings.job.views import Encoder, JobError, choose_recipe, identity_of
@@ -24,6 +27,7 @@ from flexict.encoders import load_encoder
 # A commit may wait this long for readers, or for another job on the same file.
 PATIENCE_S = 600.0
 MOST_NAMED = 5
+HEADERS_AT_ONCE = 64
 SIMULATED_MARKER = "SIMULATED.txt"
 
 
@@ -186,6 +190,7 @@ def run(
             )
             if plan.tasks:
                 engine.go()
+            _fill_acquisitions(store, set_id, report.cases, {task.case.case_id for task in plan.tasks}, stop)
             state = "interrupted" if stop.is_set() else "finished"
     except BaseException:
         # Whatever broke the run may keep it from being closed too, and is what the reader has to see.
@@ -234,6 +239,24 @@ def _refused(report: CohortReport) -> list[Failure]:
             name = row if problem.case_id is None or problem.case_id in good else problem.case_id
             reasons.setdefault(name, []).append(f"{row}: {problem.reason}")
     return [Failure(name, "validate", "; ".join(found)) for name, found in reasons.items()]
+
+
+def _fill_acquisitions(
+    store: Store, set_id: str, cases: Sequence[Case], read: Collection[str], stop: threading.Event
+) -> None:
+    """Note how the scans were acquired that were embedded before the store kept it, from their headers alone."""
+    known = {*store.acquisitions()["case_id"], *read}
+    lacking = [case for case in cases if case.case_id not in known]
+    for start in range(0, len(lacking), HEADERS_AT_ONCE):
+        if stop.is_set():
+            return
+        some = lacking[start : start + HEADERS_AT_ONCE]
+        headers = read_headers(case.image_path for case in some)
+        described = [(case.case_id, headers[case.image_path]) for case in some]
+        # A header that cannot be read now costs no vector; a changed file is the next plan's affair.
+        found = [acquisition_of(name, header) for name, header in described if isinstance(header, ImageHeader)]
+        if found:
+            store.commit(set_id, acquisitions=found)
 
 
 def _default_batch(device: str, view: str) -> int:

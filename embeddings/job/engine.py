@@ -14,7 +14,7 @@ from embeddings.job.plan import Plan
 from embeddings.job.prepare import CaseEnd, Prepared
 from embeddings.job.reading import Message, read_ahead
 from embeddings.job.views import Encoder, Recipe
-from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
+from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.store import Store
 
 ITEMS_A_COMMIT = 512
@@ -50,6 +50,7 @@ class Engine:
     _failures: list[Failure] = field(default_factory=list)
     _outcomes: list[CaseOutcome] = field(default_factory=list)
     _lesions: list[LesionRecord] = field(default_factory=list)
+    _acquisitions: list[AcquisitionRecord] = field(default_factory=list)
     _encoded: Counter[str] = field(default_factory=Counter)
     _lost: set[str] = field(default_factory=set)
     _ended: dict[str, CaseEnd] = field(default_factory=dict)
@@ -91,6 +92,8 @@ class Engine:
                 self.doubtful.append(message.case_id)
         elif message is not None:
             self._lesions.extend(message.lesions)
+            if message.acquisition is not None:
+                self._acquisitions.append(message.acquisition)
             self._failures.extend(message.failures)
             self.n_unmeasured += any(failure.stage_of_work == "measure" for failure in message.failures)
             self._ended[message.case_id] = message
@@ -142,8 +145,10 @@ class Engine:
             failures=self._failures,
             outcomes=self._outcomes,
             lesions=self._lesions,
+            acquisitions=self._acquisitions,
             run_id=self.run_id,
             progress=self.progress,
         )
-        self._items, self._failures, self._outcomes, self._lesions, self._sources = [], [], [], [], []
+        self._items, self._failures, self._outcomes, self._sources = [], [], [], []
+        self._lesions, self._acquisitions = [], []
         self._committed_at = time.monotonic()

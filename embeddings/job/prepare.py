@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.images import ImageError, plausibility, read_image, read_mask
+from embeddings.acquisition import acquisition_of
+from embeddings.images import ImageError, plausibility, read_mask, read_scan
 from embeddings.job.plan import Task
 from embeddings.job.sources import content_of
 from embeddings.job.thumbnails import Painter
 from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
-from embeddings.records import Failure, LesionRecord, Source, Thumbnail
+from embeddings.records import AcquisitionRecord, Failure, LesionRecord, Source, Thumbnail
 from flexict import preprocess
 from flexict.volume import Volume
 
@@ -51,6 +52,7 @@ class CaseEnd:
     n_prepared: int = 0
     broken: bool = False
     changed: bool = False
+    acquisition: AcquisitionRecord | None = None
     lesions: list[LesionRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -64,7 +66,8 @@ def prepare_case(task: Task, recipe: Recipe, thumbnails: bool) -> Iterator[Sourc
     end = CaseEnd(task.case.case_id)
     stage = "read"
     try:
-        volume = read_image(task.case.image_path)
+        volume, header = read_scan(task.case.image_path)
+        end.acquisition = acquisition_of(task.case.case_id, header)
         mask, lesion = _read_lesion(task.case, recipe, volume, end)
         source = Source(task.case.case_id, content_of(task.case, recipe), task.stamp, plausibility(volume))
         end.changed = task.content not in (None, source.content)

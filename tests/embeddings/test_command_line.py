@@ -103,6 +103,32 @@ def test_embed_takes_columns_by_the_names_that_it_is_told(
     assert "--map takes ROLE=COLUMN" in capsys.readouterr().err
 
 
+def test_import_brings_vectors_beside_those_of_the_job_and_a_report_of_what_did_not_fit(
+    cohort: Path, db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, labels = cohort.parent / "theirs.csv", cohort.parent / "labels.csv"
+    table.write_text("scan no,0,1\ns2,0.5,2\ns0,1,-2\nzz,3,3\n")
+    labels.write_text("scan no;who;how far;SUV\ns0;p0;T4;1,5\ns1;p1;T1;2,5\ns2;p2;T2;3,5\n")
+    words = ["import", str(db), "--vectors", str(table), "--labels", str(labels), "--view", "lesion"]
+    words += ["--id", "scan no", "--map", "patient_id=who", "--stage", "how far", "--name", "their model"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "2 vectors of 2 numbers, of 2 patients. Set: their model.lesion." in out
+    assert "1 without a row in the labels, left out: zz" in out
+    assert "1 in the labels without a vector: s1" in out
+    store = Store(db)
+    set_id = store.sets().loc[1, "set_id"]
+    found, X = store.table(set_id)
+    assert found[["case_id", "stage", "SUV", "Age"]].to_numpy().tolist() == [
+        ["s0", "T4", 1.5, 60],
+        ["s2", "T2", 3.5, 62],
+    ]
+    assert X.tolist() == [[1, -2], [0.5, 2]]
+    assert main(["status", str(db)]) == 0
+    assert "s1 (import): theirs.csv has no vector of it" in capsys.readouterr().out
+    assert main(["export", str(db), "--format", "csv", "--out", str(cohort.parent / "out.csv"), "--set", set_id]) == 0
+
+
 def test_status_counts_and_names_what_failed(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(db)]) == 0
     text = capsys.readouterr().out
@@ -181,6 +207,15 @@ def test_exports_of_several_sets_name_the_set_of_each_row(cohort: Path, db: Path
         (["embed", "{tmp}/lungs/cohort.csv", "--db", "{tmp}/a.duckdb", "--view", "slices", "--encoder", "x"], "'x'"),
         (["embed", "{tmp}/lungs/s0.nii.gz", "--db", "{tmp}/a.duckdb", "--view", "slices"], "s0.nii.gz"),
         (["embed", "{tmp}/lungs/cohort.csv", "--db", "{tmp}/lungs/cohort.csv", "--view", "slices"], "DuckDB"),
+        (["import", "{db}", "--vectors", "{tmp}/x.npz", "--labels", "{tmp}/lungs/cohort.csv"], "there is no file"),
+        (
+            ["import", "{db}", "--vectors", "{tmp}/lungs/cohort.csv", "--labels", "{tmp}/no.csv"],
+            "no.csv does not exist",
+        ),
+        (
+            ["import", "{db}", "--vectors", "{tmp}/lungs/cohort.csv", "--labels", "{tmp}/lungs/cohort.csv"],
+            "not numbers",
+        ),
         (["export", "{db}", "--format", "csv", "--out", "{tmp}/no/such/place.csv"], "no folder"),
         (["export", "{db}", "--format", "csv", "--out", "{db}"], "the store itself"),
         (["export", "{db}", "--format", "csv", "--out", "{tmp}/x.csv", "--set", "other"], "no embedding set 'other'"),

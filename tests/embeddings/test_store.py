@@ -1,15 +1,13 @@
-"""The cohort store: what goes in comes out, whoever has the file open, whatever the CSV calls things."""
+"""The cohort store: what goes in comes out, whatever the CSV calls things."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import subprocess
 import sys
-import threading
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -24,91 +22,15 @@ from embeddings.records import (
     Failure,
     LesionRecord,
     RunProgress,
-    SetIdentity,
     Thumbnail,
 )
-from embeddings.store import Store, StoreBusy, StoreError
+from embeddings.store import Store, StoreError
 
+Make = Callable[..., Any]
 WIDTH = 6
 
 
-@dataclass
-class FakeCase:
-    """The attributes of a cohort case that the store reads."""
-
-    case_id: str
-    row: int
-    image_path: Path
-    patient_id: str = "p"
-    mask_path: Path | None = None
-    seed_lps: tuple[float, float, float] | None = None
-    stage: str | None = None
-    covariates: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass
-class FakeReport:
-    """The attributes of a cohort report that the store reads."""
-
-    path: Path
-    cases: list[FakeCase]
-    stage_order: tuple[str, ...] = ("T1", "T2")
-
-    @property
-    def data_root(self) -> Path:
-        return self.path.parent
-
-
-@pytest.fixture
-def cohort(tmp_path: Path) -> FakeReport:
-    folder = tmp_path / "lungs"
-    folder.mkdir()
-    csv = folder / "cohort.csv"
-    csv.write_text("case,patient,image\n")
-    cases = [
-        FakeCase(
-            f"c{n}",
-            n + 2,
-            folder / f"c{n}.nii.gz",
-            patient_id=f"p{n // 2}",
-            stage=f"T{1 + n % 2}",
-            mask_path=folder / f"m{n}.nii.gz" if n % 2 else None,
-            seed_lps=(1.5, -2.0, 3.25) if n == 0 else None,
-            covariates={"age": 50 + n, "site": "A"},
-        )
-        for n in range(4)
-    ]
-    return FakeReport(csv, cases)
-
-
-def identity(**changes: object) -> SetIdentity:
-    values: dict[str, object] = {
-        "encoder": "tiny",
-        "weights_sha256": "ab" * 32,
-        "view": "lesion",
-        "preset": "lesion_mask@1.5",
-        "pooling": "pooled",
-        "width": WIDTH,
-        "code_version": "1",
-        "weights_source": "bundled",
-        "is_published": False,
-    }
-    return SetIdentity(**(values | changes))  # type: ignore[arg-type]
-
-
-def items(case_ids: list[str], seed: int = 0) -> list[EmbeddedItem]:
-    vectors = np.random.default_rng(seed).normal(size=(len(case_ids), WIDTH)).astype(np.float32)
-    return [EmbeddedItem(f"{c}/lesion", c, v) for c, v in zip(case_ids, vectors, strict=True)]
-
-
-@pytest.fixture
-def store(tmp_path: Path, cohort: FakeReport) -> Store:
-    store = Store(tmp_path / "lungs.duckdb", read_only=False)
-    store.register_cohort(cohort)
-    return store
-
-
-def test_cases_come_back_as_the_csv_had_them(store: Store, cohort: FakeReport) -> None:
+def test_cases_come_back_as_the_csv_had_them(store: Store, cohort: Any) -> None:
     frame = store.cases()
     assert list(frame["case_id"]) == ["c0", "c1", "c2", "c3"]
     assert list(frame["age"]) == [50, 51, 52, 53]
@@ -119,20 +41,20 @@ def test_cases_come_back_as_the_csv_had_them(store: Store, cohort: FakeReport) -
     assert frame["mask_path"].tolist() == [None if c.mask_path is None else str(c.mask_path) for c in cohort.cases]
 
 
-def test_info_names_the_cohort_after_its_folder_and_counts_patients(store: Store, cohort: FakeReport) -> None:
+def test_info_names_the_cohort_after_its_folder_and_counts_patients(store: Store, cohort: Any) -> None:
     info = store.info()
     assert (info.name, info.n_cases, info.n_patients, info.simulated) == ("lungs", 4, 2, False)
     assert info.stage_order == ("T1", "T2")
     assert info.data_root == cohort.path.parent.resolve()
 
 
-def test_simulated_mark_is_never_taken_back(store: Store, cohort: FakeReport) -> None:
+def test_simulated_mark_is_never_taken_back(store: Store, cohort: Any) -> None:
     store.register_cohort(cohort, simulated=True)
     store.register_cohort(cohort, simulated=False)
     assert store.info().simulated
 
 
-def test_vectors_come_back_bit_identical_and_sorted_by_item(store: Store) -> None:
+def test_vectors_come_back_bit_identical_and_sorted_by_item(store: Store, identity: Make, items: Make) -> None:
     set_id = store.open_set(identity())
     given_items = items(["c3", "c0", "c2", "c1"])
     store.commit(set_id, given_items[:3])
@@ -145,7 +67,9 @@ def test_vectors_come_back_bit_identical_and_sorted_by_item(store: Store) -> Non
     np.testing.assert_array_equal(X, [expected[i] for i in ids])
 
 
-def test_table_joins_items_with_cases_and_prefers_the_mask_to_the_seed(store: Store) -> None:
+def test_table_joins_items_with_cases_and_prefers_the_mask_to_the_seed(
+    store: Store, identity: Make, items: Make
+) -> None:
     set_id = store.open_set(identity())
     store.commit(
         set_id,
@@ -164,7 +88,7 @@ def test_table_joins_items_with_cases_and_prefers_the_mask_to_the_seed(store: St
     assert len(store.lesions()) == 2
 
 
-def test_an_item_keeps_its_first_vector(store: Store) -> None:
+def test_an_item_keeps_its_first_vector(store: Store, identity: Make, items: Make) -> None:
     set_id = store.open_set(identity())
     store.commit(set_id, items(["c0"], seed=1))
     store.commit(set_id, items(["c0", "c1"], seed=2))
@@ -173,7 +97,7 @@ def test_an_item_keeps_its_first_vector(store: Store) -> None:
     np.testing.assert_array_equal(X[0], items(["c0"], seed=1)[0].vector)
 
 
-def test_sets_are_told_apart_by_everything_that_changes_a_vector(store: Store) -> None:
+def test_sets_are_told_apart_by_everything_that_changes_a_vector(store: Store, identity: Make, items: Make) -> None:
     one = store.open_set(identity())
     assert store.open_set(identity(weights_source="elsewhere")) == one
     others = {
@@ -188,7 +112,7 @@ def test_sets_are_told_apart_by_everything_that_changes_a_vector(store: Store) -
     assert one.startswith("tiny.lesion.")
 
 
-def test_vectors_of_another_width_are_refused_and_nothing_of_the_commit_stays(store: Store) -> None:
+def test_vectors_of_another_width_are_refused_and_nothing_of_the_commit_stays(store: Store, identity: Make) -> None:
     set_id = store.open_set(identity())
     wrong = EmbeddedItem("c1/lesion", "c1", np.zeros(WIDTH + 1, np.float32))
     with pytest.raises(ValueError, match="vectors of 6 numbers"):
@@ -202,12 +126,14 @@ def test_asking_for_an_unknown_set_names_it(store: Store) -> None:
         store.vectors("nobody")
 
 
-def test_registering_again_updates_cases_and_keeps_vectors_and_columns(store: Store, cohort: FakeReport) -> None:
+def test_registering_again_updates_cases_and_keeps_vectors_and_columns(
+    store: Store, cohort: Any, identity: Make, items: Make, make_case: Make, make_report: Make
+) -> None:
     set_id = store.open_set(identity())
     store.commit(set_id, items(["c0", "c1"]))
     first, second = cohort.cases[:2]
     first.stage, first.covariates = "T2", {"age": 61.5, "smoker": True}
-    store.register_cohort(FakeReport(cohort.path, [first, FakeCase("new", 3, second.image_path)]))
+    store.register_cohort(make_report(cohort.path, [first, make_case("new", 3, second.image_path)]))
     frame = store.cases().set_index("case_id")
     assert set(frame.index) == {"c0", "c1", "c2", "c3", "new"}
     assert frame.loc["c0", ["stage", "age", "site", "smoker"]].tolist() == ["T2", 61.5, "A", True]
@@ -217,15 +143,15 @@ def test_registering_again_updates_cases_and_keeps_vectors_and_columns(store: St
 
 
 def test_a_column_that_turns_from_numbers_to_words_keeps_the_old_numbers_as_words(
-    store: Store, cohort: FakeReport
+    store: Store, cohort: Any, make_report: Make
 ) -> None:
     changed = cohort.cases[0]
     changed.covariates = {"age": "about sixty"}
-    store.register_cohort(FakeReport(cohort.path, [changed]))
+    store.register_cohort(make_report(cohort.path, [changed]))
     assert store.cases()["age"].tolist() == ["about sixty", "51", "52", "53"]
 
 
-def test_a_column_that_was_empty_takes_the_type_of_its_first_values(store: Store, cohort: FakeReport) -> None:
+def test_a_column_that_was_empty_takes_the_type_of_its_first_values(store: Store, cohort: Any) -> None:
     for value in (None, 2.5):
         for case in cohort.cases:
             case.covariates = {"suv": value}
@@ -260,7 +186,7 @@ HOSTILE = [
 ]
 
 
-def test_hostile_column_names_neither_collide_nor_run(tmp_path: Path, cohort: FakeReport) -> None:
+def test_hostile_column_names_neither_collide_nor_run(tmp_path: Path, cohort: Any, identity: Make, items: Make) -> None:
     for case in cohort.cases:
         case.covariates = {header: f"{case.case_id}:{n}" for n, header in enumerate(HOSTILE)}
     store = Store(tmp_path / "hostile.duckdb", read_only=False)
@@ -295,14 +221,18 @@ def test_hostile_column_names_neither_collide_nor_run(tmp_path: Path, cohort: Fa
     ),
 )
 def test_any_header_and_any_cell_survive(
-    tmp_path_factory: pytest.TempPathFactory, headers: list[str], values: list[object]
+    tmp_path_factory: pytest.TempPathFactory,
+    headers: list[str],
+    values: list[object],
+    make_case: Make,
+    make_report: Make,
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "cohort.csv").write_text("")
     covariates = dict(zip(headers, values, strict=False))
     store = Store(folder / "any.duckdb", read_only=False)
     store.register_cohort(
-        FakeReport(folder / "cohort.csv", [FakeCase("c", 2, folder / "c.nii", covariates=covariates)])
+        make_report(folder / "cohort.csv", [make_case("c", 2, folder / "c.nii", covariates=covariates)])
     )
     columns, row = store.covariates(), store.cases().iloc[0]
     for header, value in covariates.items():
@@ -315,7 +245,7 @@ def test_any_header_and_any_cell_survive(
             assert found == value
 
 
-def test_success_clears_the_failures_of_earlier_runs_only(store: Store) -> None:
+def test_success_clears_the_failures_of_earlier_runs_only(store: Store, identity: Make, items: Make) -> None:
     set_id = store.open_set(identity())
     first = store.start_run(set_id, {}, 2)
     store.commit(set_id, failures=[Failure("c0", "read", "cut off")], run_id=first)
@@ -337,7 +267,7 @@ def test_success_clears_the_failures_of_earlier_runs_only(store: Store) -> None:
     assert store.completed(set_id)["case_id"].tolist() == ["c0"]
 
 
-def test_runs_tell_how_far_they_came_and_dead_ones_are_found(store: Store) -> None:
+def test_runs_tell_how_far_they_came_and_dead_ones_are_found(store: Store, identity: Make) -> None:
     set_id = store.open_set(identity())
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -360,7 +290,15 @@ def test_runs_tell_how_far_they_came_and_dead_ones_are_found(store: Store) -> No
     assert runs.loc[live, "heartbeat"] >= runs.loc[live, "started"]
 
 
-def test_thumbnails_are_given_for_the_items_that_have_one(store: Store) -> None:
+def test_the_success_of_a_case_leaves_the_failures_of_others(store: Store, identity: Make, items: Make) -> None:
+    set_id = store.open_set(identity())
+    store.commit(set_id, failures=[Failure("c0", "read", "cut off"), Failure("c1", "read", "cut off")])
+    store.commit(set_id, items(["c0"]), outcomes=[CaseOutcome("c0", complete=True), CaseOutcome("c2", complete=False)])
+    assert store.failures()["case_id"].tolist() == ["c1"]
+    assert store.completed(set_id)["case_id"].tolist() == ["c0"]
+
+
+def test_thumbnails_are_given_for_the_items_that_have_one(store: Store, identity: Make, items: Make) -> None:
     set_id = store.open_set(identity())
     picture = Thumbnail(b"\x89PNG\0\xff", "lung", 2.5, -120.0)
     with_picture, without = items(["c0", "c1"])
@@ -370,7 +308,7 @@ def test_thumbnails_are_given_for_the_items_that_have_one(store: Store) -> None:
     assert store.thumbnails(["c1/lesion", "c0/lesion", "?"]) == {"c0/lesion": picture}
 
 
-def test_projections_are_kept_by_their_settings(store: Store) -> None:
+def test_projections_are_kept_by_their_settings(store: Store, identity: Make) -> None:
     set_id = store.open_set(identity())
     key = {"method": "umap", "n_neighbors": 15}
     assert store.projection(set_id, key) is None
@@ -383,123 +321,3 @@ def test_projections_are_kept_by_their_settings(store: Store) -> None:
     again = store.projection(set_id, key)
     assert again is not None
     assert again["x"].tolist() == [1.0]
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (None, "there is no file"),
-        (b"", "is not a DuckDB file"),
-        (b"case,patient\n1,2\n" * 999, "is not a DuckDB file"),
-    ],
-)
-def test_a_file_that_is_no_store_is_named(tmp_path: Path, content: bytes | None, sentence: str) -> None:
-    path = tmp_path / "x.duckdb"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(StoreError, match=sentence):
-        Store(path).info()
-
-
-@pytest.mark.parametrize("fraction", [0.01, 0.3, 0.6, 0.95])
-def test_a_half_copied_store_is_named(store: Store, fraction: float) -> None:
-    set_id = store.open_set(identity(width=4096))
-    rng = np.random.default_rng(0)
-    store.commit(
-        set_id,
-        [EmbeddedItem(f"c{n}/lesion", "c0", rng.normal(size=4096).astype(np.float32)) for n in range(200)],
-    )
-    whole = store.path.read_bytes()
-    half = store.path.with_name("half.duckdb")
-    half.write_bytes(whole[: int(len(whole) * fraction)])
-    with pytest.raises(StoreError, match="copied only in part"):
-        Store(half).vectors(set_id)
-
-
-def test_a_database_of_something_else_is_neither_read_nor_written(tmp_path: Path, cohort: FakeReport) -> None:
-    path = tmp_path / "other.duckdb"
-    with duckdb.connect(path) as con:
-        con.execute("CREATE TABLE theirs AS SELECT 42 AS answer")
-    with pytest.raises(StoreError, match="something else"):
-        Store(path).cases()
-    with pytest.raises(StoreError, match="something else"):
-        Store(path, read_only=False).register_cohort(cohort)
-    with duckdb.connect(path) as con:
-        assert con.execute("SELECT answer FROM theirs").fetchall() == [(42,)]
-        assert con.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(1,)]
-
-
-def test_a_newer_schema_is_refused_with_what_to_do(store: Store) -> None:
-    with duckdb.connect(store.path) as con:
-        con.execute("UPDATE schema_version SET version = 99")
-    with pytest.raises(StoreError, match=r"newer version of this program .schema 99.*update"):
-        Store(store.path).cases()
-    with pytest.raises(StoreError, match="newer version"):
-        store.open_set(identity())
-
-
-def test_a_view_in_a_mailed_store_cannot_reach_other_files(store: Store, tmp_path: Path) -> None:
-    secret = tmp_path / "secret.csv"
-    secret.write_text("case_id,row\nstolen,1\n")
-    with duckdb.connect(store.path) as con:
-        con.execute("DROP TABLE cases")
-        con.execute(f"CREATE VIEW cases AS SELECT * FROM read_csv('{secret}')")
-    with pytest.raises(duckdb.PermissionException):
-        store.cases()
-
-
-def test_a_read_only_store_does_not_write_and_does_not_make_files(store: Store, cohort: FakeReport) -> None:
-    with pytest.raises(StoreError, match="reading only"):
-        Store(store.path).register_cohort(cohort)
-    absent = store.path.with_name("absent.duckdb")
-    with pytest.raises(StoreError, match="there is no file"), Store(absent):
-        pass
-    assert not absent.exists()
-
-
-def hold_the_file(path: str, seconds: float, held: object) -> None:
-    with duckdb.connect(path):
-        held.set()  # type: ignore[attr-defined]
-        time.sleep(seconds)
-
-
-def test_a_reader_waits_for_a_writer_and_gives_up_with_a_sentence(store: Store) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    held = spawn.Event()
-    writer = spawn.Process(target=hold_the_file, args=(str(store.path), 1.0, held))
-    writer.start()
-    assert held.wait(20)
-    with pytest.raises(StoreBusy, match="in use by another program"):
-        Store(store.path, patience_s=0.2).info()
-    assert Store(store.path, patience_s=20).info().n_cases == 4
-    writer.join()
-
-
-def test_threads_read_while_another_writes(store: Store) -> None:
-    set_id = store.open_set(identity())
-    errors: list[BaseException] = []
-    seen: list[int] = []
-    done = threading.Event()
-
-    def read() -> None:
-        try:
-            while not done.is_set():
-                ids, X = Store(store.path).vectors(set_id)
-                assert len(ids) == len(X)
-                seen.append(len(ids))
-        except BaseException as error:
-            errors.append(error)
-
-    readers = [threading.Thread(target=read) for _ in range(3)]
-    for reader in readers:
-        reader.start()
-    try:
-        for n in range(8):
-            store.commit(set_id, items([f"c{n}"]))
-    finally:
-        done.set()
-        for reader in readers:
-            reader.join()
-    assert not errors
-    assert set(seen) <= set(range(9))
-    assert len(store.vectors(set_id)[0]) == 8

@@ -1,20 +1,13 @@
-"""The job from files to vectors: only what is missing, past what is bad, and nothing lost on the way."""
+"""The job from files to vectors: only what is missing, and past what is bad."""
 
 from __future__ import annotations
 
 import gzip
 import os
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -265,140 +258,3 @@ def test_a_cohort_marked_as_simulated_makes_a_simulated_store(make_cohort: MakeC
     (csv.parent / "SIMULATED.txt").write_text("simulated\n")
     go(csv, tiny)
     assert stored(csv).info().simulated
-
-
-def test_a_dashboard_reads_while_the_job_writes(make_cohort: MakeCohort, make_encoder: Any) -> None:
-    csv = make_cohort(6)
-    seen: list[int] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.is_set():
-            if (csv.parent / "out.duckdb").exists():
-                runs = stored(csv).runs()
-                seen.extend(runs.loc[runs["state"] == "running", "n_done"].tolist())
-            time.sleep(0.02)
-
-    watcher = threading.Thread(target=watch)
-    slow = make_encoder(before=lambda batch: time.sleep(0.15))
-    go(csv, make_encoder(), "slices", slice_step=30)
-    watcher.start()
-    try:
-        go(csv, slow, commit_s=0)
-    finally:
-        over.set()
-        watcher.join()
-    assert seen == sorted(seen)
-    assert len({n for n in seen if 0 < n < 6}) >= 3
-
-
-JOB = """
-    import sys, time
-    from pathlib import Path
-    import numpy as np
-    from embeddings import job
-
-    class Slow:
-        name, width, weights_sha256, weights_source = "tiny", 12, "00" * 32, "none: closed form"
-        pooling, is_published, device = "pooled", False, "cpu"
-        views = {"volume": "default", "slices": "slice", "lesion": "lesion_mask"}
-        def encode(self, batch):
-            print("encoding", flush=True)
-            time.sleep(0.3)
-            parts = np.array_split(batch.reshape(len(batch), -1), 12, axis=1)
-            return np.stack([part.mean(axis=1) for part in parts], axis=1)
-
-    csv = Path(sys.argv[1])
-    summary = job.run(csv, csv.parent / "out.duckdb", encoder=Slow(), view="volume", workers=1, commit_s=0)
-    print(summary.state, summary.n_embedded, flush=True)
-"""
-
-
-def start_job(csv: Path) -> subprocess.Popen[str]:
-    root = Path(__file__).resolve().parents[3]
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(JOB), str(csv)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
-
-
-def wait_for_third_batch(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    for _ in range(3):
-        assert process.stdout.readline() == "encoding\n"
-
-
-def test_killing_the_job_loses_nothing_committed_and_the_next_run_does_the_rest(
-    make_cohort: MakeCohort, make_encoder: Any
-) -> None:
-    csv = make_cohort(6)
-    process = start_job(csv)
-    wait_for_third_batch(process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    before = stored(csv).vectors(stored(csv).sets().loc[0, "set_id"])
-    assert len(before[0]) == 2
-    summary = go(csv, make_encoder())
-    assert (summary.n_done_before, summary.n_embedded) == (2, 4)
-    ids, X = stored(csv).vectors(summary.set_id)
-    assert len(ids) == 6
-    np.testing.assert_array_equal(X[: len(before[0])], before[1])
-    assert stored(csv).runs()["state"].tolist() == ["finished", "killed"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_stores_what_it_has_and_is_resumed(
-    make_cohort: MakeCohort, make_encoder: Any, number: signal.Signals
-) -> None:
-    csv = make_cohort(6)
-    first, second = make_encoder(), make_encoder()
-
-    def interrupt_at_the_third(batch: object) -> None:
-        if len(first.calls) == 2:
-            os.kill(os.getpid(), number)
-
-    first.before = interrupt_at_the_third
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    summary = go(csv, first)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
-    assert summary.state == stored(csv).runs().loc[0, "state"] == "interrupted"
-    assert "again to go on" in summary.sentence()
-    assert len(stored(csv).vectors(summary.set_id)[0]) == 3
-    assert go(csv, second).state == "finished"
-    assert sum(second.calls) == 3
-    assert len(stored(csv).completed(summary.set_id)) == 6
-
-
-def test_two_jobs_on_one_file_take_turns(make_cohort: MakeCohort, make_encoder: Any) -> None:
-    csv = make_cohort(4)
-    other = start_job(csv)
-    assert other.stdout is not None
-    other.stdout.readline()
-    summary = go(csv, make_encoder(before=lambda batch: time.sleep(0.1)), commit_s=0)
-    out, _ = other.communicate(timeout=60)
-    assert other.returncode == 0
-    assert out.split()[-2:] == ["finished", "4"]
-    assert summary.n_failed == 0
-    ids, X = stored(csv).vectors(summary.set_id)
-    assert len(ids) == len(set(ids)) == len(X) == 4
-
-
-def test_a_run_that_breaks_is_marked_failed_and_keeps_what_was_committed(
-    make_cohort: MakeCohort, make_encoder: Any
-) -> None:
-    csv = make_cohort(3)
-    n_seen = 0
-
-    def break_at_the_third(batch: object) -> None:
-        nonlocal n_seen
-        n_seen += 1
-        if n_seen == 3:
-            raise AssertionError("a fault of the program")
-
-    with pytest.raises(AssertionError):
-        go(csv, make_encoder(before=break_at_the_third), commit_s=0)
-    assert stored(csv).runs().loc[0, "state"] == "failed"
-    with duckdb.connect(csv.parent / "out.duckdb") as con:
-        assert con.execute("SELECT count(*) FROM completed").fetchall() == [(2,)]

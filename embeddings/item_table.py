@@ -1,0 +1,75 @@
+"""A set's items as one table: vector, case, lesion and acquisition side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from embeddings import schema
+from embeddings.connections import Connection, first_row
+from embeddings.schema import quote
+from embeddings.transactions import vectors_table
+
+_LESION_COLUMNS = ", ".join(f"l.{name}" for name in schema.LESION_COLUMNS)
+_COLUMNS = f"""i.item_id, i.case_id, i.view, i.slice_index, i.z_lps_mm, c.* EXCLUDE (case_id),
+    l.source AS lesion_source, {_LESION_COLUMNS}"""
+_JOINS = """JOIN items i ON i.item_id = v.item_id JOIN cases c ON c.case_id = i.case_id
+    LEFT JOIN (SELECT * FROM lesions QUALIFY row_number() OVER (PARTITION BY case_id ORDER BY source) = 1) l
+    ON l.case_id = i.case_id"""
+
+
+def joined(con: Connection, set_id: str) -> pa.Table:
+    """Items with their case, lesion, acquisition and `vector`, sorted by `item_id`."""
+    columns, joins = _COLUMNS, _JOINS
+    measured = acquisition_columns(con)
+    if measured:
+        columns += "".join(f", a.{quote(name)}" for name in measured)
+        joins += " LEFT JOIN acquisition a ON a.case_id = i.case_id"
+    return con.sql(
+        f"SELECT {columns}, v.vector FROM {vectors_table(set_id)} v {joins} ORDER BY i.item_id"
+    ).to_arrow_table()
+
+
+def acquisition_columns(con: Connection) -> list[str]:
+    """What is added of a case's acquisition: a CSV's own column of the same name keeps its place.
+
+    Nothing where the file is of before acquisitions were kept.
+    """
+    if not has_acquisition(con):
+        return []
+    rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'cases'").fetchall()
+    taken = {name.casefold() for (name,) in rows}
+    return [name for name in schema.ACQUISITION_COLUMNS if name not in taken]
+
+
+def has_acquisition(con: Connection) -> bool:
+    """Whether the file has a table of acquisitions; files of schema version 1 have none."""
+    return first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'acquisition'") is not None
+
+
+def described(table: pa.Table, root: Path) -> pd.DataFrame:
+    """The table of `joined` without vectors: absolute paths, and no acquisition column that says nothing."""
+    found = table.drop_columns(["vector"])
+    empty = [
+        name
+        for name in schema.ACQUISITION_COLUMNS
+        if name in found.column_names and found[name].null_count == found.num_rows
+    ]
+    return absolute(found.drop_columns(empty).to_pandas(), root)
+
+
+def absolute(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """The frame with the paths of images and masks made absolute; None where there is none."""
+    for column in ("image_path", "mask_path"):
+        frame[column] = [None if pd.isna(path) else str(root / path) for path in frame[column]]
+    return frame
+
+
+def matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """Vectors `[n, width]` float32, C-contiguous, of a column of fixed-size lists."""
+    width = column.type.list_size
+    return np.asarray(column.combine_chunks().flatten(), dtype=np.float32).reshape(-1, width)

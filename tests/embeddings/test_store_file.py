@@ -1,0 +1,212 @@
+"""The cohort store as a file: whoever has it open, whatever happened to it, whichever version wrote it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from embeddings.records import AcquisitionRecord, EmbeddedItem
+from embeddings.schema import MIGRATIONS
+from embeddings.store import Store, StoreBusy, StoreError
+
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "there is no file"),
+        (b"", "is not a DuckDB file"),
+        (b"case,patient\n1,2\n" * 999, "is not a DuckDB file"),
+    ],
+)
+def test_a_file_that_is_no_store_is_named(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    path = tmp_path / "x.duckdb"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StoreError, match=sentence):
+        Store(path).info()
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.3, 0.6, 0.95])
+def test_a_half_copied_store_is_named(store: Store, fraction: float, identity: Make) -> None:
+    set_id = store.open_set(identity(width=4096))
+    rng = np.random.default_rng(0)
+    store.commit(
+        set_id,
+        [EmbeddedItem(f"c{n}/lesion", "c0", rng.normal(size=4096).astype(np.float32)) for n in range(200)],
+    )
+    whole = store.path.read_bytes()
+    half = store.path.with_name("half.duckdb")
+    half.write_bytes(whole[: int(len(whole) * fraction)])
+    with pytest.raises(StoreError, match="copied only in part"):
+        Store(half).vectors(set_id)
+
+
+def test_a_database_of_something_else_is_neither_read_nor_written(tmp_path: Path, cohort: Any) -> None:
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(path) as con:
+        con.execute("CREATE TABLE theirs AS SELECT 42 AS answer")
+    with pytest.raises(StoreError, match="something else"):
+        Store(path).cases()
+    with pytest.raises(StoreError, match="something else"):
+        Store(path, read_only=False).register_cohort(cohort)
+    with duckdb.connect(path) as con:
+        assert con.execute("SELECT answer FROM theirs").fetchall() == [(42,)]
+        assert con.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(1,)]
+
+
+def test_a_newer_schema_is_refused_with_what_to_do(store: Store, identity: Make) -> None:
+    with duckdb.connect(store.path) as con:
+        con.execute("UPDATE schema_version SET version = 99")
+    with pytest.raises(StoreError, match=r"newer version of this program .schema 99.*update"):
+        Store(store.path).cases()
+    with pytest.raises(StoreError, match="newer version"):
+        store.open_set(identity())
+
+
+def test_a_view_in_a_mailed_store_cannot_reach_other_files(store: Store, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("case_id,row\nstolen,1\n")
+    with duckdb.connect(store.path) as con:
+        con.execute("DROP TABLE cases")
+        con.execute(f"CREATE VIEW cases AS SELECT * FROM read_csv('{secret}')")
+    with pytest.raises(duckdb.PermissionException):
+        store.cases()
+
+
+def test_a_read_only_store_does_not_write_and_does_not_make_files(store: Store, cohort: Any) -> None:
+    with pytest.raises(StoreError, match="reading only"):
+        Store(store.path).register_cohort(cohort)
+    absent = store.path.with_name("absent.duckdb")
+    with pytest.raises(StoreError, match="there is no file"), Store(absent):
+        pass
+    assert not absent.exists()
+
+
+def hold_the_file(path: str, seconds: float, held: object) -> None:
+    with duckdb.connect(path):
+        held.set()  # type: ignore[attr-defined]
+        time.sleep(seconds)
+
+
+def test_a_reader_waits_for_a_writer_and_gives_up_with_a_sentence(store: Store) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    held = spawn.Event()
+    writer = spawn.Process(target=hold_the_file, args=(str(store.path), 1.0, held))
+    writer.start()
+    assert held.wait(20)
+    with pytest.raises(StoreBusy, match="in use by another program"):
+        Store(store.path, patience_s=0.2).info()
+    assert Store(store.path, patience_s=20).info().n_cases == 4
+    writer.join()
+
+
+def test_threads_read_while_another_writes(store: Store, identity: Make, items: Make) -> None:
+    set_id = store.open_set(identity())
+    errors: list[BaseException] = []
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                ids, X = Store(store.path).vectors(set_id)
+                assert len(ids) == len(X)
+                seen.append(len(ids))
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for n in range(8):
+            store.commit(set_id, items([f"c{n}"]))
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert not errors
+    assert set(seen) <= set(range(9))
+    assert len(store.vectors(set_id)[0]) == 8
+
+
+@pytest.fixture
+def version_1(tmp_path: Path) -> Path:
+    """A file as the first version wrote it: two cases with a CSV column called Kernel, one embedded lesion each."""
+    path = tmp_path / "old.duckdb"
+    with duckdb.connect(path) as con:
+        for statement in MIGRATIONS[0]:
+            con.execute(statement)
+        con.execute("INSERT INTO schema_version VALUES (1)")
+        con.execute("INSERT INTO meta VALUES (now()::TIMESTAMP, 'old', '/o.csv', 'ff', '/o', '[\"T1\"]', false)")
+        con.execute('ALTER TABLE cases ADD COLUMN "Kernel" VARCHAR')
+        con.execute("INSERT INTO covariates VALUES ('Kernel', 'Kernel', 'VARCHAR')")
+        for n in range(2):
+            con.execute(
+                "INSERT INTO cases VALUES (?, ?, ?, ?, NULL, NULL, NULL, NULL, 'T1', 'sharp')",
+                [f"c{n}", f"p{n}", n + 2, f"c{n}.nii"],
+            )
+            con.execute("INSERT INTO items VALUES (?, ?, 'lesion', NULL, NULL)", [f"c{n}/lesion", f"c{n}"])
+        con.execute(
+            """INSERT INTO embedding_sets VALUES
+            ('s', 'e', 'ab', 'w', false, 'lesion', 'p', 'cls', 2, '1', now()::TIMESTAMP)"""
+        )
+        con.execute('CREATE TABLE "vectors of s" (item_id VARCHAR PRIMARY KEY, vector FLOAT[2] NOT NULL)')
+        con.execute("INSERT INTO \"vectors of s\" VALUES ('c0/lesion', [1, 2]), ('c1/lesion', [3, 4])")
+    return path
+
+
+def test_a_file_of_version_1_is_read_as_it_is_and_left_as_it_was(version_1: Path) -> None:
+    before = version_1.read_bytes()
+    store = Store(version_1)
+    table, X = store.table("s")
+    assert X.tolist() == [[1, 2], [3, 4]]
+    assert table["Kernel"].tolist() == ["sharp", "sharp"]
+    assert not {"spacing_z_mm", "kvp"} & set(table.columns)
+    assert store.acquisitions().empty
+    assert store.info().schema_version == 1
+    assert store.sets()["n_items"].tolist() == [2]
+    assert store.cases()["image_path"].tolist() == ["/o/c0.nii", "/o/c1.nii"]
+    assert version_1.read_bytes() == before
+
+
+def test_the_next_write_brings_a_file_of_version_1_up_to_date(version_1: Path) -> None:
+    store = Store(version_1, read_only=False)
+    assert store.info().schema_version == 1
+    store.commit("s", acquisitions=[AcquisitionRecord("c1", 0.7, 2.5, 80, kernel="B30f", kvp=120.0)])
+    assert store.info().schema_version == 2
+    table, X = Store(version_1).table("s")
+    assert X.tolist() == [[1, 2], [3, 4]]
+    assert table["Kernel"].tolist() == ["sharp", "sharp"]
+    assert "kernel" not in table.columns
+    assert table["kvp"].isna().tolist() == [True, False]
+    with duckdb.connect(version_1) as con:
+        assert con.execute("SELECT * FROM schema_version").fetchall() == [(2,)]
+
+
+def test_a_write_that_fails_leaves_the_version_as_it_was(version_1: Path) -> None:
+    before = Store(version_1).table("s")[0]
+    with pytest.raises(StoreError, match="no embedding set 'nobody'"):
+        Store(version_1, read_only=False).commit("nobody")
+    assert Store(version_1).info().schema_version == 1
+    pd.testing.assert_frame_equal(Store(version_1).table("s")[0], before)
+
+
+def test_a_csv_is_registered_in_a_file_of_version_1(version_1: Path, cohort: Any) -> None:
+    for case in cohort.cases:
+        case.covariates["Kernel"] = 3
+    Store(version_1, read_only=False).register_cohort(cohort)
+    frame = Store(version_1).cases()
+    assert frame["case_id"].tolist() == ["c0", "c1", "c2", "c3"]
+    assert frame["Kernel"].tolist() == ["3"] * 4
