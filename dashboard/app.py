@@ -27,9 +27,12 @@ page = st.navigation(
         st.Page("screens/cohort.py", title="Cohort", icon=":material/folder_open:", default=True),
         st.Page("screens/map.py", title="Map", icon=":material/scatter_plot:"),
         st.Page("screens/gradient.py", title="Stage gradient", icon=":material/trending_up:"),
+        st.Page("screens/audit.py", title="Shortcuts", icon=":material/alt_route:"),
         st.Page("screens/trajectory.py", title="Trajectory", icon=":material/route:"),
         st.Page("screens/probes.py", title="Probes", icon=":material/target:"),
+        st.Page("screens/survival.py", title="Survival", icon=":material/monitor_heart:"),
         st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
+        st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )
 context.frame()

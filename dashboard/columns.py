@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from embeddings.analysis import event_flags
 from embeddings.stages import stage_codes, stage_order
 
 MAX_STAGES = 15
 SIZE_COLUMNS = ("equivalent_diameter_mm", "max_extent_mm", "volume_ml")
 SIZE_WORDS = ("diameter", "volume_ml", "extent", "size", "diam")
-UNITS = {"_mm": "mm", "_ml": "ml", "_hu": "HU", "_days": "days", "_age": "years"}
+UNITS = {
+    "_mm": "mm",
+    "_ml": "ml",
+    "_hu": "HU",
+    "_days": "days",
+    "_weeks": "weeks",
+    "_months": "months",
+    "_years": "years",
+    "_age": "years",
+    "_kvp": "kV",
+}
+_TIME_PARTS = ("surviv", "follow", "time")
+_TIME_WORDS = frozenset({"days", "weeks", "months", "years", "os", "pfs", "dfs", "rfs", "efs", "ttp"})
+_EVENT_PARTS = ("event", "status", "dead", "death", "died", "deceas", "vital")
+_OUTCOME_PARTS = (*_EVENT_PARTS, "censor")
+# What makes vectors differ without any disease, by the words that columns of it are named with.
+_USUAL_SUSPECTS = {
+    "site": ("site", "centre", "center", "hospital", "institution"),
+    "scanner": ("scanner", "manufacturer", "vendor", "model"),
+    "kernel": ("kernel",),
+    "slice thickness": ("thickness", "spacing"),
+    "contrast medium": ("contrast",),
+    "sex": ("sex", "gender"),
+    "age": ("age",),
+}
 _NOT_COVARIATES = frozenset(
     {
         "item_id",
@@ -32,6 +59,8 @@ _NOT_COVARIATES = frozenset(
         "centroid_z",
     }
 )
+# Whole numbers that read as an order of stages but count slices.
+_NOT_STAGES = frozenset({"n_slices"})
 
 
 def describing(frame: pd.DataFrame) -> list[str]:
@@ -60,7 +89,7 @@ def stages(frame: pd.DataFrame) -> list[str]:
     found = []
     for column in describing(frame):
         values = frame[column].dropna()
-        if not 2 <= values.nunique() <= MAX_STAGES or pd.api.types.is_float_dtype(values):
+        if column in _NOT_STAGES or not 2 <= values.nunique() <= MAX_STAGES or pd.api.types.is_float_dtype(values):
             continue
         try:
             order = stage_order([str(v) for v in values])
@@ -69,6 +98,71 @@ def stages(frame: pd.DataFrame) -> list[str]:
         if len(order) >= 2:
             found.append(column)
     return sorted(found, key=lambda c: (c != "stage", "stage" not in c.casefold(), "grade" not in c.casefold()))
+
+
+def events(frame: pd.DataFrame) -> list[str]:
+    """Columns that read as event (1) or censored (0), those named like one first.
+
+    A number in a column called "censored" counts the other way round, so that one is not offered.
+    """
+    found = []
+    for column in describing(frame):
+        values = frame[column].dropna()
+        in_numbers = pd.to_numeric(values, errors="coerce").notna().all()
+        if values.nunique() > MAX_STAGES or ("censor" in column.casefold() and in_numbers):
+            continue
+        try:
+            flags = event_flags(values)
+        except ValueError:
+            continue
+        if {0.0, 1.0} <= set(flags):
+            found.append(column)
+    return sorted(found, key=lambda c: not any(part in c.casefold() for part in _EVENT_PARTS))
+
+
+def times(frame: pd.DataFrame) -> list[str]:
+    """Numeric columns without negative values that are named like a follow-up time."""
+    not_times = set(events(frame))
+    return [c for c in numeric(frame) if c not in not_times and _named_like_time(c) and frame[c].min() >= 0]
+
+
+def _named_like_time(column: str) -> bool:
+    words = set(re.split(r"[^a-z]+", column.casefold()))
+    if "age" in words:
+        return False
+    return bool(words & _TIME_WORDS) or any(part in column.casefold() for part in _TIME_PARTS)
+
+
+def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
+    """Columns that could stand in for the stage: no other spelling of it, no outcome, no free text."""
+    named_events = [c for c in describing(frame) if any(part in c.casefold() for part in _OUTCOME_PARTS)]
+    outcomes = {*named_events, *(times(frame) if named_events else [])}
+    return [
+        c
+        for c in describing(frame)
+        if c != stage and c not in outcomes and not _is_free_text(frame[c]) and not _spells(frame, c, stage)
+    ]
+
+
+def unrecorded(frame: pd.DataFrame) -> list[str]:
+    """The usual suspects (site, scanner, kernel ...) of which no column tells."""
+    words = {word for c in describing(frame) for word in re.split(r"[^a-z]+", c.casefold())}
+    return [suspect for suspect, names in _USUAL_SUSPECTS.items() if not words & set(names)]
+
+
+def _is_free_text(values: pd.Series) -> bool:
+    known = values.dropna()
+    return not pd.api.types.is_numeric_dtype(known) and known.nunique() > max(MAX_STAGES, len(known) / 2)
+
+
+def _spells(frame: pd.DataFrame, column: str, stage: str) -> bool:
+    """Whether a column is the stage in other words: called a stage or grade, in its order, one within the other."""
+    if column not in stages(frame) or not any(word in column.casefold() for word in ("stage", "grade")):
+        return False
+    one, other = codes(frame, column)[0], codes(frame, stage)[0]
+    pairs = {(int(a), int(b)) for a, b in zip(one, other, strict=True) if a >= 0 and b >= 0}
+    rising = all(b <= d for a, b in pairs for c, d in pairs if a < c)
+    return rising and len(pairs) == max(len({a for a, _ in pairs}), len({b for _, b in pairs}))
 
 
 def codes(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], list[str]]:

@@ -10,12 +10,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from embeddings.case_vectors import one_row_a_case
 from embeddings.images import read_image, read_mask
 from embeddings.records import CohortInfo
 from embeddings.store import Store
 from flexict import Volume
-
-SLICES_VIEW = "slices"
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,7 @@ def _table(path: str, set_id: str, revision: str) -> EmbeddingTable:
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
 def _case_table(path: str, set_id: str, revision: str) -> EmbeddingTable:
     table = _table(path, set_id, revision)
-    if table.frame.empty or table.frame["view"].iloc[0] != SLICES_VIEW:
-        return table
-    codes, cases = pd.factorize(table.frame["case_id"])
-    sums = np.zeros((len(cases), table.vectors.shape[1]))
-    np.add.at(sums, codes, table.vectors)
-    means = (sums / np.bincount(codes)[:, None]).astype(np.float32)
-    frame = table.frame.drop_duplicates("case_id").drop(columns=["slice_index", "z_lps_mm"]).reset_index(drop=True)
-    frame["item_id"] = [f"{case}/{SLICES_VIEW}" for case in cases]
-    return EmbeddingTable(frame, means)
+    return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
 
 
 @st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from embeddings.analysis import AxisEvidence, Probe, Pseudotime, StageGradient
+import math
+from collections.abc import Mapping
+
+from embeddings.analysis import (
+    AxisEvidence,
+    Courses,
+    Probe,
+    Pseudotime,
+    Retrieval,
+    ShortcutAudit,
+    StageGradient,
+    SurvivalByScore,
+)
 
 ALPHA = 0.05
 
@@ -52,20 +64,68 @@ def trajectory(result: Pseudotime) -> str:
         f"[{result.rho_low:z.2f}, {result.rho_high:z.2f}], {p_words(result.p_permutation, result.n_permutations)}; "
         f"the start is chosen anew in every permutation)."
     )
+    supervised = (
+        f" A supervised stage axis reaches ρ = {result.supervised_rho:z.2f} on patients it was not fitted to."
+        if math.isfinite(result.supervised_rho)
+        else ""
+    )
     if abs(result.pc1_rho) >= result.rho:
         return (
-            f"{first} The first principal component does as well (ρ = {result.pc1_rho:z.2f}): no trajectory is needed."
+            f"{first} The first principal component does as well (ρ = {result.pc1_rho:z.2f}): no trajectory is "
+            f"needed.{supervised}"
         )
-    return f"{first} The first principal component reaches ρ = {result.pc1_rho:z.2f}."
+    return f"{first} The first principal component reaches ρ = {result.pc1_rho:z.2f}.{supervised}"
+
+
+def courses(result: Courses, labels: Mapping[str, str]) -> str:
+    """Which covariates run along the pseudotime once their number is paid for."""
+    asked = len(result.smooths)
+    found = [
+        f"{labels.get(one.name, one.name)} ({'rises' if one.rho > 0 else 'falls'}, ρ = {one.rho:z.2f})"
+        for one in result.smooths
+        if one.p_adjusted < ALPHA
+    ]
+    if not found:
+        return f"None of the {asked} covariates is shown to run along the pseudotime."
+    return (
+        f"{len(found)} of {asked} covariates {'run' if len(found) > 1 else 'runs'} along the pseudotime: "
+        f"{', '.join(found)}."
+    )
+
+
+def retrieval(result: Retrieval) -> str:
+    """Whether like cases share the label more often than chance has it."""
+    value, low, high, chance = (
+        getattr(result, f"mean_average_precision{ending}") for ending in ("", "_low", "_high", "_chance")
+    )
+    nearest = result.at_k[0]
+    words = f"mean average precision {value:.2f} [{low:.2f},\u00a0{high:.2f}], chance {chance:.2f}"
+    if low > chance:
+        which = "the most alike case" if nearest.k == 1 else f"one of the {nearest.k} most alike cases"
+        return (
+            f"Cases that are alike in the embedding share the label more often than chance has it ({words}): {which} "
+            f"of another patient carries it in {nearest.recall:.0%} of the queries, by chance in "
+            f"{nearest.recall_chance:.0%}."
+        )
+    return f"It is not shown that cases alike in the embedding share the label more often than by chance ({words})."
 
 
 def probe(result: Probe, baseline_name: str | None) -> str:
     """What the probe reads, and what it adds to the baseline."""
     auc = result.embedding.auc
+    words = f"AUC {auc.value:z.2f} [{auc.low:z.2f}, {auc.high:z.2f}]"
+    chance = "0.5 is chance"
+    if math.isfinite(result.p_chance):
+        chance += f"; {p_words(result.p_chance, result.n_permutations)} against it"
     first = (
-        f"From the embedding alone, a linear probe tells the classes apart with AUC {auc.value:z.2f} "
-        f"[{auc.low:z.2f}, {auc.high:z.2f}] on patients it was not fitted to (0.5 is chance)."
+        f"From the embedding alone, a linear probe tells the classes apart with {words} on patients it was not fitted "
+        f"to ({chance})."
     )
+    if result.p_chance >= ALPHA:
+        first = (
+            "Not shown to be better than chance: on patients it was not fitted to, a linear probe on the embedding "
+            f"alone reaches {words} ({chance})."
+        )
     gain = next((d for d in result.differences if "combined" in d.better), None)
     if gain is None or baseline_name is None:
         return f"{first} Choose a baseline to see what it adds to a plain measurement."
@@ -73,4 +133,59 @@ def probe(result: Probe, baseline_name: str | None) -> str:
     return (
         f"{first} The embedding {verdict} {baseline_name}: difference in AUC {gain.value:+.2f} "
         f"[{gain.low:+.2f}, {gain.high:+.2f}], p = {gain.p:.2g}."
+    )
+
+
+def audit(result: ShortcutAudit) -> str:
+    """From how many columns stage cannot be told, and what stands."""
+    asked = [one for one in result.columns if not one.note]
+    if not asked:
+        return "None of the columns can be audited; why is said below."
+    mixed = [one.name for one in asked if one.verdict.startswith("Stage cannot be told from")]
+    if mixed:
+        return f"Stage cannot be told from {len(mixed)} of {len(asked)} columns here: {', '.join(mixed)}."
+    both = [one for one in asked if max(one.association_p_adjusted, one.column_from_vectors_p_adjusted) < ALPHA]
+    if both:
+        return (
+            f"Of {len(asked)} columns {len(both)} {'go' if len(both) > 1 else 'goes'} with stage and can be told from "
+            "the vectors, but the stage axis stands without each of them."
+        )
+    return f"None of {len(asked)} columns is shown both to go with stage and to be held by the vectors."
+
+
+def survival(result: SurvivalByScore, score_name: str) -> str:
+    """Whether survival goes with the score, and whether more than the covariates tell."""
+    alone = result.score_alone
+    if alone is None:
+        return (
+            f"No verdict: {result.n_events} events among {result.n} patients do not carry a test of {score_name}. "
+            "The curves are a description."
+        )
+    ratio = f"hazard ratio {alone.hazard_ratio:.2f} [{alone.low:.2f},\u00a0{alone.high:.2f}] per standard deviation"
+    groups = f"log-rank p\u00a0=\u00a0{result.logrank_p:.2g}"
+    c_index = f"C-index {result.c_index:.2f} [{result.c_index_low:.2f},\u00a0{result.c_index_high:.2f}], 0.5 is chance"
+    if alone.p >= ALPHA:
+        if result.logrank_p >= ALPHA:
+            return f"No difference in survival by {score_name} shown ({ratio}; {groups}; {c_index})."
+        return (
+            f"Survival differs between groups of {score_name} ({groups}), but not steadily with it ({ratio}): "
+            "read the curves, not the ratio."
+        )
+    course = "worse" if alone.hazard_ratio > 1 else "better"
+    first = f"Patients with a higher {score_name} fare {course} ({ratio}, p\u00a0=\u00a0{alone.p:.2g}; {c_index})."
+    if result.logrank_p >= ALPHA:
+        first += f" Between its groups alone no difference is shown ({groups})."
+    if not result.cox:
+        return f"{first} The model with covariates cannot be fitted."
+    if len(result.cox) == 1:
+        return f"{first} Whether this is more than stage or size tells is not tested yet: choose covariates above."
+    beside = result.cox[0]
+    verdict = (
+        "It holds"
+        if beside.p_adjusted < ALPHA and (beside.hazard_ratio > 1) == (course == "worse")
+        else "It is no longer shown"
+    )
+    return (
+        f"{first} {verdict} with the covariates in the model (hazard ratio {beside.hazard_ratio:.2f} "
+        f"[{beside.low:.2f},\u00a0{beside.high:.2f}], adjusted p\u00a0=\u00a0{beside.p_adjusted:.2g})."
     )

@@ -10,13 +10,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import columns, loading, state
+from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components import notices
 from embeddings.records import CohortInfo
 from embeddings.store import StoreError
-
-VIEW_WORDS = {"volume": "whole volumes", "slices": "axial slices", "lesion": "lesion crops"}
-_VIEW_RANK = {"lesion": 0, "volume": 1, "slices": 2}
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Context:
     @property
     def footer(self) -> str | None:
         """What every figure of this set must carry."""
-        return notices.figure_footer(self.info, self.embedding_set)
+        return disclosure.figure_footer(self.info, self.embedding_set)
 
 
 @dataclass(frozen=True)
@@ -126,17 +123,11 @@ def pick_stage(table: loading.EmbeddingTable, options: list[str], key: str) -> S
 
 
 def _pick_set(sets: pd.DataFrame) -> None:
-    usable = sets[sets["n_items"] > 0]
-    if usable.empty:
+    ranked = embedding_sets.ranked(sets)
+    if ranked.empty:
         return
-    ranked = usable.assign(rank=usable["view"].map(_VIEW_RANK)).sort_values(
-        ["is_published", "rank"], ascending=[False, True], kind="stable"
-    )
     options = ranked["set_id"].tolist()
-    words = {
-        str(row["set_id"]): f"{VIEW_WORDS[str(row['view'])].capitalize()} · {row['encoder']}"
-        for _, row in ranked.iterrows()
-    }
+    words = {str(row["set_id"]): embedding_sets.words(row) for _, row in ranked.iterrows()}
     current = state.chosen_set()
     chosen = st.selectbox(
         "Embedding set",

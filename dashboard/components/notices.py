@@ -5,10 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from dashboard import disclosure
 from embeddings.records import CohortInfo
-
-SIMULATED = "Simulated demonstration cohort: not patient data, not a finding"
-NOT_PUBLISHED = "Encoder: flexict-nano (small demonstration encoder, not the published FlexiCT)"
 
 
 def simulated_banner(info: CohortInfo) -> None:
@@ -23,7 +21,10 @@ def simulated_banner(info: CohortInfo) -> None:
 
 def encoder_notice(embedding_set: pd.Series) -> None:
     """Says whether the vectors come from published weights."""
-    if not bool(embedding_set["is_published"]):
+    encoder = str(embedding_set["encoder"])
+    if not bool(embedding_set["is_published"]) and encoder != "flexict-nano":
+        st.caption(f"{disclosure.encoder_line(encoder)}. {disclosure.RESEARCH_ONLY}.")
+    elif not bool(embedding_set["is_published"]):
         st.caption(
             f"{embedding_set['encoder']}: a small encoder trained by this project for demonstrations and laptops, "
             "not the published FlexiCT. Embed with flexict-2d or flexict-3d for results to report. "
@@ -31,14 +32,6 @@ def encoder_notice(embedding_set: pd.Series) -> None:
         )
     else:
         st.caption(f"{embedding_set['encoder']}, published weights. Research use only, never for diagnosis.")
-
-
-def figure_footer(info: CohortInfo, embedding_set: pd.Series) -> str | None:
-    """The line that goes onto every exported figure, or None where nothing needs saying."""
-    lines = [SIMULATED] if info.simulated else []
-    if not bool(embedding_set["is_published"]):
-        lines.append(NOT_PUBLISHED)
-    return ". ".join(lines) or None
 
 
 def nothing_open() -> None:

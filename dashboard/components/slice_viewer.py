@@ -66,6 +66,9 @@ def show_panels(cohort: Path, panels: list[Panel], window: Window, outline: bool
 
 def _picture(cohort: Path, panel: Panel, window: Window, outline: bool, offset_mm: float) -> None:
     alt = f"Axial CT slice of {panel.item['case_id']}"
+    if pd.isna(panel.item["image_path"]):
+        _thumbnail(cohort, str(panel.item["item_id"]), "no CT is known for this case", alt)
+        return
     try:
         volume, mask = _volume(str(panel.item["image_path"]), panel.item.get("mask_path") if outline else None)
     except (ImageError, OSError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +15,8 @@ from .map import point_size, screen_marker
 from .theme import INK, stage_marks
 
 JITTER = 0.22
+# Of fewer cases the outline is a matter of its bandwidth.
+MIN_VIOLIN = 5
 
 
 def stage_name(code: float, names: Mapping[float, str] | None) -> str:
@@ -118,3 +121,22 @@ def print_panel(
             rasterized=len(values) > 3000,
         )
     axes.set_xticks(range(len(levels)), [f"{stage_name(one, names)}\nn = {(stage == one).sum()}" for one in levels])
+
+
+def violin_panel(
+    axes: Axes,
+    values: NDArray[np.float64],
+    stage: NDArray[np.float64],
+    *,
+    names: Mapping[float, str] | None,
+) -> None:
+    """The print panel with the outline of each stage's distribution behind it (of stages of 5 cases or more)."""
+    levels = np.unique(stage)
+    for position, (level, mark) in enumerate(zip(levels, stage_marks(len(levels)), strict=True)):
+        group = values[stage == level]
+        if len(group) < MIN_VIOLIN or np.ptp(group) == 0:
+            continue
+        bodies: Any = axes.violinplot(group, positions=[position], widths=0.95, showextrema=False)["bodies"]
+        for body in bodies:
+            body.set(facecolor=mark.colour, edgecolor=mark.colour, alpha=0.22, linewidth=0.5)
+    print_panel(axes, values, stage, names=names)

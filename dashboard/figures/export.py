@@ -42,7 +42,8 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
             cells = [_defused(cell) for cell in table.iloc[:, position]]
             safe.isetitem(position, np.array(cells, dtype=object))
     safe.columns = [_defused(column) for column in table.columns]
-    return safe.to_csv(index=False).encode("utf-8")
+    # Line ends of RFC 4180: with them a carriage return within a cell is quoted and cannot begin a row.
+    return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8")
 
 
 def _defused(cell: object) -> object:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from embeddings.analysis import StageGradient
+from embeddings.analysis.resampling import benjamini_hochberg
 
 from . import by_stage, intervals
 from .intervals import IntervalRow, p_text
@@ -79,7 +80,7 @@ def screen(
         figure.update_xaxes(
             type="log",
             tickvals=_log_ticks(result.size),
-            title=escape(_with_unit(size_name, size_unit)),
+            title=escape(with_unit(size_name, size_unit)),
             row=1,
             col=2,
         )
@@ -109,7 +110,8 @@ def print_figure(
     panels[0].set_xlabel("Stage")
     panel_title(panels[0], "a", "Score by stage")
     if has_size:
-        _print_size(panels[1], result, _with_unit(size_name, size_unit))
+        print_size_panel(panels[1], result, with_unit(size_name, size_unit))
+        panel_title(panels[1], "b", _size_title(result))
     intervals.print_panel(panels[-1], evidence_rows(result), reference=0.0)
     panels[-1].set_xlabel(RHO)
     panel_title(panels[-1], "c" if has_size else "b", "Does it stand up?")
@@ -132,26 +134,28 @@ def data(
         "score_out_of_fold": result.score,
     }
     if result.size is not None:
-        columns[_with_unit(size_name, size_unit)] = result.size
+        columns[with_unit(size_name, size_unit)] = result.size
     if result.residual is not None:
         columns["score_after_adjustment"] = result.residual.score
     return pd.DataFrame(columns)
 
 
 def evidence_data(result: StageGradient) -> pd.DataFrame:
-    """The numbers of the interval panel: one row a way of asking, with rho, interval and p."""
+    """The numbers of the interval panel: one row a way of asking, with rho, interval and p, adjusted over the rows."""
     rows = [
         (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, result.n)
         for name, part in (
             ("out of fold", result),
             ("after size and covariates" if result.size is not None else "after covariates", result.residual),
             ("at like size", result.size_matched),
+            ("LDA axis", result.lda),
+            ("LDA axis after adjustment", result.lda_residual),
         )
         if part is not None
     ]
-    nan = float("nan")
-    rows.append(("LDA axis", result.lda_rho, result.lda_rho_low, result.lda_rho_high, nan, nan, result.n))
-    return pd.DataFrame(rows, columns=["axis", "rho", "rho_low", "rho_high", "p_permutation", "rho_in_sample", "n"])
+    table = pd.DataFrame(rows, columns=["axis", "rho", "rho_low", "rho_high", "p_permutation", "rho_in_sample", "n"])
+    table.insert(5, "p_adjusted", benjamini_hochberg(table["p_permutation"]))
+    return table
 
 
 def evidence_rows(result: StageGradient) -> list[IntervalRow]:
@@ -167,11 +171,13 @@ def evidence_rows(result: StageGradient) -> list[IntervalRow]:
     ):
         if part is not None:
             rows.append(IntervalRow(label, part.rho, part.rho_low, part.rho_high, p_text(part.p_permutation)))
-    rows.append(IntervalRow("LDA axis,\nout of fold", result.lda_rho, result.lda_rho_low, result.lda_rho_high))
+    lda = result.lda
+    rows.append(IntervalRow("LDA axis,\nout of fold", lda.rho, lda.rho_low, lda.rho_high, p_text(lda.p_permutation)))
     return rows
 
 
-def _print_size(axes: Axes, result: StageGradient, label: str) -> None:
+def print_size_panel(axes: Axes, result: StageGradient, label: str) -> None:
+    """Draw the scores against size on a logarithmic axis; `label` names the size with its unit."""
     assert result.size is not None
     levels = np.unique(result.stage)
     for level, mark in zip(levels, stage_marks(len(levels)), strict=True):
@@ -193,10 +199,9 @@ def _print_size(axes: Axes, result: StageGradient, label: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(label)
     axes.set_ylabel(SCORE)
-    panel_title(axes, "b", _size_title(result))
 
 
-def _with_unit(size_name: str, size_unit: str) -> str:
+def with_unit(size_name: str, size_unit: str) -> str:
     return f"{size_name} ({size_unit})" if size_unit else size_name
 
 

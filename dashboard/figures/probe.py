@@ -1,4 +1,4 @@
-"""The probe: AUC of each model with its interval, confusion matrix, calibration."""
+"""The probe: AUC of each model with its interval, confusion matrix, calibration, learning curve."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import Probe
+from embeddings.analysis import Estimate, Probe, ProbeModel
 
 from . import intervals
 from .intervals import IntervalRow, p_text
 from .theme import (
+    CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     INK,
     category_marks,
@@ -26,16 +28,28 @@ from .theme import (
     print_canvas,
 )
 
+LEARNING_TITLE = "How many labels it takes"
+# From the axis of the calibration on screen to its legend: tick labels and title lie between.
+LEGEND_BELOW_PX = 64
+
 
 def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = None) -> go.Figure:
-    """Three panels on screen: AUC with intervals, and under it confusion matrix of the embedding, calibration."""
+    """Panels on screen: AUC with intervals, under it confusion matrix of the embedding and calibration, and at
+    the bottom the learning curve where there is one.
+    """
+    learned = bool(result.learning_curve)
     figure = make_subplots(
-        rows=2,
+        rows=3 if learned else 2,
         cols=2,
-        specs=[[{"colspan": 2}, None], [{}, {}]],
-        subplot_titles=["Area under the ROC curve", "Embedding: true and called", "Calibration"],
-        row_heights=[0.34, 0.66],
-        vertical_spacing=0.17,
+        specs=[[{"colspan": 2}, None], [{}, {}], *([[{"colspan": 2}, None]] if learned else [])],
+        subplot_titles=[
+            "Area under the ROC curve",
+            "Embedding: true and called",
+            "Calibration",
+            *([LEARNING_TITLE] if learned else []),
+        ],
+        row_heights=[0.24, 0.46, 0.3] if learned else [0.34, 0.66],
+        vertical_spacing=0.14 if learned else 0.17,
         horizontal_spacing=0.16,
     )
     intervals.screen_panel(figure, auc_rows(result, baseline_name), reference=0.5, row=1, col=1)
@@ -91,21 +105,67 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
         )
     figure.update_xaxes(title="Predicted probability", range=[-0.03, 1.03], row=2, col=2)
     figure.update_yaxes(title="Observed share", range=[-0.03, 1.03], row=2, col=2)
-    return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=780))
+    if learned:
+        _screen_learning_curve(figure, result, row=3, col=1)
+    figure = finish_screen(figure, title=_title(result), footer=footer, height=1150 if learned else 780)
+    if not learned:
+        return legend_below(figure)
+    # Right below the calibration that it belongs to, not below the learning curve.
+    inside = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    y = figure.layout.yaxis2.domain[0] - LEGEND_BELOW_PX / inside
+    return figure.update_layout(legend={"orientation": "h", "x": 0.0, "y": y, "yanchor": "top"})
 
 
 def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | None = None) -> Figure:
-    """The three panels for print, two journal columns wide."""
-    figure, panels = print_canvas(width_mm=DOUBLE_COLUMN_MM, height_mm=82.0, panels=3, widths=(1.05, 0.9, 1.0))
-    intervals.print_panel(panels[0], auc_rows(result, baseline_name), reference=0.5)
-    panels[0].set_xlabel(_auc_label(result))
+    """The panels for print, two journal columns wide; the learning curve, where there is one, in a row below."""
+    if result.learning_curve:
+        figure, first = print_canvas(width_mm=DOUBLE_COLUMN_MM, height_mm=138.0)
+        first[0].remove()
+        grid = figure.add_gridspec(2, 6, height_ratios=(1.25, 1.0))
+        panels = [figure.add_subplot(grid[0, at : at + 2]) for at in (0, 2, 4)]
+        below = figure.add_subplot(grid[1, :4])
+        draw_learning_curve(below, result)
+        panel_title(below, "d", LEARNING_TITLE)
+    else:
+        figure, panels = print_canvas(width_mm=DOUBLE_COLUMN_MM, height_mm=82.0, panels=3, widths=(1.05, 0.9, 1.0))
+    draw_auc(panels[0], result, baseline_name=baseline_name)
     panel_title(panels[0], "a", "Area under the ROC curve")
-    _print_confusion(panels[1], result)
+    draw_confusion(panels[1], result)
     panel_title(panels[1], "b", "Embedding: true and called")
+    draw_calibration(panels[2], result, baseline_name=baseline_name)
+    panel_title(panels[2], "c", "Calibration")
+    return finish_print(figure, title=_title(result), footer=footer)
 
-    panels[2].plot([0, 1], [0, 1], color="#777777", linewidth=0.6, linestyle="--")
+
+def draw_auc(axes: Axes, result: Probe, *, baseline_name: str = "Size") -> None:
+    """Draw each model's AUC with its interval on matplotlib axes."""
+    intervals.print_panel(axes, auc_rows(result, baseline_name), reference=0.5)
+    axes.set_xlabel(_auc_label(result))
+
+
+def draw_confusion(axes: Axes, result: Probe) -> None:
+    """Draw the embedding's confusion matrix on matplotlib axes: cases, and their share of the true class."""
+    share = _row_share(result)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    texts = _cell_texts(result, "\n")
+    for true in range(len(result.classes)):
+        for called in range(len(result.classes)):
+            colour = "white" if share[true, called] > 0.6 else "black"
+            axes.text(called, true, texts[true][called], ha="center", va="center", fontsize=6, color=colour)
+    axes.set_xticks(range(len(result.classes)), result.classes)
+    labels = [f"{name}\nn = {n}" for name, n in zip(result.classes, result.n_per_class, strict=True)]
+    axes.set_yticks(range(len(result.classes)), labels)
+    axes.set_xlabel("Called class")
+    axes.set_ylabel("True class")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def draw_calibration(axes: Axes, result: Probe, *, baseline_name: str = "Size") -> None:
+    """Draw observed against predicted shares on matplotlib axes, a line a model, the legend below them."""
+    axes.plot([0, 1], [0, 1], color="#777777", linewidth=0.6, linestyle="--")
     for model, mark in zip(result.models, category_marks(len(result.models)), strict=True):
-        panels[2].plot(
+        axes.plot(
             [one.predicted for one in model.calibration],
             [one.observed for one in model.calibration],
             color=mark.colour,
@@ -114,18 +174,43 @@ def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | No
             linewidth=0.8,
             label=f"{_model_name(model.name, baseline_name)}, Brier {model.brier:.3f}",
         )
-    panels[2].set_xlabel("Predicted probability")
-    panels[2].set_ylabel("Observed share")
-    panels[2].set_xlim(-0.03, 1.03)
-    panels[2].set_ylim(-0.03, 1.03)
+    axes.set_xlabel("Predicted probability")
+    axes.set_ylabel("Observed share")
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.03)
     # Below the panel: inside it would lie on the curves.
-    panels[2].legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    panel_title(panels[2], "c", "Calibration")
-    return finish_print(figure, title=_title(result), footer=footer)
+    axes.legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+
+
+def draw_learning_curve(axes: Axes, result: Probe) -> None:
+    """Draw the AUC against the number of training cases on matplotlib axes; there must be a curve."""
+    points = result.learning_curve
+    n_train = [one.n_train for one in points]
+    axes.axhline(0.5, color="#777777", linewidth=0.6, linestyle="--", zorder=0)
+    axes.vlines(
+        n_train,
+        [one.auc.low for one in points],
+        [one.auc.high for one in points],
+        color=CATEGORY_COLOURS[0],
+        linewidth=1.2,
+    )
+    axes.plot(
+        n_train,
+        [one.auc.value for one in points],
+        color=CATEGORY_COLOURS[0],
+        marker="o",
+        markersize=4,
+        linewidth=0.8,
+    )
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(n_train, [f"{one.n_train:.0f}\n{_percent(one.share)}" for one in points])
+    axes.set_xlabel("Training cases (share of the training patients)")
+    axes.set_ylabel(_auc_label(result))
 
 
 def data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFrame:
-    """One row a model and measure, with interval; then the differences of AUC, with p."""
+    """One row a model and measure, with interval; p of the embedding's AUC against chance, and of the differences."""
     rows = []
     for model in result.models:
         name = _model_name(model.name, baseline_name)
@@ -135,8 +220,15 @@ def data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFrame:
             ("macro F1", model.f1),
             ("PR AUC", model.pr_auc),
         ):
-            rows.append((name, measure, estimate.value, estimate.low, estimate.high, np.nan))
+            p = result.p_chance if model is result.embedding and measure == "AUC" else np.nan
+            rows.append((name, measure, estimate.value, estimate.low, estimate.high, p))
         rows.append((name, "Brier score", model.brier, np.nan, np.nan, np.nan))
+    if result.ordinal is not None:
+        for measure, found in (
+            ("quadratic-weighted kappa", result.ordinal.kappa),
+            ("mean absolute error (stage steps)", result.ordinal.mean_absolute_error),
+        ):
+            rows.append(("Embedding, ordinal", measure, found.value, found.low, found.high, np.nan))
     for one in result.differences:
         name = f"{_model_name(one.better, baseline_name)} less {_model_name(one.than, baseline_name)}"
         rows.append((name, "difference of AUC", one.value, one.low, one.high, one.p))
@@ -163,8 +255,16 @@ def calibration_data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFr
     )
 
 
+def learning_data(result: Probe) -> pd.DataFrame:
+    """The learning curve: one row a share of the training patients, with the mean number of cases trained on."""
+    return pd.DataFrame(
+        [(one.share, one.n_train, one.auc.value, one.auc.low, one.auc.high) for one in result.learning_curve],
+        columns=["share", "n_train", "auc", "auc_low", "auc_high"],
+    )
+
+
 def auc_rows(result: Probe, baseline_name: str) -> list[IntervalRow]:
-    """The lines of the AUC panel; what a model adds to the baseline stands as p beside it."""
+    """The lines of the AUC panel; beside the embedding stands p against chance, else p against the baseline."""
     p = {one.better: one.p for one in result.differences}
     return [
         IntervalRow(
@@ -172,27 +272,54 @@ def auc_rows(result: Probe, baseline_name: str) -> list[IntervalRow]:
             model.auc.value,
             model.auc.low,
             model.auc.high,
-            f"{p_text(p[model.name])} v. {baseline_name.lower()}" if model.name in p else "",
+            _note(result, model, p.get(model.name), baseline_name),
         )
         for model in result.models
     ]
 
 
-def _print_confusion(axes: Axes, result: Probe) -> None:
-    share = _row_share(result)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    texts = _cell_texts(result, "\n")
-    for true in range(len(result.classes)):
-        for called in range(len(result.classes)):
-            colour = "white" if share[true, called] > 0.6 else "black"
-            axes.text(called, true, texts[true][called], ha="center", va="center", fontsize=6, color=colour)
-    axes.set_xticks(range(len(result.classes)), result.classes)
-    labels = [f"{name}\nn = {n}" for name, n in zip(result.classes, result.n_per_class, strict=True)]
-    axes.set_yticks(range(len(result.classes)), labels)
-    axes.set_xlabel("Called class")
-    axes.set_ylabel("True class")
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+def _screen_learning_curve(figure: go.Figure, result: Probe, *, row: int, col: int) -> None:
+    points = result.learning_curve
+    n_train = [one.n_train for one in points]
+    figure.add_trace(
+        go.Scatter(
+            x=n_train,
+            y=[one.auc.value for one in points],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [one.auc.high - one.auc.value for one in points],
+                "arrayminus": [one.auc.value - one.auc.low for one in points],
+                "thickness": 2,
+            },
+            mode="lines+markers",
+            marker={"color": CATEGORY_COLOURS[0], "size": 10},
+            line={"color": CATEGORY_COLOURS[0], "width": 1.5},
+            text=[f"{_percent(one.share)} of the patients, AUC {_interval(one.auc)}" for one in points],
+            hovertemplate="%{x:.0f} cases, %{text}<extra></extra>",
+            showlegend=False,
+        ),
+        row=row,
+        col=col,
+    )
+    figure.add_hline(y=0.5, line={"dash": "dash", "color": INK, "width": 1}, row=row, col=col)
+    figure.update_xaxes(
+        type="log",
+        tickvals=n_train,
+        ticktext=[f"{one.n_train:.0f}<br>{_percent(one.share)}" for one in points],
+        title="Training cases (share of the training patients)",
+        row=row,
+        col=col,
+    )
+    figure.update_yaxes(title=_auc_label(result), row=row, col=col)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 1 else "100 %"
+
+
+def _interval(found: Estimate) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _cell_texts(result: Probe, line_break: str) -> list[list[str]]:
@@ -201,6 +328,12 @@ def _cell_texts(result: Probe, line_break: str) -> list[list[str]]:
         [f"{count:.1f}{line_break}{part:.0%}" for count, part in zip(counts, parts, strict=True)]
         for counts, parts in zip(result.embedding.confusion, share, strict=True)
     ]
+
+
+def _note(result: Probe, model: ProbeModel, p: float | None, baseline_name: str) -> str:
+    if model is result.embedding and np.isfinite(result.p_chance):
+        return f"{p_text(result.p_chance)} v. chance"
+    return "" if p is None else f"{p_text(p)} v. {baseline_name.lower()}"
 
 
 def _row_share(result: Probe) -> np.ndarray:

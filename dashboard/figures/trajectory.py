@@ -1,4 +1,4 @@
-"""The trajectory: the map coloured by pseudotime, and pseudotime by stage."""
+"""The trajectory: the map coloured by pseudotime, pseudotime by stage, and the simple axes beside it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from cmcrameri import cm
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
 from embeddings.analysis import Pseudotime
 
-from . import by_stage
-from .intervals import p_text
-from .map import AXIS_NAMES, RIM, point_size
+from . import by_stage, intervals
+from .intervals import IntervalRow, p_text
+from .map import AXIS_NAMES, MAX_VECTOR_POINTS, RIM, point_size
 from .theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
@@ -31,6 +32,8 @@ from .theme import (
 )
 
 PSEUDOTIME = "Pseudotime (0 at the root to 1)"
+RHO = "Spearman's rho with stage"
+BESIDE = "Does it beat simple axes?"
 
 
 def screen(
@@ -42,12 +45,21 @@ def screen(
     axis_names: tuple[str, str] = AXIS_NAMES,
     footer: str | None = None,
 ) -> go.Figure:
-    """The map coloured by pseudotime with its root starred; beside it pseudotime by stage, where there is
-    one.
+    """The map coloured by pseudotime with its root starred; where there is a stage, pseudotime by stage
+    beside it and the simple axes below.
     """
     points = _checked(result, coordinates, item_ids)
-    titles = ["Map by pseudotime", *([_stage_title(result)] if result.stage is not None else [])]
-    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.2)
+    has_stage = result.stage is not None
+    figure = make_subplots(
+        rows=2 if has_stage else 1,
+        cols=2 if has_stage else 1,
+        specs=[[{}, {}], [{"colspan": 2}, None]] if has_stage else None,
+        subplot_titles=["Map by pseudotime", *([_stage_title(result), BESIDE] if has_stage else [])],
+        row_heights=[0.68, 0.32] if has_stage else None,
+        vertical_spacing=0.16,
+        horizontal_spacing=0.2,
+    )
+    lower, upper = figure.get_subplot(1, 1).yaxis.domain
     figure.add_trace(
         go.Scattergl(
             x=points[:, 0],
@@ -62,7 +74,9 @@ def screen(
                     "title": {"text": "Pseudotime", "side": "right"},
                     "thickness": 12,
                     "outlinewidth": 0,
-                    "x": 0.41 if len(titles) == 2 else 1.0,
+                    "x": 0.41 if has_stage else 1.0,
+                    "y": (lower + upper) / 2,
+                    "len": upper - lower,
                 },
             },
             customdata=[[str(one)] for one in item_ids],
@@ -109,7 +123,10 @@ def screen(
             col=2,
         )
         figure.update_yaxes(title=PSEUDOTIME, row=1, col=2)
-    return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=570))
+        intervals.screen_panel(figure, axis_rows(result), reference=0.0, row=2, col=1)
+        figure.update_xaxes(title=RHO, row=2, col=1)
+    height = 820 if has_stage else 570
+    return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=height))
 
 
 def print_figure(
@@ -122,14 +139,35 @@ def print_figure(
     footer: str | None = None,
 ) -> Figure:
     """The panels for print: two journal columns with a stage, one without."""
-    points = _checked(result, coordinates, item_ids)
     has_stage = result.stage is not None
     figure, panels = print_canvas(
         width_mm=DOUBLE_COLUMN_MM if has_stage else SINGLE_COLUMN_MM,
         height_mm=80.0,
-        panels=2 if has_stage else 1,
+        panels=3 if has_stage else 1,
+        widths=(1.2, 0.9, 0.9) if has_stage else None,
     )
-    drawn = panels[0].scatter(
+    draw_map(panels[0], result, coordinates, item_ids, axis_names=axis_names)
+    panels[0].legend(loc="upper left", bbox_to_anchor=(0.0, 0.0, 1.0, -0.08), frameon=False, handletextpad=0.2)
+    panel_title(panels[0], "a", "Map by pseudotime")
+    if has_stage:
+        draw(panels[1], result, stage_names=stage_names)
+        panel_title(panels[1], "b", _stage_title(result).replace("; ", ";\n").replace("By stage: ", "By stage\n"))
+        draw_axes(panels[2], result)
+        panel_title(panels[2], "c", BESIDE)
+    return finish_print(figure, title=_title(result), footer=footer)
+
+
+def draw_map(
+    axes: Axes,
+    result: Pseudotime,
+    coordinates: ArrayLike,
+    item_ids: Sequence[str],
+    *,
+    axis_names: tuple[str, str] = AXIS_NAMES,
+) -> None:
+    """Draw the map coloured by pseudotime on matplotlib axes, with its colour bar and the root as a star."""
+    points = _checked(result, coordinates, item_ids)
+    drawn = axes.scatter(
         points[:, 0],
         points[:, 1],
         s=12 if result.n <= 500 else 4,
@@ -137,9 +175,9 @@ def print_figure(
         cmap=cm.batlow,
         linewidths=0.2,
         edgecolors="white",
-        rasterized=result.n > 3000,
+        rasterized=result.n > MAX_VECTOR_POINTS,
     )
-    panels[0].scatter(
+    axes.scatter(
         points[result.root, 0],
         points[result.root, 1],
         s=90,
@@ -150,20 +188,51 @@ def print_figure(
         label=f"root ({result.root_rule})",
         zorder=4,
     )
-    figure.colorbar(drawn, ax=panels[0], label=PSEUDOTIME, shrink=0.8).outline.set_visible(False)
-    panels[0].set_xlabel(axis_names[0])
-    panels[0].set_ylabel(axis_names[1])
-    panels[0].set_xticks([])
-    panels[0].set_yticks([])
-    panels[0].set_aspect("equal", adjustable="datalim")
-    panels[0].legend(loc="upper left", bbox_to_anchor=(0.0, 0.0, 1.0, -0.08), frameon=False, handletextpad=0.2)
-    panel_title(panels[0], "a", "Map by pseudotime")
-    if result.stage is not None:
-        by_stage.print_panel(panels[1], result.pseudotime, result.stage, names=stage_names)
-        panels[1].set_xlabel("Stage")
-        panels[1].set_ylabel(PSEUDOTIME)
-        panel_title(panels[1], "b", _stage_title(result))
-    return finish_print(figure, title=_title(result), footer=footer)
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.colorbar(drawn, ax=axes, label=PSEUDOTIME, shrink=0.8).outline.set_visible(False)
+    axes.set_xlabel(axis_names[0])
+    axes.set_ylabel(axis_names[1])
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect("equal", adjustable="datalim")
+
+
+def draw(axes: Axes, result: Pseudotime, *, stage_names: Mapping[float, str] | None = None) -> None:
+    """Draw pseudotime by stage on matplotlib axes; ValueError where the result has no stage."""
+    if result.stage is None:
+        raise ValueError("A trajectory without a stage has no panel by stage.")
+    by_stage.print_panel(axes, result.pseudotime, result.stage, names=stage_names)
+    axes.set_xlabel("Stage")
+    axes.set_ylabel(PSEUDOTIME)
+
+
+def draw_axes(axes: Axes, result: Pseudotime) -> None:
+    """Draw the correlation with stage of the pseudotime and of the simple axes on matplotlib axes."""
+    intervals.print_panel(axes, axis_rows(result), reference=0.0)
+    axes.set_xlabel(RHO)
+
+
+def axis_rows(result: Pseudotime) -> list[IntervalRow]:
+    """The lines of the panel of simple axes; an axis that could not be fitted is left out."""
+    lines = [
+        IntervalRow("Pseudotime", result.rho, result.rho_low, result.rho_high, p_text(result.p_permutation)),
+        IntervalRow(
+            "First principal\ncomponent",
+            result.pc1_rho,
+            result.pc1_low,
+            result.pc1_high,
+            p_text(result.pc1_p_permutation),
+        ),
+        IntervalRow(
+            "Supervised axis,\nout of fold",
+            result.supervised_rho,
+            result.supervised_low,
+            result.supervised_high,
+            p_text(result.supervised_p_permutation),
+        ),
+    ]
+    return [line for line in lines if np.isfinite(line.value)]
 
 
 def data(
@@ -174,7 +243,7 @@ def data(
     stage_names: Mapping[float, str] | None = None,
     axis_names: tuple[str, str] = AXIS_NAMES,
 ) -> pd.DataFrame:
-    """One row a case: item id, coordinates, pseudotime, first principal component, whether root, stage."""
+    """One row a case: item id, coordinates, pseudotime, the simple axes, whether root, stage."""
     points = _checked(result, coordinates, item_ids)
     table = pd.DataFrame(
         {
@@ -183,6 +252,7 @@ def data(
             axis_names[1]: points[:, 1],
             "pseudotime": result.pseudotime,
             "first_principal_component": result.pc1,
+            **({"supervised_axis_out_of_fold": result.supervised} if np.isfinite(result.supervised).all() else {}),
             "root": np.arange(result.n) == result.root,
         }
     )
@@ -192,10 +262,27 @@ def data(
     return table
 
 
+def axes_data(result: Pseudotime) -> pd.DataFrame:
+    """The numbers of the panel of simple axes: one row an axis, with rho, interval and p."""
+    rows = [
+        ("pseudotime", result.rho, result.rho_low, result.rho_high, result.p_permutation),
+        ("first principal component", result.pc1_rho, result.pc1_low, result.pc1_high, result.pc1_p_permutation),
+        (
+            "supervised axis, out of fold",
+            result.supervised_rho,
+            result.supervised_low,
+            result.supervised_high,
+            result.supervised_p_permutation,
+        ),
+    ]
+    table = pd.DataFrame(rows, columns=["axis", "rho", "rho_low", "rho_high", "p_permutation"])
+    return table.assign(n=result.n, n_patients=result.n_patients)
+
+
 def _stage_title(result: Pseudotime) -> str:
     return (
         f"By stage: rho {result.rho:z.2f} [{result.rho_low:z.2f}, {result.rho_high:z.2f}], "
-        f"{p_text(result.p_permutation)}; PC1 {result.pc1_rho:z.2f}"
+        f"{p_text(result.p_permutation)}"
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import pandas as pd
 import streamlit as st
 
 from dashboard import analyses, columns, loading, readings
@@ -9,6 +12,7 @@ from dashboard.components.context import Context, Staged, pick_stage, require, s
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import mark_selected
 from dashboard.figures import gradient as gradient_figure
+from dashboard.report.case_columns import MAX_LEVELS, Design, design
 from embeddings.analysis import StageGradient
 
 NO_SIZE = "(do not test size)"
@@ -29,7 +33,7 @@ def _page(found: Context) -> None:
         key="gradient.size",
         help="Measured from the mask where there is one; or a column of the CSV.",
     )
-    others = [c for c in columns.numeric(staged.frame) if c != size and c != staged.column]
+    others = [c for c in _adjustable(staged.frame) if c != size and c != staged.column]
     covariates = right.multiselect(
         "Also account for", others, format_func=columns.label, key="gradient.covariates", placeholder="Nothing else"
     )
@@ -39,9 +43,10 @@ def _page(found: Context) -> None:
         st.caption(f"{int((~kept).sum())} staged scans lack the size or a covariate and are left out.")
     rows = staged.frame[kept].reset_index(drop=True)
     with st.expander("Settings"):
-        n_permutations = st.select_slider("Permutations", [200, 1000, 5000], 1000, key="gradient.permutations")
+        n_permutations = st.select_slider("Permutations", [200, 1000, 5000, 10_000], 1000, key="gradient.permutations")
         seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed")
     try:
+        extra = design(rows, covariates, "Also account for") if covariates else None
         result = analyses.gradient(
             (
                 str(found.path),
@@ -55,24 +60,50 @@ def _page(found: Context) -> None:
             staged.codes[kept],
             staged.patients[kept],
             rows[size_column].to_numpy(dtype=float) if size_column else None,
-            rows[covariates].to_numpy(dtype=float) if covariates else None,
+            extra.matrix if extra and extra.terms else None,
             int(n_permutations),
             int(seed),
         )
     except ValueError as error:
         st.info(str(error))
         return
-    _show(found, staged, result, rows["item_id"].tolist(), size_column)
+    _say_covariates(extra)
+    taken_out = [*(["size"] if size_column else []), *(["covariates"] if extra and extra.terms else [])]
+    _show(found, staged, result, rows["item_id"].tolist(), size_column, " and ".join(taken_out) or "size")
 
 
-def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[str], size_column: str | None) -> None:
+def _adjustable(frame: pd.DataFrame) -> list[str]:
+    """Columns that can be regressed out: numbers, and categories of few levels."""
+    numbers = columns.numeric(frame)
+    return [c for c in columns.describing(frame) if c in numbers or frame[c].nunique() <= MAX_LEVELS]
+
+
+def _say_covariates(extra: Design | None) -> None:
+    if extra is not None and extra.terms:
+        st.caption(f"Accounted for beside size: {', '.join(extra.terms)}.")
+    if extra is not None and extra.constant:
+        names = ", ".join(columns.label(c) for c in extra.constant)
+        st.caption(f"Not accounted for, as all of these cases share one value: {names}.")
+
+
+def _show(
+    found: Context,
+    staged: Staged,
+    result: StageGradient,
+    item_ids: list[str],
+    size_column: str | None,
+    taken_out: str,
+) -> None:
     st.markdown(f"#### {readings.gradient(result)}")
+    for warning in result.warnings:
+        st.warning(_with_stage_name(warning, staged.order))
     shown = st.columns(4)
     shown[0].metric("Out of fold ρ", f"{result.rho:z.2f}", help="Spearman correlation of the axis with stage")
     shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")
     after, matched = result.residual, result.size_matched
-    shown[2].metric("ρ after size", f"{after.rho:z.2f}" if after and size_column else "not tested")
+    shown[2].metric(f"ρ after {taken_out}", f"{after.rho:z.2f}" if after else "not tested")
     shown[3].metric("ρ at like size", f"{matched.rho:z.2f}" if matched else "not tested")
+    st.markdown(_second_opinion(result, taken_out))
     names = {float(code): name for code, name in enumerate(staged.order)}
     unit = (columns.unit(size_column) or "") if size_column else ""
     size_name = columns.name_only(size_column).capitalize() if size_column else "Size"
@@ -106,6 +137,26 @@ def _show(found: Context, staged: Staged, result: StageGradient, item_ids: list[
             "of the training folds. At like size: cases are compared, and stages exchanged, only among three "
             f"patients of like size. Seed {result.seed}."
         )
+
+
+def _second_opinion(result: StageGradient, taken_out: str) -> str:
+    """The discriminant's figures, plain and after adjustment."""
+    said = (
+        f"A second opinion, the shrinkage discriminant (LDA): {readings.rho_words(result.lda)}, "
+        f"{readings.p_words(result.lda.p_permutation, result.n_permutations)}"
+    )
+    after = result.lda_residual
+    if after is not None:
+        said += (
+            f"; after {taken_out} {readings.rho_words(after)}, "
+            f"{readings.p_words(after.p_permutation, result.n_permutations)}"
+        )
+    return f"{said}."
+
+
+def _with_stage_name(warning: str, order: list[str]) -> str:
+    """A warning with the stage's name where it has the code that the analysis knows it by."""
+    return re.sub(r"^Stage (\d+) ", lambda found: f"Stage {order[int(found[1])]} ", warning)
 
 
 st.title("Stage gradient")

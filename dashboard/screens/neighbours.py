@@ -1,17 +1,26 @@
-"""Pick a case or a slice, and see what the embedding holds to be most like it."""
+"""Pick a case or a slice, and see what is most like it; and whether like cases share a label."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
-from dashboard import columns, loading, state
+from dashboard import analyses, columns, embedding_sets, loading, readings, state
 from dashboard.components.context import Context, require
-from dashboard.components.downloads import table_download
+from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, show_panels, window_controls
-from embeddings.analysis import nearest
+from dashboard.figures import retrieval as retrieval_figure
+from embeddings.analysis import Retrieval, nearest
+from embeddings.analysis.retrieval import PROTOCOLS
 
 ITEM_PX = 170
+MAX_LABELS = 8
+PROTOCOL_WORDS = {
+    "leave-patient-out": "each case against all other patients",
+    "halves": "20 random halves: one queries, the other answers",
+}
 
 
 def _page(found: Context) -> None:
@@ -78,5 +87,110 @@ def _facts(row: pd.Series) -> str:
     return ", ".join(facts)
 
 
+def _labels(frame: pd.DataFrame) -> list[str]:
+    stages = columns.stages(frame)
+    return [*stages, *(c for c in columns.describing(frame) if frame[c].nunique() <= MAX_LABELS and c not in stages)]
+
+
+def _retrieval(found: Context) -> None:
+    st.subheader("Do like cases share a label?")
+    table = loading.case_table(found.path, found.set_id)
+    options = _labels(table.frame)
+    if not options:
+        st.info("No column has two to eight labels to look for. Add one to the CSV and embed again.")
+        return
+    left, middle, right = st.columns(3)
+    label = str(left.selectbox("Label", options, format_func=columns.label, key="retrieval.label"))
+    protocol = middle.selectbox("Protocol", PROTOCOLS, format_func=PROTOCOL_WORDS.__getitem__, key="retrieval.protocol")
+    usable = embedding_sets.ranked(loading.embedding_sets(found.path)).set_index("set_id")
+    others = usable.drop(index=found.set_id)
+    words = {str(one): f"{embedding_sets.words(row)} · {row['preset']}" for one, row in others.iterrows()}
+    fused = right.multiselect(
+        "Fuse with",
+        list(words),
+        format_func=words.__getitem__,
+        key="retrieval.sets",
+        help="Further embedding sets of the same cases, such as another crop scale; orders are fused by rank",
+        disabled=not words,
+    )
+    fusion_k = 60.0
+    if fused:
+        fusion_k = float(
+            right.number_input(
+                "Fusion constant", 1, 1000, 60, key="retrieval.fusion", help="The higher, the less a first place counts"
+            )
+        )
+    rows, sets = _same_cases(found, table, [str(one) for one in fused])
+    labelled = rows[label].notna().to_numpy(dtype=bool)
+    n_absent = len(table.frame) - int(labelled.sum())
+    if n_absent:
+        st.caption(f"{n_absent} of {len(table.frame)} scans lack the label or one of the sets and are left out.")
+    key = (str(found.path), found.set_id, loading.revision(found.path), label, tuple(fused))
+    try:
+        result = analyses.retrieval(
+            key,
+            [one[labelled] for one in sets],
+            rows.loc[labelled, label].to_numpy(dtype=str),
+            rows.loc[labelled, "patient_id"].to_numpy(dtype=str),
+            protocol,
+            fusion_k,
+            0,
+        )
+    except ValueError as error:
+        st.info(str(error))
+        return
+    _show_retrieval(found, result)
+
+
+def _same_cases(
+    found: Context, table: loading.EmbeddingTable, fused: list[str]
+) -> tuple[pd.DataFrame, list[NDArray[np.float32]]]:
+    """The cases that every chosen set holds, and their vectors in each."""
+    cases = table.frame["case_id"]
+    others = [loading.case_table(found.path, one) for one in fused]
+    kept = np.ones(len(cases), dtype=bool)
+    for one in others:
+        kept &= cases.isin(one.frame["case_id"]).to_numpy()
+    rows = table.frame.loc[kept].reset_index(drop=True)
+    places = [pd.Index(one.frame["case_id"]).get_indexer(rows["case_id"]) for one in others]
+    aligned = [one.vectors[place] for one, place in zip(others, places, strict=True)]
+    return rows, [table.vectors[kept], *aligned]
+
+
+def _show_retrieval(found: Context, result: Retrieval) -> None:
+    st.markdown(f"#### {readings.retrieval(result)}")
+    st.plotly_chart(
+        retrieval_figure.screen(result, footer=found.footer),
+        key="retrieval.chart",
+        alt="Recall, precision and mean average precision with intervals, each beside its chance level",
+    )
+    figure_downloads(
+        "retrieval",
+        lambda: retrieval_figure.print_figure(result, footer=found.footer),
+        lambda: retrieval_figure.data(result),
+    )
+    if result.n_without_match:
+        st.caption(
+            f"{result.n_without_match} of {result.n} cases carry a label that no other patient has: "
+            "no search can succeed for them, and they count as failures."
+        )
+    with st.expander("How is this computed?"):
+        fusion = (
+            f" The orders of {result.n_sets} sets are fused: sum of 1 / ({result.fusion_k:g} + rank), rank from 0."
+            if result.n_sets > 1
+            else ""
+        )
+        st.markdown(
+            f"n = {result.n} scans of {result.n_patients} patients, {retrieval_figure.protocol_words(result)}; scans "
+            "of the query's own patient are never among the answers, which are ordered by cosine similarity."
+            f"{fusion} Recall@k: share of queries with a match among the k most alike; Precision@k: mean share of "
+            "matches among them; mAP: mean average precision over the whole order. Grey: what a random order "
+            f"reaches, by formula. Intervals: bootstrap over patients ({result.n_bootstrap} draws), as queries and as "
+            f"answers. Seed {result.seed}."
+        )
+
+
 st.title("Neighbours")
-_page(require())
+context = require()
+_page(context)
+_retrieval(context)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.figures import probe as probe_figure
+from dashboard.report.analysis_plan import StageLabel
 from embeddings.analysis import Probe
 
 MAX_CLASSES = 8
+# Four classes and more cost some seconds for every ten permutations.
+MANY_CLASSES = 4
 
 
 def _targets(frame: pd.DataFrame) -> list[str]:
@@ -41,27 +47,41 @@ def _page(found: Context) -> None:
     if not kept.all():
         st.caption(f"{int((~kept).sum())} of {len(kept)} scans lack the class or the baseline and are left out.")
     rows = table.frame[kept].reset_index(drop=True)
-    y = np.array([str(v) for v, keep in zip(labels, kept, strict=True) if keep])
+    y = _in_order([str(v) for v, keep in zip(labels, kept, strict=True) if keep], classes, cut)
+    many = len(set(y.tolist())) >= MANY_CLASSES
     with st.expander("Settings"):
         repeats = st.select_slider("Repeats of the cross-validation", [2, 5, 20], 5, key="probes.repeats")
+        n_permutations = st.select_slider(
+            "Permutations against chance",
+            [0, 100, 200, 500, 1000],
+            100 if many else 200,
+            key=f"probes.permutations.{many}",
+            help="The whole cross-validation is redone in each; with many classes this takes long",
+        )
         seed = st.number_input("Seed", 0, 10_000, 0, key="probes.seed")
+    learning = st.checkbox("Learning curve: how many labels does it take?", key="probes.learning")
     name = " and ".join(columns.label(c) for c in baseline) if baseline else None
+    key = (str(found.path), found.set_id, loading.revision(found.path), target, cut, tuple(baseline))
+    vectors, patients = table.vectors[kept], rows["patient_id"].to_numpy(dtype=str)
     try:
         result = analyses.probe(
-            (
-                str(found.path),
-                found.set_id,
-                loading.revision(found.path),
-                target,
-                cut,
-                tuple(baseline),
-            ),
-            table.vectors[kept],
+            key,
+            vectors,
             y,
-            rows["patient_id"].to_numpy(dtype=str),
+            patients,
             rows[baseline].to_numpy(dtype=float) if baseline else None,
             int(repeats),
             int(seed),
+        )
+        result = replace(
+            result,
+            p_chance=analyses.probe_chance(key, vectors, y, patients, int(n_permutations), int(seed)),
+            n_permutations=int(n_permutations),
+            learning_curve=analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
+            if learning
+            else (),
+            # Classes without an order, such as histology, have no steps to be wrong by.
+            ordinal=result.ordinal if classes.ordered else None,
         )
     except ValueError as error:
         st.info(str(error))
@@ -84,6 +104,15 @@ def _classes(frame: pd.DataFrame, column: str) -> _Labels:
         return _Labels([order[c] if c >= 0 else None for c in codes], order, ordered=True)
     labels = [None if pd.isna(v) else str(v) for v in frame[column]]
     return _Labels(labels, sorted({v for v in labels if v is not None}), ordered=False)
+
+
+def _in_order(labels: list[str], classes: _Labels, cut: str | None) -> NDArray:
+    """The labels so that they sort in the order of the stages: the ordinal probe and the figures go by it."""
+    if not classes.ordered:
+        return np.array(labels)
+    order = classes.order if cut is None else [_grouped(one, classes.order, cut) for one in classes.order]
+    place = {name: code for code, name in enumerate(dict.fromkeys(order))}
+    return np.array([StageLabel(place[one], one) for one in labels], dtype=object)
 
 
 def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]
@@ -115,10 +144,17 @@ def _show(found: Context, result: Probe, baseline_name: str | None) -> None:
     name = "Baseline"
     if baseline_name:
         st.caption(f"Baseline: {baseline_name}")
+    if result.ordinal is not None:
+        kappa, error = result.ordinal.kappa, result.ordinal.mean_absolute_error
+        st.markdown(
+            f"As an order: a probe that knows the order of the {len(result.classes)} stages agrees with them at "
+            f"quadratic-weighted κ = {kappa.value:z.2f} [{kappa.low:z.2f}, {kappa.high:z.2f}] (0 is chance, 1 is "
+            f"perfect), and is off by {error.value:.2f} [{error.low:.2f}, {error.high:.2f}] stage steps on average."
+        )
     st.plotly_chart(
         probe_figure.screen(result, baseline_name=name, footer=found.footer),
         key="probes.chart",
-        alt="Area under the ROC curve with intervals, confusion matrix, calibration",
+        alt="Area under the ROC curve with intervals, confusion matrix, calibration, learning curve where asked for",
     )
     figure_downloads(
         "linear-probe",
@@ -127,6 +163,7 @@ def _show(found: Context, result: Probe, baseline_name: str | None) -> None:
         {
             "Confusion": lambda: probe_figure.confusion_data(result),
             "Calibration": lambda: probe_figure.calibration_data(result, baseline_name=name),
+            **({"Learning curve": lambda: probe_figure.learning_data(result)} if result.learning_curve else {}),
         },
     )
     st.dataframe(probe_figure.data(result, baseline_name=name).round(4), hide_index=True)
@@ -137,8 +174,29 @@ def _show(found: Context, result: Probe, baseline_name: str | None) -> None:
             f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; its strength is "
             "chosen by an inner cross-validation on the training folds, never on the cases reported. Baseline and "
             "combined model use the same folds. Intervals and the paired difference are bootstraps over patients "
-            f"({result.n_bootstrap} draws) given the fitted models. Seed {result.seed}."
+            f"({result.n_bootstrap} draws) given the fitted models. {_further(result)}Seed {result.seed}."
         )
+
+
+def _further(result: Probe) -> str:
+    """How the parts that were asked for are computed."""
+    said = ""
+    if result.n_permutations:
+        said += (
+            f"p against chance: one-sided over {result.n_permutations} permutations of the classes between patients, "
+            "the nested cross-validation redone in each. "
+        )
+    if result.learning_curve:
+        said += (
+            "Learning curve: training folds thinned by patient, class by class, at least one patient of each; shares "
+            "that come to the same number of cases are one point. "
+        )
+    if result.ordinal is not None:
+        said += (
+            "Ordinal probe: a logistic regression of *above stage k* for every k (Frank and Hall 2001), on the same "
+            "folds; the called stage is the median of the predicted distribution. "
+        )
+    return said
 
 
 st.title("Probes")

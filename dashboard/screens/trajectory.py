@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
-from dashboard.components.downloads import figure_downloads
+from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.selection import mark_selected
+from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
 from embeddings.analysis import Pseudotime
 
 BY_STAGE = "(medoid of the lowest stage)"
+N_COVARIATES = 3
 
 
 def _page(found: Context) -> None:
@@ -34,18 +38,24 @@ def _page(found: Context) -> None:
         st.info(str(error))
         return
     _show(found, staged, result, xy)
+    _covariates(found, staged, result, (*key, staged.column, root, neighbours))
 
 
 def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # type: ignore[no-untyped-def]
     st.markdown(f"#### {readings.trajectory(result)}")
     for warning in result.warnings:
         st.warning(warning)
-    shown = st.columns(4)
+    shown = st.columns(5)
     shown[0].metric("ρ with stage", f"{result.rho:z.2f}", help="Spearman correlation of pseudotime with stage")
     shown[1].metric("ρ of PC 1 with stage", f"{result.pc1_rho:z.2f}", help="The simple alternative to beat")
+    shown[2].metric(
+        "ρ of a supervised axis",
+        f"{result.supervised_rho:z.2f}" if np.isfinite(result.supervised_rho) else "not fitted",
+        help="A stage axis, scored on patients it was not fitted to: what knowing the stage can reach",
+    )
     stability = result.stability
-    shown[2].metric("Stability, subsamples", f"{stability.subsamples:z.2f}", help="Mean ρ over 80 % of the patients")
-    shown[3].metric(
+    shown[3].metric("Stability, subsamples", f"{stability.subsamples:z.2f}", help="Mean ρ over 80 % of the patients")
+    shown[4].metric(
         "Stability, other starts", f"{stability.roots:z.2f}", help="Mean ρ from other cases of the start's stage"
     )
     names = {float(code): name for code, name in enumerate(staged.order)}
@@ -61,6 +71,7 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
         "trajectory",
         lambda: trajectory_figure.print_figure(result, xy, item_ids, stage_names=names, footer=found.footer),
         lambda: trajectory_figure.data(result, xy, item_ids, stage_names=names),
+        {"Simple axes": lambda: trajectory_figure.axes_data(result)},
     )
     with st.expander("How is this computed?"):
         st.markdown(
@@ -69,9 +80,71 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
             f"{result.n_components} components) from the start, {result.root_rule}. p is one-sided over "
             f"{result.n_permutations} permutations of stage, each with its own start. The interval of ρ is a "
             "bootstrap over patients with the pseudotime held fixed. An order that changes with the subsample or the "
-            f"start is no trajectory. Seed {result.seed}. The map is drawn for orientation; pseudotime does not use it."
+            "start is no trajectory. The first principal component, turned towards stage in every permutation too, and "
+            "the out-of-fold stage axis of the Gradient page, refitted in every permutation, are the alternatives that "
+            f"it has to beat. Seed {result.seed}. The map is drawn for orientation; pseudotime does not use it."
         )
     st.caption(f"The order of *{columns.label(staged.column)}*: " + " < ".join(staged.order))
+
+
+def _followable(frame: pd.DataFrame, stage: str) -> list[str]:
+    """Columns of numbers and of two groups, one size first; the stage itself is what the start was chosen by."""
+    sizes = columns.sizes(frame)
+    others = [c for c in columns.numeric(frame) if c not in sizes]
+    two_groups = [c for c in columns.describing(frame) if frame[c].nunique() == 2]
+    return [c for c in dict.fromkeys([*sizes[:1], *others, *two_groups, *sizes]) if c != stage]
+
+
+def _covariates(found: Context, staged: Staged, result: Pseudotime, key: tuple[object, ...]) -> None:
+    st.subheader("Covariates along the course")
+    options = _followable(staged.frame, staged.column)
+    if not options:
+        st.info("No column of numbers or of two groups to follow. Add one to the CSV (age, sex, a measurement).")
+        return
+    chosen = st.multiselect(
+        "Covariates",
+        options,
+        default=options[:N_COVARIATES],
+        format_func=columns.label,
+        key="trajectory.covariates",
+        help="Columns of numbers, or of two groups, whose share is followed",
+    )
+    if not chosen:
+        st.info("Choose a covariate to follow along the pseudotime.")
+        return
+    covariates = {name: staged.frame[name].to_numpy(dtype=object) for name in chosen}
+    courses = analyses.courses((*key, tuple(chosen)), result.pseudotime, covariates, staged.patients, 0)
+    for _, reason in courses.left_out:
+        st.info(reason)
+    if not courses.smooths:
+        return
+    labels = {name: columns.label(name) for name in chosen}
+    st.markdown(f"**{readings.courses(courses, labels)}**")
+    st.plotly_chart(
+        courses_figure.screen(courses, labels=labels, footer=found.footer),
+        key="trajectory.courses",
+        alt="Each covariate against pseudotime, with a smooth and its band",
+    )
+    figure_downloads(
+        "covariates-along-pseudotime",
+        lambda: courses_figure.print_figure(courses, labels=labels, footer=found.footer),
+        lambda: courses_figure.data(courses),
+        {"Cases": lambda: courses_figure.cases_data(courses)},
+    )
+    table = courses_figure.summary(courses, labels=labels)
+    st.dataframe(table.round(4), hide_index=True)
+    table_download("covariates-along-pseudotime-tests", lambda: table, "Tests")
+    first = courses.smooths[0]
+    with st.expander("How are these computed?"):
+        st.markdown(
+            "Line: least squares on a restricted cubic spline of the pseudotime, of a covariate of two groups the "
+            "share of one of them. Band: 95 % at each pseudotime by itself, from a bootstrap over patients "
+            f"({first.n_bootstrap} draws); the pseudotime is taken as known. ρ: Spearman, which sees a course that "
+            "only rises or only falls; p: two-sided over "
+            f"{first.n_permutations} permutations of the patients, adjusted by Benjamini and Hochberg over the "
+            "covariates shown. A covariate that runs along the course may be what the course is: compare the "
+            f"Gradient page with it taken out. Seed {first.seed}."
+        )
 
 
 st.title("Trajectory")

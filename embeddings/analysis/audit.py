@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .association import areas_under_curve, concordance, correlation_ratio, cramers_v
+from .association import (
+    areas_under_curve,
+    concordance,
+    concordance_columns,
+    correlation_ratio,
+    cramers_v,
+)
 from .checks import checked_codes, patient_numbers
 from .covariate import OTHER, Covariate, read_covariate
 from .crossfit import Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
@@ -156,7 +162,9 @@ def _audited(
     goes_with = cramers_v(column.one_hot(), np.vstack([codes, permuted])) if column.is_categorical else None
     if goes_with is None:
         goes_with = correlation_ratio(column.values, np.vstack([codes, permuted]))
-    alone = settings.smoother(lambda train: features, patients) @ codes
+    of_column = settings.smoother(lambda train: features, patients)
+    alone = settings.concordance(of_column @ codes, codes, patients)
+    alone_null = concordance_columns(of_column @ permuted.T, permuted.T)
     left = settings.smoother(without, patients)
     keeping = np.vstack([codes, settings.permuted_given(codes, design, patients)])
     rho = spearman_columns(left @ keeping.T, keeping.T)
@@ -171,7 +179,10 @@ def _audited(
         association_value=float(goes_with[0]),
         association_p=permutation_p(float(goes_with[0]), goes_with[1:]),
         association_p_adjusted=nan,
-        stage_from_column=settings.concordance(alone, codes, patients),
+        stage_from_column=alone,
+        stage_from_column_chance=float(alone_null.mean()),
+        stage_from_column_p=permutation_p(alone.value, alone_null),
+        stage_from_column_p_adjusted=nan,
         column_from_vectors=known,
         column_from_vectors_p=known_p,
         column_from_vectors_p_adjusted=nan,
@@ -235,11 +246,16 @@ def _adjusted(columns: list[ShortcutColumn]) -> list[ShortcutColumn]:
     goes_with = _over_columns([one.association_p for one in columns])
     held = _over_columns([one.column_from_vectors_p for one in columns])
     left = _over_columns([one.after_removal_p for one in columns])
+    alone = _over_columns([one.stage_from_column_p for one in columns])
     return [
         replace(
-            one, association_p_adjusted=first, column_from_vectors_p_adjusted=second, after_removal_p_adjusted=third
+            one,
+            association_p_adjusted=first,
+            column_from_vectors_p_adjusted=second,
+            after_removal_p_adjusted=third,
+            stage_from_column_p_adjusted=fourth,
         )
-        for one, first, second, third in zip(columns, goes_with, held, left, strict=True)
+        for one, first, second, third, fourth in zip(columns, goes_with, held, left, alone, strict=True)
     ]
 
 

@@ -139,7 +139,7 @@ def evaluate(
     Intervals resample patients in both of their roles: with their queries, and as candidates to first order,
     by what the figures lose when a candidate leaves the gallery. In simulated cohorts of 60 and 140 they held
     the expected mean average precision in 91 to 98 %, and Recall@k and Precision@k, where they are up to half
-    as wide again as they need be, in 96 to 100 %; with the gallery held fixed it was 58 % for the mean average
+    as wide again as they need be, in 95 to 100 %; with the gallery held fixed it was 58 % for the mean average
     precision.
 
     Raises ValueError on NaN or all-zero vectors, tables of different length, a single label, missing labels,

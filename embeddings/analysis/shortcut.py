@@ -31,8 +31,10 @@ class ShortcutColumn:
     for the false discovery rate.
 
     association_value: Cramer's V with stage (categories) or the correlation ratio eta (numbers), 0 to 1.
-    stage_from_column: concordance of stage with its out-of-fold prediction from this column alone (0.5 is
-    chance; the area under the ROC curve where there are two stages). column_from_vectors: area under the ROC
+    stage_from_column: concordance of stage with its out-of-fold prediction from this column alone (the area
+    under the ROC curve where there are two stages); stage_from_column_chance, its mean under permuted stages,
+    is some way below 0.5 for a column of few levels, as the slope of a training fold then leans against the
+    cases left out. column_from_vectors: area under the ROC
     curve (categories, mean over levels) or Spearman's rho (numbers) of the column's out-of-fold prediction
     from the vectors. after_removal: Spearman's rho of the out-of-fold stage axis with stage after the column
     is regressed out of the vectors. note: why something is missing, or empty.
@@ -47,6 +49,9 @@ class ShortcutColumn:
     association_p: float
     association_p_adjusted: float
     stage_from_column: Estimate
+    stage_from_column_chance: float
+    stage_from_column_p: float
+    stage_from_column_p_adjusted: float
     column_from_vectors: Estimate
     column_from_vectors_p: float
     column_from_vectors_p_adjusted: float
@@ -72,6 +77,9 @@ def unanswered(column: Covariate, note: str) -> ShortcutColumn:
         association_p=nan,
         association_p_adjusted=nan,
         stage_from_column=unknown,
+        stage_from_column_chance=nan,
+        stage_from_column_p=nan,
+        stage_from_column_p_adjusted=nan,
         column_from_vectors=unknown,
         column_from_vectors_p=nan,
         column_from_vectors_p_adjusted=nan,

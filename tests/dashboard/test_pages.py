@@ -13,7 +13,7 @@ from streamlit.util import AttributeDictionary
 from dashboard.settings import Settings
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-PAGES = ("cohort", "map", "gradient", "trajectory", "probes", "neighbours")
+PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours")
 ANALYSES = PAGES[1:]
 
 
@@ -209,3 +209,92 @@ def test_every_panel_of_a_figure_has_its_numbers_to_download(
 ) -> None:
     app = open_app(settings, store_path, page)
     assert [b.label for b in app.get("download_button")] == ["SVG", "PDF", "PNG", "CSV", *tables]
+
+
+def test_the_trajectory_page_follows_covariates_with_adjusted_p(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "trajectory")
+    assert len(app.multiselect(key="trajectory.covariates").value) == 3
+    app.multiselect(key="trajectory.covariates").set_value(["equivalent_diameter_mm", "age", "site"]).run()
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("covariate")
+    assert table.loc["equivalent diameter (mm)", "rho"] > 0.5
+    assert table.loc["site: share of south", "n"] == 41
+    assert (table["p_adjusted"] >= table["p"]).all()
+    assert "equivalent diameter (mm) (rises" in text_of(app)
+    app.multiselect(key="trajectory.covariates").set_value([]).run()
+    assert "Choose a covariate" in text_of(app)
+
+
+def test_the_trajectory_page_shows_what_a_supervised_axis_reaches(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "trajectory")
+    shown = {one.label: one.value for one in app.metric}
+    assert float(shown["ρ of a supervised axis"]) > 0.5
+    assert "A supervised stage axis reaches" in text_of(app)
+
+
+def test_the_neighbours_page_tells_whether_like_cases_share_a_label(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "neighbours")
+    assert "share the label more often than chance has it" in text_of(app)
+    assert "each against all other patients" in text_of(app)
+    app.selectbox(key="retrieval.protocol").select("halves").run()
+    assert "20 random halves" in text_of(app)
+    slices = app.multiselect(key="retrieval.sets")
+    slices.select(slices.options[0]).run()
+    assert not app.exception
+    assert "2 sets are fused" in text_of(app)
+    app.selectbox(key="retrieval.label").select("site").run()
+    assert "It is not shown that cases alike" in text_of(app)
+
+
+def test_the_probe_page_asks_chance_labels_and_order(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "probes")
+    assert "against it" in text_of(app)
+    assert "stage steps" not in text_of(app)  # two classes have no steps
+    app.select_slider(key="probes.permutations.False").set_value(0)
+    app.checkbox(key="probes.learning").check()
+    app.selectbox(key="probes.cut").select("every class by itself").run()
+    assert not app.exception
+    said = text_of(app)
+    assert "against it" not in said
+    assert "quadratic-weighted κ" in said
+    assert "thinned by patient" in said
+    assert [b.label for b in app.get("download_button")][-1] == "Learning curve"
+    table = app.dataframe[0].value.set_index("measure")
+    assert table.loc["quadratic-weighted kappa", "value"] > 0.3
+    app.selectbox(key="probes.target").select("histology").run()
+    assert "quadratic-weighted" not in text_of(app)  # histology has no order
+
+
+def test_the_gradient_page_accounts_for_categories_and_shows_the_discriminant(
+    settings: Settings, store_path: Path
+) -> None:
+    app = open_app(settings, store_path, "gradient")
+    assert "shrinkage discriminant (LDA)" in text_of(app)
+    before = {m.label: m.value for m in app.metric}["ρ after size"]
+    app.multiselect(key="gradient.covariates").set_value(["site", "age"]).run()
+    assert not app.exception
+    assert "site = south, age" in text_of(app)
+    values = {m.label: m.value for m in app.metric}
+    assert values["ρ after size and covariates"] != before
+    assert "after size and covariates ρ" in text_of(app)
+    app.selectbox(key="gradient.size").set_value("(do not test size)").run()
+    assert {m.label: m.value for m in app.metric}["ρ after covariates"] != "not tested"
+    assert 10_000 in [int(one) for one in app.select_slider(key="gradient.permutations").options]
+
+
+def test_warnings_of_the_gradient_name_the_stage(settings: Settings, store_path: Path) -> None:
+    from embeddings.cohort import read_cohort
+    from embeddings.store import Store
+
+    report = read_cohort(settings.data_roots[0] / "cohort.csv", check_images=False)
+    cases = [
+        dataclasses.replace(case, covariates={**case.covariates, "isup_grade": f"Grade {1 + 3 * (n == 4) + n % 2}"})
+        for n, case in enumerate(report.cases)
+    ]
+    path = settings.workspace.with_name("graded.duckdb")
+    path.write_bytes(store_path.read_bytes())
+    Store(path, read_only=False).register_cohort(dataclasses.replace(report, cases=tuple(cases)))
+    app = open_app(settings, path, "gradient")
+    app.selectbox(key="gradient.stage").set_value("isup_grade").run()
+    assert not app.exception
+    assert "Stage Grade 4 has a single patient" in text_of(app)

@@ -83,7 +83,7 @@ def test_gradient_rows_put_the_optimistic_value_beside_the_honest_ones(gradient_
         gradient_result.rho,
         gradient_result.residual.rho,
         gradient_result.size_matched.rho,
-        gradient_result.lda_rho,
+        gradient_result.lda.rho,
     ]
     assert not rows[0].has_interval
     assert rows[1].note == "p = 0.050"

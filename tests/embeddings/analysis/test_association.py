@@ -6,7 +6,13 @@ from scipy.stats.contingency import association
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 
-from embeddings.analysis.association import areas_under_curve, concordance, correlation_ratio, cramers_v
+from embeddings.analysis.association import (
+    areas_under_curve,
+    concordance,
+    concordance_columns,
+    correlation_ratio,
+    cramers_v,
+)
 from embeddings.analysis.resampling import bootstrap_weights
 
 
@@ -51,3 +57,11 @@ def test_areas_column_by_column() -> None:
     score = np.round(member + rng.normal(size=(40, 3)), 1)
     expected = [roc_auc_score(member[:, i], score[:, i]) for i in range(3)]
     assert areas_under_curve(score, member) == pytest.approx(expected)
+
+
+def test_concordance_of_columns_is_that_of_each() -> None:
+    rng = np.random.default_rng(0)
+    stage = rng.integers(0, 3, (30, 4)).astype(float)
+    score = np.round(stage + rng.normal(size=(30, 4)))
+    each = [concordance(score[:, i], stage[:, i], np.ones((1, 30)))[0] for i in range(4)]
+    assert concordance_columns(score, stage) == pytest.approx(each)

@@ -90,7 +90,7 @@ def test_the_tests_of_an_audit_are_calibrated() -> None:
         X, stage, _ = cohort(follows="nothing", n=45, seed=seed)
         columns = {"site": rng.permutation(np.repeat(["a", "b", "c"], 15)), "age": rng.normal(size=45)}
         for one in shortcuts(X, stage, columns, n_permutations=39, n_bootstrap=2, seed=seed).columns:
-            p.append([one.association_p, one.column_from_vectors_p, one.after_removal_p])
+            p.append([one.association_p, one.column_from_vectors_p, one.after_removal_p, one.stage_from_column_p])
     assert np.abs(np.mean(p, axis=0) - 0.5).max() < 0.12
     assert np.mean(np.array(p) <= 0.1, axis=0).max() < 0.2
 
@@ -157,3 +157,15 @@ def test_a_gram_matrix_serves_as_well() -> None:
         shortcuts(Gram.of(X, "test"), stage, {"site": site}, **QUICK).to_dict()
         == shortcuts(X, stage, {"site": site}, **QUICK).to_dict()
     )
+
+
+def test_chance_for_a_column_of_two_levels_is_what_useless_columns_reach() -> None:
+    reached, chance = [], []
+    for seed in range(30):
+        X, stage, _ = cohort(follows="nothing", n=60, seed=seed)
+        column = np.random.default_rng(seed + 100).permutation(np.repeat(["f", "m"], 30))
+        found = shortcuts(X, stage, {"sex": column}, n_permutations=99, n_bootstrap=1, seed=seed).columns[0]
+        reached.append(found.stage_from_column.value)
+        chance.append(found.stage_from_column_chance)
+    assert np.mean(reached) < 0.48
+    assert np.mean(reached) == pytest.approx(np.mean(chance), abs=0.03)

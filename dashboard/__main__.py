@@ -1,0 +1,47 @@
+"""`python -m dashboard report`: the figures, numbers and methods text of a cohort, without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from dashboard.report.arguments import add_arguments
+
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m dashboard", description="What a cohort file shows, as files.")
+    sub = top.add_subparsers(required=True, metavar="COMMAND")
+    report = sub.add_parser("report", help="write figure, panels, data, numbers and methods text of a cohort")
+    add_arguments(report)
+    report.set_defaults(command=_report)
+    return top
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from dashboard.report.write import write_report
+
+    print(write_report(arguments, say=lambda line: print(line, file=sys.stderr)))
+    return 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; what the user can mend is said in one sentence on standard error, with status 2."""
+    arguments = parser().parse_args(words)
+    try:
+        status: int = arguments.command(arguments)
+    except (ValueError, OSError) as error:
+        # Every refusal of this program is a ValueError whose message is a sentence for its user.
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""What every figure, screen and report must say of its data: that they are simulated, or the encoder not the
+published one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from embeddings.records import CohortInfo
+
+SIMULATED = "Simulated demonstration cohort: not patient data, not a finding"
+NOT_PUBLISHED = "Encoder: flexict-nano (small demonstration encoder, not the published FlexiCT)"
+RESEARCH_ONLY = "Research use only, never for diagnosis"
+
+
+def figure_footer(info: CohortInfo, embedding_set: pd.Series | Mapping[str, Any]) -> str | None:
+    """The line that goes onto every exported figure, or None where nothing needs saying."""
+    lines = [SIMULATED] if info.simulated else []
+    if not bool(embedding_set["is_published"]):
+        lines.append(encoder_line(str(embedding_set["encoder"])))
+    return ". ".join(lines) or None
+
+
+def encoder_line(encoder: str) -> str:
+    """What is said of an encoder whose weights are not published FlexiCT weights."""
+    return NOT_PUBLISHED if encoder == "flexict-nano" else f"Encoder: {encoder} (not published FlexiCT weights)"

@@ -1,0 +1,24 @@
+"""The embedding sets of a cohort file: which is taken first, and how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+VIEW_WORDS = {"volume": "whole volumes", "slices": "axial slices", "lesion": "lesion crops"}
+_VIEW_RANK = {"lesion": 0, "volume": 1, "slices": 2}
+
+
+def ranked(sets: pd.DataFrame) -> pd.DataFrame:
+    """The sets that hold a vector: published weights first, then lesion crops, volumes, slices."""
+    usable = sets[sets["n_items"] > 0]
+    return usable.assign(rank=usable["view"].map(_VIEW_RANK)).sort_values(
+        ["is_published", "rank"], ascending=[False, True], kind="stable"
+    )
+
+
+def words(embedding_set: pd.Series | Mapping[str, Any]) -> str:
+    """A set as people name it, such as "Lesion crops · flexict-3d"."""
+    return f"{VIEW_WORDS[str(embedding_set['view'])].capitalize()} · {embedding_set['encoder']}"

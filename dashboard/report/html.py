@@ -1,0 +1,226 @@
+"""The report as one HTML file that needs nothing else: no script, no network, light or dark as the reader has it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from dashboard import disclosure, readings
+from dashboard.report import axis_panels
+from dashboard.report.analysis_plan import Findings
+from dashboard.report.cohort_selection import AnalysedCohort, FlowStep
+from dashboard.report.outcome_panels import cox_table
+from dashboard.report.panel import Panel
+from dashboard.report.provenance import set_record, statements
+from dashboard.report.shortcut_panel import left_out_table
+
+MOST_ROWS = 60
+# Long texts and columns that say the same as another: they would make the table too wide to read.
+_IN_CSV_ONLY = (
+    "kind",
+    "levels",
+    "association_p",
+    "from_vectors_p",
+    "stage_rho_without_p",
+    "verdict",
+    "note",
+    "n_splits",
+)
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2329; --page: #ffffff; --rule: #c9d1d6; --soft: #eef2f4; --warn: #fff1d6;
+  --warn-ink: #5b3d00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e9ec; --page: #14191d; --rule: #3d484f; --soft: #1e262b;
+  --warn: #4a3510; --warn-ink: #ffe3ac; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, "Segoe UI", Arial, sans-serif; color: var(--ink); background: var(--page);
+  max-width: 70rem; margin: 0 auto; padding: 1.5rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; } h2 { font-size: 1.25rem; margin: 2.2rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+.banner { background: var(--warn); color: var(--warn-ink); padding: .7rem 1rem; border-radius: .4rem;
+  font-weight: 600; }
+.lead { font-size: 1.1rem; } .quiet { opacity: .8; font-size: .9rem; }
+figure { margin: 1rem 0; background: #ffffff; padding: .6rem; border-radius: .4rem; border: 1px solid var(--rule); }
+figure img { width: 100%; height: auto; display: block; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+th { background: var(--soft); } th:first-child, td:first-child { padding-left: .5rem; }
+code, pre { font: .85rem/1.45 ui-monospace, Consolas, monospace; background: var(--soft); border-radius: .3rem; }
+pre { padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; } li { margin: .2rem 0; }
+@media print { body { max-width: none; } figure, table { break-inside: avoid; } }
+"""
+
+
+def html_report(
+    cohort: AnalysedCohort,
+    findings: Findings,
+    panels: Sequence[Panel],
+    *,
+    tests: pd.DataFrame,
+    figure_png: bytes,
+    methods: tuple[list[str], list[str]],
+    command: str,
+    versions: dict[str, str],
+    created: str,
+) -> str:
+    """The whole page; every text of the cohort is escaped."""
+    patients = len(set(cohort.patients))
+    parts = [
+        f"<h1>Stage gradient report: {escape(cohort.info.name)}</h1>",
+        f'<p class="quiet">{cohort.n} cases of {patients} patients · {escape(cohort.label)} · {created} UTC</p>',
+        "".join(f'<p class="banner">{escape(one)}.</p>' for one in statements(cohort)[:-1]),
+        f"<p>{escape(disclosure.RESEARCH_ONLY)}. All figures describe groups of cases; they say nothing of a single "
+        "patient.</p>",
+        *(f'<p class="lead">{escape(one)}</p>' for one in sentences(findings, cohort)),
+        _verdicts(findings),
+        _warnings(cohort, findings),
+        "<h2>Cases</h2>",
+        _flow(cohort.flow),
+        _stages(cohort),
+        "<h2>Figure</h2>",
+        _image(figure_png, "Composed figure, panels " + ", ".join(panel.letter for panel in panels if panel.letter)),
+        "<h2>Main tests</h2>",
+        table_html(tests),
+        '<p class="quiet">Intervals are 95 %, over patients. Adjusted p: false discovery rate over the rows of this '
+        "table (Benjamini and Hochberg 1995).</p>",
+        "<h2>Panels</h2>",
+        *(_panel(panel, findings, cohort) for panel in panels),
+        "<h2>Methods</h2>",
+        *(f"<p>{escape(one)}</p>" for one in methods[0]),
+        "<h3>References</h3>",
+        *(f'<p class="quiet">{escape(one)}</p>' for one in methods[1]),
+        "<h2>How this was made</h2>",
+        f"<pre>{escape(command)}</pre>",
+        _provenance(cohort, versions),
+    ]
+    title = escape(f"Stage gradient report: {cohort.info.name}")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def sentences(findings: Findings, cohort: AnalysedCohort) -> list[str]:
+    """What the results say, in words."""
+    said = []
+    if findings.gradient is not None:
+        said.append(readings.gradient(findings.gradient).replace("choose a size above", "no size was given"))
+    if findings.probe is not None:
+        # On a page of the app the reader can choose; here the command has chosen.
+        advice = " Choose a baseline to see what it adds to a plain measurement."
+        said.append(readings.probe(findings.probe, cohort.baseline_name or None).removesuffix(advice))
+    return said
+
+
+def _verdicts(findings: Findings) -> str:
+    """What the audit says of every column."""
+    verdicts = findings.audit.verdicts if findings.audit is not None else ()
+    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in verdicts)}</ul>" if verdicts else ""
+
+
+def _warnings(cohort: AnalysedCohort, findings: Findings) -> str:
+    texts = [escape(one) for one in (*cohort.warnings, *findings.warnings)]
+    texts += [f"<b>Not done, {escape(name)}:</b> {escape(sentence)}" for name, sentence in findings.refused.items()]
+    items = "".join(f"<li>{one}</li>" for one in texts)
+    return f"<h2>Warnings</h2><ul>{items}</ul>" if items else ""
+
+
+def _flow(steps: Sequence[FlowStep]) -> str:
+    rows = []
+    for step in steps:
+        lost = "<br>".join(f"{n} {escape(why)}" for why, n in step.lost[:8])
+        more = sum(n for _, n in step.lost[8:])
+        lost += f"<br>{more} more for other reasons" if more else ""
+        rows.append(f"<tr><td>{escape(step.name)}</td><td>{step.n}</td><td>{lost}</td></tr>")
+    head = "<tr><th>step</th><th>cases</th><th>lost here, and why</th></tr>"
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
+
+
+def _stages(cohort: AnalysedCohort) -> str:
+    patients = cohort.patients
+    rows = [
+        (name, int((cohort.stage == code).sum()), len(set(patients[cohort.stage == code])))
+        for code, name in enumerate(cohort.stage_names)
+    ]
+    return "<h3>Stages, lowest first</h3>" + table_html(pd.DataFrame(rows, columns=["stage", "cases", "patients"]))
+
+
+def _image(png: bytes, alternative: str) -> str:
+    data = base64.b64encode(png).decode("ascii")
+    return f'<figure><img alt="{escape(alternative)}" src="data:image/png;base64,{data}"></figure>'
+
+
+def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
+    head = f"<h3>{escape(f'{panel.letter}  {panel.title}'.strip())}</h3>"
+    if panel.missing:
+        head += f"<p>{escape(panel.missing)}</p>"
+    if "case_id" in panel.table or "not shown because" in panel.table or panel.key == "survival":
+        body = "" if panel.missing else f'<p class="quiet">Data: data/{escape(panel.name)}.csv</p>'
+    else:
+        body = table_html(panel.table.drop(columns=[c for c in _IN_CSV_ONLY if c in panel.table]))
+    if panel.key == "stage_axis" and findings.gradient is not None:
+        body = table_html(axis_panels.group_table(findings.gradient, cohort)) + body
+    if panel.key == "shortcuts" and findings.audit is not None and len(left_out_table(findings.audit)):
+        body += "<h3>The stage axis on one level, trained with it and without</h3>" + table_html(
+            left_out_table(findings.audit)
+        )
+    if panel.key == "survival" and findings.survival is not None:
+        body += table_html(cox_table(findings.survival))
+    return head + body
+
+
+def _provenance(cohort: AnalysedCohort, versions: dict[str, str]) -> str:
+    rows = [("cohort CSV, SHA-256", cohort.info.cohort_sha256), ("simulated", "yes" if cohort.info.simulated else "no")]
+    for record in (cohort.record, *(other.record for other in cohort.compared)):
+        rows += [(f"set: {name}", str(value)) for name, value in set_record(record).items()]
+    rows += list(versions.items())
+    return table_html(pd.DataFrame(rows, columns=["what", "value"]), most=500)
+
+
+def table_html(table: pd.DataFrame, most: int = MOST_ROWS) -> str:
+    """A table; value, low and high become one cell, and what all rows lack is left out."""
+    shown = _with_intervals(table.dropna(axis=1, how="all"))
+    head = "".join(f"<th>{escape(str(column).replace('_', ' '))}</th>" for column in shown.columns)
+    rows = []
+    for values in shown.head(most).itertuples(index=False):
+        cells = (escape(_text(value, str(column))) for column, value in zip(shown.columns, values, strict=True))
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    more = len(shown) - most
+    note = f'<p class="quiet">{more} more rows stand in the CSV.</p>' if more > 0 else ""
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>{note}'
+
+
+def _with_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    joined = table.copy()
+    for column in table.columns:
+        stem = str(column)
+        ends = ("low", "high") if stem in ("value", "hazard_ratio") else (f"{stem}_low", f"{stem}_high")
+        if not all(end in joined for end in ends):
+            continue
+        joined[column] = [_interval(*row) for row in zip(table[column], table[ends[0]], table[ends[1]], strict=True)]
+        joined = joined.drop(columns=list(ends)).rename(columns={column: f"{stem} [95 % interval]"})
+    return joined
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value:z.3f}" + ("" if pd.isna(low) else f" [{low:z.3f}, {high:z.3f}]")
+
+
+def _text(value: object, column: str) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        is_p = column in ("p", "p adjusted") or column.endswith(("_p", "p_adjusted", "p_permutation"))
+        if is_p:
+            return "< 0.001" if number < 0.001 else f"{number:.3f}"
+        return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:z.3f}"
+    return str(value)

@@ -1,0 +1,244 @@
+"""The methods text of a report: what was done, with the true settings, numbers, versions and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
+from dashboard.report.arguments import ReportSettings
+from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
+from dashboard.report.provenance import PRODUCT, statements
+from embeddings.analysis.evidence import AxisEvidence
+
+_REFERENCES = {
+    "flexict": "Universal CT Representations from Anatomy to Disease Phenotype through Agglomerative Pretraining. "
+    "arXiv 2605.21906.",
+    "ledoit": "Ledoit O, Wolf M. A well-conditioned estimator for large-dimensional covariance matrices. "
+    "J Multivar Anal 2004;88:365-411.",
+    "trend": "Jonckheere AR. A distribution-free k-sample test against ordered alternatives. "
+    "Biometrika 1954;41:133-145.",
+    "mannwhitney": "Mann HB, Whitney DR. On a test of whether one of two random variables is stochastically larger "
+    "than the other. Ann Math Stat 1947;18:50-60.",
+    "permutation": "Ojala M, Garriga GC. Permutation tests for studying classifier performance. "
+    "J Mach Learn Res 2010;11:1833-1863.",
+    "fusion": "Cormack GV, Clarke CLA, Büttcher S. Reciprocal rank fusion outperforms Condorcet and individual rank "
+    "learning methods. SIGIR 2009:758-759.",
+    "fdr": "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B 1995;57:289-300.",
+    "pseudotime": "Haghverdi L, Büttner M, Wolf FA, Buettner F, Theis FJ. Diffusion pseudotime robustly reconstructs "
+    "lineage branching. Nat Methods 2016;13:845-848.",
+    "kaplan": "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. "
+    "J Am Stat Assoc 1958;53:457-481.",
+    "cox": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187-220.",
+    "harrell": "Harrell FE, Califf RM, Pryor DB, Lee KL, Rosati RA. Evaluating the yield of medical tests. "
+    "JAMA 1982;247:2543-2546.",
+    "schoenfeld": "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on weighted residuals. "
+    "Biometrika 1994;81:515-526.",
+    "sklearn": "Pedregosa F et al. Scikit-learn: machine learning in Python. J Mach Learn Res 2011;12:2825-2830.",
+}
+
+
+class _Citations:
+    """Numbers references in the order in which they are cited."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def __call__(self, *keys: str) -> str:
+        self.keys += [key for key in keys if key not in self.keys]
+        return "[" + ", ".join(str(self.keys.index(key) + 1) for key in keys) + "]"
+
+
+def methods(
+    cohort: AnalysedCohort, findings: Findings, settings: ReportSettings, versions: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    """The paragraphs and the list of references, as plain text."""
+    cite = _Citations()
+    paragraphs = [_cases(cohort, settings, cite)]
+    paragraphs += [
+        text
+        for text in (
+            _gradient(cohort, findings, cite),
+            _retrieval(findings, cite),
+            _probe(cohort, findings, cite),
+            _audit(findings, cite),
+            _survival(cohort, findings, cite),
+            _pseudotime(findings, cite),
+        )
+        if text
+    ]
+    paragraphs.append(_software(settings, versions, cite))
+    for name, sentence in findings.refused.items():
+        paragraphs.append(f"Not done, {name}: {sentence}")
+    return paragraphs, [f"{number}. {_REFERENCES[key]}" for number, key in enumerate(cite.keys, start=1)]
+
+
+def markdown(paragraphs: list[str], references: list[str]) -> str:
+    """The methods text as a Markdown file."""
+    body = "\n\n".join(_escaped(text) for text in paragraphs)
+    return f"# Methods\n\n{body}\n\n## References\n\n" + "\n".join(references) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Names from a CSV must become neither markup nor links of the Markdown file."""
+    return "".join(f"\\{sign}" if sign in "\\`*_<>#|" else sign for sign in text).replace("](", "]\\(")
+
+
+def _cases(cohort: AnalysedCohort, settings: ReportSettings, cite: _Citations) -> str:
+    record = cohort.record
+    patients = len(set(cohort.patients))
+    lost = "; ".join(_lost(step) for step in cohort.flow if step.lost)
+    counts = ", ".join(f"{name} {int((cohort.stage == code).sum())}" for code, name in enumerate(cohort.stage_names))
+    said = " ".join(f"{one}." for one in statements(cohort)[:-1])
+    grouped = "; ".join(f"{name}: {', '.join(stages)}" for name, stages in settings.groups)
+    encoder = str(record["encoder"])
+    source = f"{encoder} {cite('flexict')}" if encoder.startswith("flexict") else encoder
+    return (
+        f"Cohort {cohort.info.name}: of {cohort.info.n_cases} CT scans, {cohort.n} scans of {patients} patients were "
+        f"analysed{f' ({lost})' if lost else ''}. {said} Vectors of {record['width']} numbers came from {source} "
+        f"(weights SHA-256 {str(record['weights_sha256'])[:12]}, view {record['view']}, preset {record['preset']}, "
+        f"pooling {record['pooling']}). The stage was read from the column {cohort.stage_column}"
+        f"{f', grouped as {grouped}' if grouped else ''} and ordered {' < '.join(cohort.stage_names)} "
+        f"(cases: {counts})."
+    )
+
+
+def _lost(step: FlowStep) -> str:
+    """How many cases a step lost and why; of failures only how many, since their sentences name files."""
+    total = sum(n for _, n in step.lost)
+    if step.name == EMBEDDED:
+        return f"{total} without a vector"
+    reasons = ", ".join(f"{n} {why}" for why, n in step.lost)
+    return f"{total} lost where only cases {step.name} are kept ({reasons})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _gradient(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> str:
+    result = findings.gradient
+    if result is None:
+        return ""
+    discriminants, permutation = cite("ledoit"), cite("permutation")
+    two = len(np.unique(result.stage)) == 2
+    test = f"the Mann-Whitney test {cite('mannwhitney')}" if two else f"the Jonckheere-Terpstra test {cite('trend')}"
+    text = (
+        f"Stage axis: ordinal ridge regression of the stage on the standardised vectors (penalty at a third of n "
+        f"effective degrees of freedom), in {result.n_folds}-fold cross-validation by patient repeated "
+        f"{result.n_repeats} times, so that no case is scored by an axis that saw a scan of its patient; and shrinkage "
+        f"linear discriminants {discriminants} on the same folds. Agreement with stage is Spearman's rho "
+        f"(n = {result.n} cases of {result.n_patients} patients) with a 95 % bootstrap interval over patients "
+        f"({result.n_bootstrap} resamples, fitted axes kept), tested by {result.n_permutations} permutations of the "
+        f"stage between patients, the whole cross-fit redone in each {permutation}; the trend over stages by "
+        f"{test} on the same permutations. Out of fold, {_numbers(result)}; the axis scored on the cases it was fitted "
+        f"to would have shown rho = {result.rho_in_sample:z.3f}."
+    )
+    if result.residual is not None:
+        size = f"tumour size ({cohort.size_column}, as a restricted cubic spline of its logarithm)"
+        names = [*([size] if cohort.size_column else []), *cohort.covariate_columns]
+        text += (
+            f" To account for {_listed(names)}, these were regressed out of the vectors with coefficients of the "
+            f"training folds: {_numbers(result.residual)}."
+        )
+    if result.size_matched is not None:
+        text += (
+            " At like size, cases were compared and stages exchanged only within bins of three patients of like size: "
+            f"{_numbers(result.size_matched)}."
+        )
+    return text
+
+
+def _numbers(part: AxisEvidence) -> str:
+    return (
+        f"rho = {part.rho:z.3f} [{part.rho_low:z.3f}, {part.rho_high:z.3f}], permutation p = {part.p_permutation:.4g}"
+    )
+
+
+def _retrieval(findings: Findings, cite: _Citations) -> str:
+    if not findings.retrieval:
+        return ""
+    first = findings.retrieval[0].result
+    halves = next((one.result for one in findings.retrieval if one.result.protocol == "halves"), None)
+    text = (
+        "Retrieval: cosine similarity, never between scans of one patient; Recall@k is the share of queries with a "
+        f"case of the same stage among the k nearest, beside its chance level by formula and a 95 % patient bootstrap "
+        f"interval ({first.n_bootstrap} resamples), with every case searching all other patients (n = {first.n})"
+    )
+    if halves is not None:
+        text += f", and half of the patients searching the other half, mean of {halves.n_splits} stratified splits"
+    if any(one.label == FUSED for one in findings.retrieval):
+        text += f"; sets were fused by reciprocal rank, k = {FUSION_K} {cite('fusion')}"
+    return text + "."
+
+
+def _probe(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> str:
+    result = findings.probe
+    if result is None:
+        return ""
+    auc = result.embedding.auc
+    text = (
+        f"Linear probe: logistic regression in {result.n_folds}-fold cross-validation stratified by stage and grouped "
+        f"by patient, repeated {result.n_repeats} times, the penalty chosen by an inner cross-validation of the "
+        f"training folds; {'AUC' if len(result.classes) == 2 else 'macro one-against-rest AUC'} {auc.value:.3f} "
+        f"[{auc.low:.3f}, {auc.high:.3f}] (n = {result.n} cases of {result.n_patients} patients, "
+        f"{result.n_bootstrap} patient bootstrap resamples)"
+    )
+    if np.isfinite(result.p_chance):
+        text += f", against chance by {result.n_permutations} permutations with refitting p = {result.p_chance:.4g}"
+    if result.baseline is not None:
+        gains = "; ".join(
+            f"{one.better} less {one.than} {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}], p = {one.p:.3g}"
+            for one in result.differences
+        )
+        text += f". The clinical baseline ({cohort.baseline_name}) and the combined model used the same folds: {gains}"
+    return text + "."
+
+
+def _audit(findings: Findings, cite: _Citations) -> str:
+    result = findings.audit
+    if result is None:
+        return ""
+    return (
+        "Shortcut audit: for each of "
+        + _listed([one.name for one in result.columns])
+        + ", the concordance (AUC) with stage of an axis from the column alone, out of fold as that of the vectors; "
+        "how well the vectors predict the column (AUC, or Spearman's rho for numbers); and the correlation with stage "
+        f"of an axis from vectors out of which the column was regressed; tested by {result.n_permutations} "
+        f"permutations, p-values adjusted over the columns {cite('fdr')} (n = {result.n} cases of "
+        f"{result.n_patients} patients)."
+    )
+
+
+def _survival(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> str:
+    result = findings.survival
+    if result is None:
+        return ""
+    return (
+        f"Survival (column {cohort.time_column}) by tertile of the out-of-fold stage axis: Kaplan-Meier "
+        f"curves {cite('kaplan')} with a log-rank test, Cox's model {cite('cox')} with a test of proportional hazards "
+        f"{cite('schoenfeld')}, Harrell's C {cite('harrell')} {result.c_index:.3f} [{result.c_index_low:.3f}, "
+        f"{result.c_index_high:.3f}] (n = {result.n} patients, {result.n_events} events; {result.n_excluded} scans "
+        f"without a known outcome or beyond a patient's first were left out; {result.n_bootstrap} resamples)."
+    )
+
+
+def _pseudotime(findings: Findings, cite: _Citations) -> str:
+    result = findings.trajectory
+    if result is None:
+        return ""
+    return (
+        f"Diffusion pseudotime {cite('pseudotime')} on a graph of {result.n_neighbours} neighbours from the root "
+        f"chosen as {result.root_rule}: rho with stage {result.rho:z.3f} [{result.rho_low:z.3f}, "
+        f"{result.rho_high:z.3f}], p = {result.p_permutation:.4g} by {result.n_permutations} permutations in which the "
+        f"root is chosen anew; the first principal component reaches {result.pc1_rho:z.3f} (n = {result.n})."
+    )
+
+
+def _software(settings: ReportSettings, versions: Mapping[str, str], cite: _Citations) -> str:
+    parts = ", ".join(f"{name} {number}" for name, number in versions.items() if name != PRODUCT)
+    return (
+        f"p-values of the main tests were adjusted for the false discovery rate {cite('fdr')}. Seed {settings.seed}. "
+        f"Software: FlexiCT Phenotype Explorer {versions[PRODUCT]}, with {parts} {cite('sklearn')}."
+    )

@@ -1,0 +1,105 @@
+"""Stages of a column as ordered codes, and every case that has none, with the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from embeddings.stages import apply_groups, is_unstaged, read_column, stage_codes
+
+MOST_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Staging:
+    """Codes `[n]` (-1 without a stage), what the codes are called, and why cases have none (reason, cases)."""
+
+    codes: NDArray[np.int64]
+    names: tuple[str, ...]
+    losses: tuple[tuple[str, int], ...]
+    warnings: tuple[str, ...]
+
+
+def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]) -> Staging:
+    """Read a column of stages: sorted by meaning, in the order given, or in groups.
+
+    A value that is no known stage, does not fit the others, or is in no group or order, leaves its case
+    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves.
+    """
+    texts = [None if pd.isna(value) else str(value) for value in values]
+    if groups:
+        return _grouped(texts, order, groups)
+    if order:
+        return _ordered(texts, order)
+    column = read_column([text or "" for text in texts])
+    place = {label: code for code, label in enumerate(column.order)}
+    codes = np.array([-1 if label is None else place[label] for label in column.labels], dtype=np.int64)
+    strange = {*column.unknown, *column.mixed}
+    prefixes = sorted(column.prefixes - {""})
+    warnings = []
+    if len(prefixes) > 1:
+        warnings.append(f"The stages mix the prefixes {', '.join(prefixes)}, which are read as one scale.")
+    return Staging(
+        codes,
+        tuple(column.order),
+        _losses(texts, {text: "not understood as a stage like the others" for text in strange}),
+        tuple(warnings),
+    )
+
+
+def _grouped(
+    texts: Sequence[str | None], order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]
+) -> Staging:
+    names = [name for name, _ in groups]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--group: a group is given twice among {', '.join(names)}; list all its stages in one")
+    if order and sorted(order) != sorted(names):
+        raise ValueError(
+            f"--order lists {', '.join(order)}, but the groups are {', '.join(names)}: list each group once"
+        )
+    ranked = list(order) or names
+    labels = apply_groups(texts, dict(groups))
+    codes = np.array([-1 if label is None else ranked.index(label) for label in labels], dtype=np.int64)
+    outside = {
+        text: "in no group"
+        for text, label in zip(texts, labels, strict=True)
+        if text is not None and label is None and not is_unstaged(text)
+    }
+    return Staging(codes, tuple(ranked), _losses(texts, outside), _empty_levels(codes, ranked))
+
+
+def _ordered(texts: Sequence[str | None], order: Sequence[str]) -> Staging:
+    stage_codes([], order)  # refuses an order that lists a stage twice
+    code_of: dict[str, int] = {}
+    outside: dict[str, str] = {}
+    for text in {text for text in texts if text is not None}:
+        try:
+            code_of[text] = int(stage_codes([text], order)[0][0])
+        except ValueError:
+            outside[text] = "not in the order given"
+    codes = np.array([-1 if text is None else code_of.get(text, -1) for text in texts], dtype=np.int64)
+    return Staging(codes, tuple(order), _losses(texts, outside), _empty_levels(codes, order))
+
+
+def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple[str, int], ...]:
+    counts = Counter(text or "" for text in texts)
+    found = []
+    unstaged = sum(n for text, n in counts.items() if text not in strange and is_unstaged(text))
+    if unstaged:
+        found.append(("unstaged", unstaged))
+    for reason in dict.fromkeys(strange.values()):
+        spellings = sorted(text for text, why in strange.items() if why == reason)
+        named = ", ".join(f"{text!r} ({counts[text]})" for text in spellings[:MOST_NAMED])
+        more = f" and {len(spellings) - MOST_NAMED} more" if len(spellings) > MOST_NAMED else ""
+        found.append((f"{reason}: {named}{more}", sum(counts[text] for text in spellings)))
+    return tuple(found)
+
+
+def _empty_levels(codes: NDArray[np.int64], names: Sequence[str]) -> tuple[str, ...]:
+    empty = [name for code, name in enumerate(names) if not (codes == code).any()]
+    return (f"No embedded case is of {', '.join(empty)}.",) if empty else ()

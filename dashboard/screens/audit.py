@@ -1,0 +1,130 @@
+"""Could the stage axis be something else: the site, the scanner, the size? One sentence a column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import analyses, columns, loading, readings
+from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
+from dashboard.components.downloads import figure_downloads
+from dashboard.figures import audit as audit_figure
+from embeddings.analysis import ShortcutAudit
+
+
+def _page(found: Context) -> None:
+    table = loading.case_table(found.path, found.set_id)
+    place = st.columns(3)[0]
+    with place:
+        staged = pick_stage(table, stage_options(table), "audit")
+    options = [c for c in columns.describing(staged.frame) if c != staged.column]
+    if not options:
+        st.info(
+            f"This cohort has no column beside *{columns.label(staged.column)}* whose values differ: what else could "
+            "tell the stage cannot be asked. Add site, scanner, kernel, slice thickness, sex, age or tumour size to "
+            "the CSV and embed again: vectors that are there already are kept."
+        )
+        return
+    chosen = st.multiselect(
+        "Could the stage axis be one of these?",
+        options,
+        default=columns.suspects(staged.frame, staged.column),
+        format_func=columns.label,
+        key=f"audit.columns.{staged.column}",
+        help="All columns but the stage, other spellings of it, and the outcome",
+    )
+    unrecorded = columns.unrecorded(table.frame)
+    if unrecorded:
+        st.caption(f"Not recorded in this cohort, and so not audited: {', '.join(unrecorded)}.")
+    with st.expander("Settings"):
+        n_permutations = st.select_slider("Permutations", [199, 999, 4999], 999, key="audit.permutations")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="audit.seed")
+    if not chosen:
+        st.info("Choose at least one column to ask whether the stage axis could be it.")
+        return
+    try:
+        result = analyses.audit(
+            (str(found.path), found.set_id, loading.revision(found.path), staged.column, tuple(chosen)),
+            staged.vectors,
+            staged.codes,
+            _named(staged.frame, chosen),
+            staged.patients,
+            int(n_permutations),
+            int(seed),
+        )
+    except ValueError as error:
+        st.info(str(error))
+        return
+    _show(found, staged, result)
+
+
+def _named(frame: pd.DataFrame, chosen: list[str]) -> dict[str, NDArray]:
+    """Values, None where missing, by the column's name as people write it, or as it is where two are written alike."""
+    labels = [columns.label(c) for c in chosen]
+    return {
+        label if labels.count(label) == 1 else column: np.array(
+            [None if pd.isna(value) else value for value in frame[column]], dtype=object
+        )
+        for column, label in zip(chosen, labels, strict=True)
+    }
+
+
+def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
+    st.markdown(f"#### {readings.audit(result)}")
+    st.markdown("\n".join(f"- {sentence}" for sentence in result.verdicts))
+    name = f"vectors ({found.embedding_set['encoder']})"
+    st.plotly_chart(
+        audit_figure.screen(result, vectors_name=name, footer=found.footer),
+        key="audit.chart",
+        alt="Concordance with stage of the vectors and of each column alone, and how well the vectors hold the column",
+    )
+    figure_downloads(
+        "shortcuts",
+        lambda: audit_figure.print_figure(result, vectors_name=name, footer=found.footer),
+        lambda: audit_figure.data(result, vectors_name=name),
+        {"Left out": lambda: audit_figure.left_out_data(result)},
+    )
+    st.dataframe(
+        audit_figure.summary(result), hide_index=True, column_config={"column": st.column_config.Column(width=130)}
+    )
+    st.caption("Every p is adjusted over the columns.")
+    _left_out(result)
+    with st.expander("How is this computed?"):
+        st.markdown(
+            f"n = {result.n} scans of {result.n_patients} patients; a case without a value is left out of that "
+            "column's row. *Goes with stage*: Cramér's V (categories) or the correlation ratio η (numbers). *Stage "
+            "from it*: concordance with stage (with two stages the area under the ROC curve) of a prediction "
+            "from the column, out of fold and by patient. *It from the vectors*: area under the ROC curve "
+            "(categories, mean over levels) or Spearman's ρ (numbers) of the column's out-of-fold prediction from "
+            "the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with stage after the column is "
+            "regressed out of the vectors with coefficients of the training folds. Each p is one-sided over "
+            f"{result.n_permutations} permutations of patients, adjusted over the columns for the false discovery "
+            f"rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients ({result.n_bootstrap} draws). "
+            "A column that is not shown to matter may still matter in a larger cohort, and what the CSV does not "
+            f"record cannot be audited. Seed {result.seed}."
+        )
+    st.caption(f"The order of *{columns.label(staged.column)}*: " + " < ".join(staged.order))
+
+
+def _left_out(result: ShortcutAudit) -> None:
+    table = audit_figure.left_out_data(result)
+    st.subheader("Stage read where the axis was never trained")
+    if table.empty:
+        st.caption(
+            "No level of a category (such as a site) has five patients' scans or more of two stages, with two stages "
+            "left to train on elsewhere."
+        )
+        return
+    st.caption(
+        "Each level, such as one site, is left out of the training in turn: concordance with stage on its cases when "
+        "others of the level were trained on, when none was, and the drop. A clear drop says that the axis does not "
+        "carry over."
+    )
+    shown = {"auc_within": "AUC, others of it trained on", "auc_left_out": "AUC, none trained on"}
+    st.dataframe(table.rename(columns=shown).round(3), hide_index=True)
+
+
+st.title("Shortcuts")
+_page(require())

@@ -1,0 +1,158 @@
+"""The report of the open cohort: the settings of the command line, the figure, and everything as one zip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import columns, disclosure, embedding_sets, loading, state
+from dashboard.components.context import Context, require, stage_options
+from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
+from dashboard.report.case_columns import is_numeric
+from dashboard.report.write import Report, make_report
+from embeddings.stages import read_column
+
+NONE = "(none)"
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _made(settings: ReportSettings, out: str, revision: str) -> Report:
+    """The report of these settings, kept until the cohort file changes."""
+    place = st.empty()
+
+    def say(words: str) -> None:
+        place.caption(f"Now: {words} ...")
+
+    report = make_report(settings, out, say)
+    place.empty()
+    return report
+
+
+def _page(found: Context) -> None:
+    table = loading.case_table(found.path, found.set_id)
+    settings = _settings(found, table.frame)
+    if settings is None:
+        return
+    out = f"{found.path.stem}-report"
+    st.markdown("The same report from a terminal:")
+    st.code(command_line(settings, out), language="bash", wrap_lines=True)
+    key = (settings, loading.revision(found.path))
+    if st.button("Build the report", type="primary", icon=":material/description:"):
+        st.session_state["report.asked"] = key
+    if st.session_state.get("report.asked") != key:
+        st.caption("Building takes from half a minute to some minutes; every analysis is run once.")
+        return
+    try:
+        with st.spinner("Building the report ..."):
+            report = _made(settings, out, loading.revision(found.path))
+    except ValueError as error:
+        st.error(str(error))
+        return
+    _show(report, out)
+
+
+def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
+    """What the form asks for, or None where it cannot be read (and says why)."""
+    options = _partly_staged(frame) or stage_options(loading.case_table(found.path, found.set_id))
+    current = state.stage_column()
+    left, middle, right = st.columns(3)
+    stage = left.selectbox(
+        "Stage",
+        options,
+        index=options.index(current) if current in options else 0,
+        format_func=columns.label,
+        key="report.stage",
+    )
+    state.choose_stage_column(stage)
+    numbers = [column for column in columns.numeric(frame) if column != stage]
+    sizes = [NONE, *[column for column in columns.sizes(frame) if column != stage]]
+    size = middle.selectbox("Tumour size", sizes, index=min(1, len(sizes) - 1), format_func=_shown, key="report.size")
+    others = [column for column in columns.describing(frame) if column not in (stage, size)]
+    covariates = right.multiselect("Also account for", others, format_func=columns.label, key="report.covariates")
+    seen = [str(value) for value in frame[stage].dropna().unique()]
+    order = left.text_input(
+        "Order, lowest first",
+        key="report.order",
+        placeholder=", ".join(read_column(seen).order),
+        help="Stages, or the groups below; empty to sort them by meaning.",
+    )
+    groups = middle.text_area(
+        "Groups, one a line",
+        key="report.groups",
+        placeholder="Early=Tis,T1a,T1b\nAdvanced=T3,T4",
+        height=100,
+        help="Stages taken together, lowest group first; empty to take every stage by itself.",
+    )
+    baseline = right.multiselect(
+        "Clinical baseline", others, format_func=columns.label, key="report.baseline", placeholder="The size"
+    )
+    with st.expander("Survival, further sets, settings"):
+        time_place, event_place = st.columns(2)
+        time = time_place.selectbox("Survival time", [NONE, *numbers], format_func=_shown, key="report.time")
+        event = event_place.selectbox("Event", [NONE, *others], format_func=_shown, key="report.event")
+        sets = embedding_sets.ranked(loading.embedding_sets(found.path))
+        words = {str(row["set_id"]): embedding_sets.words(row) for _, row in sets.iterrows()}
+        rest = [set_id for set_id in words if set_id != found.set_id]
+        compare = st.multiselect("Compare with", rest, format_func=words.__getitem__, key="report.compare")
+        first, second, third = st.columns(3)
+        permutations = first.number_input("Permutations", 19, MAX_RESAMPLES, 1000, key="report.permutations")
+        bootstrap = second.number_input("Bootstrap resamples", 19, MAX_RESAMPLES, 1000, key="report.bootstrap")
+        seed = third.number_input("Seed", 0, 10_000, 0, key="report.seed")
+    try:
+        return ReportSettings(
+            cohort=Path(found.path),
+            stage=str(stage),
+            order=names_in(order),
+            groups=tuple(group_of(line) for line in groups.splitlines() if line.strip()),
+            size=None if size == NONE else size,
+            covariates=tuple(covariates),
+            baseline=tuple(baseline),
+            time=None if time == NONE else time,
+            event=None if event == NONE else event,
+            set_id=found.set_id,
+            compare=tuple(compare),
+            permutations=int(permutations),
+            bootstrap=int(bootstrap),
+            seed=int(seed),
+        )
+    except ValueError as error:
+        st.error(str(error))
+        return None
+
+
+def _partly_staged(frame: pd.DataFrame) -> list[str]:
+    """Columns that read as a stage, then text columns in which at least two stages are: the rest is counted."""
+    options = columns.stages(frame)
+    for column in columns.describing(frame):
+        if column not in options and not is_numeric(frame[column]):
+            seen = [str(value) for value in frame[column].dropna().unique()]
+            options += [column] if len(read_column(seen).order) > 1 else []
+    return options
+
+
+def _shown(column: str) -> str:
+    return column if column == NONE else columns.label(column)
+
+
+def _show(report: Report, name: str) -> None:
+    st.success(f"{report.sentence} {disclosure.RESEARCH_ONLY}.")
+    for analysis, sentence in report.refused.items():
+        st.warning(f"Not done, {analysis}: {sentence}")
+    st.download_button(
+        "Report (zip)",
+        data=report.zipped,
+        file_name=f"{name}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+        key="report.zip",
+    )
+    st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip, panels a to h")
+    with st.expander("Methods"):
+        st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n"))
+
+
+st.title("Report")
+_page(require())

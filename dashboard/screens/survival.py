@@ -1,0 +1,185 @@
+"""Do patients with a higher score fare worse, and is that more than the covariates tell?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import analyses, columns, loading, readings
+from dashboard.components.context import Context, pick_stage, require
+from dashboard.components.downloads import figure_downloads
+from dashboard.figures import survival as survival_figure
+from embeddings.analysis import SurvivalByScore
+
+STAGE_AXIS, PSEUDOTIME = "Stage axis (out of fold)", "Pseudotime"
+MAX_LEVELS = 10
+
+
+def _page(found: Context) -> None:
+    table = loading.case_table(found.path, found.set_id)
+    times, events = columns.times(table.frame), columns.events(table.frame)
+    if not times or not events:
+        _say_missing(times, events)
+        return
+    stages = columns.stages(table.frame)
+    numbers = [c for c in columns.numeric(table.frame) if c not in times and c not in events]
+    numbers.sort(key=lambda c: c not in columns.sizes(table.frame))
+    scores = [*([STAGE_AXIS, PSEUDOTIME] if stages else []), *numbers]
+    if not scores:
+        st.info("No score to compare by: add an ordered stage, or a column of numbers such as a size, and embed again.")
+        return
+    left, middle, right = st.columns(3)
+    score_by = left.selectbox("Score", scores, format_func=_score_name, key="survival.score")
+    time = middle.selectbox("Time", times, format_func=columns.label, key="survival.time")
+    event = right.selectbox("Event", events, format_func=columns.label, key="survival.event")
+    stage = None
+    from_vectors = score_by in (STAGE_AXIS, PSEUDOTIME)
+    first, rest = st.columns([1, 2]) if from_vectors else (st.container(), st.container())
+    try:
+        if from_vectors:
+            stage, score = _score_from_vectors(found, table, stages, str(score_by), first)
+        else:
+            score = table.frame[score_by].to_numpy(dtype=np.float64)
+        others = [c for c in _covariates(table.frame) if c not in (score_by, event, *times)]
+        covariates = rest.multiselect(
+            "Covariates in Cox's model",
+            others,
+            format_func=columns.label,
+            key="survival.covariates",
+            placeholder="None: the score alone",
+        )
+        with st.expander("Settings"):
+            n_groups = st.select_slider("Groups of the score", [2, 3, 4, 5], 3, key="survival.groups")
+            seed = st.number_input("Seed", 0, 10_000, 0, key="survival.seed")
+        result = analyses.survival(
+            (str(found.path), found.set_id, loading.revision(found.path), score_by, stage, tuple(covariates)),
+            score,
+            table.frame,
+            str(time),
+            str(event),
+            _named(table.frame, covariates),
+            int(n_groups),
+            int(seed),
+        )
+    except ValueError as error:
+        st.info(str(error))
+        return
+    _show(found, result, _score_name(str(score_by)), str(time))
+
+
+def _say_missing(times: list[str], events: list[str]) -> None:
+    missing = []
+    if not times:
+        missing.append(
+            "a **time** from the scan to the event or the last contact (numbers, in a column named like survival_days, "
+            "follow_up_months or os_years)"
+        )
+    if not events:
+        missing.append(
+            "an **event** column, 1 where the event happened and 0 where the patient was censored (or dead and alive; "
+            "a column that has 1 for censored counts the other way round and is not read)"
+        )
+    st.info(
+        f"Survival cannot be shown: this cohort lacks {' and '.join(missing)}. Add it to the CSV and embed again: "
+        "vectors that are there already are kept."
+    )
+
+
+def _score_name(score_by: str) -> str:
+    return score_by if score_by in (STAGE_AXIS, PSEUDOTIME) else columns.label(score_by)
+
+
+def _started(words: str) -> str:
+    """The words as they start a title; what follows the first letter, such as a unit, stays as it is."""
+    return words[:1].upper() + words[1:]
+
+
+def _score_from_vectors(
+    found: Context, table: loading.EmbeddingTable, stages: list[str], which: str, place: DeltaGenerator
+) -> tuple[str, NDArray[np.float64]]:
+    """The stage column, and the score of every row `[n]`, NaN where it has no stage."""
+    with place:
+        staged = pick_stage(table, stages, "survival")
+    key = (str(found.path), found.set_id, loading.revision(found.path), staged.column)
+    if which == STAGE_AXIS:
+        # Asked for as the gradient page does, so that one fit serves both.
+        scores = analyses.gradient(
+            (*key, None, ()), staged.vectors, staged.codes, staged.patients, None, None, 1000, 0
+        ).score
+    else:
+        neighbours = min(15, max(5, len(staged.frame) // 5))
+        scores = analyses.trajectory(key, staged.vectors, staged.codes, staged.patients, None, neighbours, 0).pseudotime
+    by_item = dict(zip(staged.frame["item_id"], scores, strict=True))
+    return staged.column, np.array([by_item.get(item, np.nan) for item in table.frame["item_id"]], dtype=np.float64)
+
+
+def _covariates(frame: pd.DataFrame) -> list[str]:
+    numbers = columns.numeric(frame)
+    return [c for c in columns.describing(frame) if c in numbers or frame[c].nunique() <= MAX_LEVELS]
+
+
+def _named(frame: pd.DataFrame, covariates: list[str]) -> dict[str, NDArray]:
+    """Values by the column's name as people write it, or as it is where two are written alike."""
+    labels = [columns.label(c) for c in covariates]
+    return {
+        label if labels.count(label) == 1 else column: frame[column].to_numpy(dtype=object)
+        for column, label in zip(covariates, labels, strict=True)
+    }
+
+
+def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -> None:
+    in_sentence = score_name.lower() if score_name in (STAGE_AXIS, PSEUDOTIME) else score_name
+    st.markdown(f"#### {readings.survival(result, in_sentence)}")
+    score_name, time_label = _started(score_name), _started(columns.label(time))
+    if result.n_excluded:
+        parts = [f"{result.n_missing} lack the score, the time or the event"] if result.n_missing else []
+        if result.n_repeat_scans:
+            parts.append(f"{result.n_repeat_scans} are further scans of a patient (the first one counts)")
+        st.caption(f"{result.n_excluded} of {result.n + result.n_excluded} scans are left out: {'; '.join(parts)}.")
+    for warning in result.warnings:
+        st.warning(warning)
+    shown = st.columns(4)
+    alone = result.score_alone
+    shown[0].metric("Log-rank p", f"{result.logrank_p:.2g}", help="Over all groups of the score")
+    shown[1].metric("Hazard ratio per SD", f"{alone.hazard_ratio:.2f}" if alone else "not fitted")
+    shown[2].metric("C-index", f"{result.c_index:.2f}", help="Of two patients, the higher score has the event first")
+    follow_up = result.median_follow_up
+    shown[3].metric(
+        f"Median follow-up{f' ({columns.unit(time)})' if columns.unit(time) else ''}",
+        f"{follow_up:g}" if np.isfinite(follow_up) else "not reached",
+        help="By the reverse Kaplan-Meier estimate",
+    )
+    st.plotly_chart(
+        survival_figure.screen(result, score_name=score_name, time_label=time_label, footer=found.footer),
+        key="survival.chart",
+        alt="Kaplan-Meier curves by group of the score, numbers at risk, hazard ratios",
+    )
+    figure_downloads(
+        "survival",
+        lambda: survival_figure.print_figure(result, score_name=score_name, time_label=time_label, footer=found.footer),
+        lambda: survival_figure.data(result),
+        {
+            "Groups": lambda: survival_figure.group_data(result),
+            "Cox": lambda: survival_figure.cox_data(result, score_name=score_name),
+        },
+    )
+    st.dataframe(survival_figure.group_data(result).round(4), hide_index=True)
+    st.dataframe(survival_figure.cox_data(result, score_name=score_name).round(4), hide_index=True)
+    with st.expander("How is this computed?"):
+        st.markdown(
+            f"n = {result.n} patients, {result.n_events} events; one scan a patient. Groups are cut by rank of the "
+            "score, never by outcome; equal scores stay together. Curves are Kaplan-Meier's with 95 % bands "
+            "(Greenwood, log-log). The log-rank test is over all groups. Cox's model has the score and other numbers "
+            "per standard deviation, categories against their most frequent level, ties in Efron's way; p is Wald's, "
+            "adjusted over the terms of a model (Benjamini-Hochberg). `ph_p` tests proportional hazards by scaled "
+            "Schoenfeld residuals. The C-index is Harrell's, its interval a bootstrap over patients "
+            f"({result.n_bootstrap} draws), given the score. Seed {result.seed}. The stage axis is scored out of fold, "
+            "and no score is fitted to survival."
+        )
+
+
+st.title("Survival")
+_page(require())

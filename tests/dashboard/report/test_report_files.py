@@ -1,0 +1,262 @@
+"""What the command writes: the files, the numbers in them, and what they say of the data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.report.arguments import ReportSettings
+from dashboard.report.cohort_selection import select_cases
+from embeddings.analysis import evaluate, linear_probe, stage_gradient
+from embeddings.analysis.gram import Gram
+
+LETTERS = "abcdefghi"
+PANELS = (
+    *("a_retrieval", "b_linear_probe", "c_discriminants", "d_stage_axis", "e_size", "f_shortcuts", "g_after_size"),
+    *("h_size_matched", "i_survival", "pseudotime"),
+)
+MM_AN_INCH = 25.4
+
+
+@pytest.fixture(scope="module")
+def record(full_report: Path) -> dict[str, Any]:
+    def refuse(token: str) -> None:
+        raise AssertionError(f"report.json holds {token}")
+
+    return json.loads((full_report / "report.json").read_text("utf-8"), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def html(full_report: Path) -> str:
+    return (full_report / "report.html").read_text("utf-8")
+
+
+def test_the_figure_every_panel_and_its_data_are_there(full_report: Path, record: dict[str, Any]) -> None:
+    for name in PANELS:
+        for kind in ("svg", "pdf", "png"):
+            assert (full_report / "panels" / f"{name}.{kind}").stat().st_size > 1000
+        assert (full_report / "data" / f"{name}.csv").stat().st_size > 50
+    present = {path.relative_to(full_report).as_posix() for path in full_report.rglob("*") if path.is_file()}
+    assert present == set(record["files"])
+    assert not list(full_report.parent.glob(".*")), "nothing is left beside the folder"
+
+
+def test_the_figure_is_two_columns_wide_at_300_dpi_with_letters(full_report: Path) -> None:
+    image = Image.open(full_report / "figure.png")
+    assert image.width / 300 * MM_AN_INCH == pytest.approx(183, abs=0.2)
+    assert image.height / 300 * MM_AN_INCH < 250, "higher than a journal page"
+    assert image.info["dpi"][0] == pytest.approx(300, abs=1)
+    svg = (full_report / "figure.svg").read_text("utf-8")
+    bold = re.findall(r"font-weight: 700; font-size: 8px[^>]*>([a-i])<", svg)
+    assert sorted(bold) == list(LETTERS)
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+    assert min(sizes) >= 6.0
+    assert "Linear probe of stage" in svg, "text is text"
+
+
+def test_the_fonts_are_embedded_as_truetype(full_report: Path) -> None:
+    pdf = (full_report / "figure.pdf").read_bytes()
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+
+
+def test_the_numbers_are_those_of_the_analyses_called_directly(
+    record: dict[str, Any], cohort_path: Path, set_ids: dict[str, str]
+) -> None:
+    cohort = select_cases(
+        ReportSettings(
+            cohort_path, "t_category", size="diameter_mm", covariates=("age", "site"), set_id=set_ids["lesion"]
+        )
+    )
+    site = (cohort.frame["site"] == "south").to_numpy(dtype=float)
+    extra = np.column_stack([cohort.frame["age"].to_numpy(dtype=float), site])
+    gradient = stage_gradient(
+        Gram.of(cohort.vectors, "test"),
+        cohort.stage,
+        patient=cohort.patients,
+        size=cohort.size,
+        covariates=extra,
+        n_permutations=19,
+        n_bootstrap=25,
+        seed=3,
+    )
+    found = record["results"]["gradient"]
+    for part, mine in ((found, gradient), (found["residual"], gradient.residual), (found["lda"], gradient.lda)):
+        assert mine is not None
+        for name in ("rho", "rho_low", "rho_high", "p_permutation", "rho_in_sample"):
+            assert part[name] == pytest.approx(getattr(mine, name), abs=1e-9)
+    probe = linear_probe(
+        cohort.vectors,
+        cohort.stage,
+        patient=cohort.patients,
+        baseline=cohort.size,
+        n_repeats=10,
+        n_bootstrap=25,
+        seed=3,
+    )
+    assert record["results"]["probe"]["embedding"]["auc"]["value"] == pytest.approx(probe.embedding.auc.value, abs=1e-6)
+    assert record["results"]["probe"]["classes"] == ["T1a", "T2", "T3"]
+    one = evaluate(cohort.vectors, cohort.stage, patient=cohort.patients, k=(1, 3), n_bootstrap=25, seed=3)
+    shown = record["results"]["retrieval"][0]
+    assert (shown["protocol"], shown["at_k"][0]["recall"]) == ("leave-patient-out", one.at_k[0].recall)
+
+
+def test_every_lost_case_is_counted_with_its_reason(record: dict[str, Any], html: str) -> None:
+    flow = {step["step"]: (step["n"], {one["why"]: one["n"] for one in step["lost"]}) for step in record["flow"]}
+    assert flow["in the cohort file"] == (52, {})
+    assert flow["embedded"] == (50, {"the file is cut off": 2})
+    n_staged, lost = flow["staged"]
+    assert n_staged == 46
+    assert lost["unstaged"] == 3
+    assert sum(n for why, n in lost.items() if "banana" in why) == 1
+    assert flow["with diameter"] == (44, {"size missing": 2})
+    assert flow["analysed"][0] == record["n"] == len(record["case_ids"]) == sum(record["stage"]["n"]) == 44
+    assert record["n_patients"] == 40 + 2
+    assert "banana" in html
+    assert "the file is cut off" in html
+
+
+def test_settings_versions_and_provenance_are_recorded(record: dict[str, Any], cohort_path: Path) -> None:
+    assert {"python", "numpy", "scipy", "scikit-learn", "flexict-phenotype-explorer"} <= set(record["versions"])
+    assert record["seed"] == 3
+    assert record["settings"]["covariates"] == ["age", "site"]
+    assert re.fullmatch("[0-9a-f]{64}", record["cohort"]["csv_sha256"])
+    assert record["embedding_set"]["encoder"] == "flexict-nano"
+    assert record["embedding_set"]["weights_sha256"] == "0" * 64
+    assert record["compared_sets"][0]["encoder"] == "flexict-3d"
+    assert record["simulated"] is False
+    assert str(cohort_path) in record["command"]
+    assert "--seed 3" in record["command"]
+    assert record["refused"] == {}
+
+
+def test_p_values_of_a_table_are_adjusted(full_report: Path, record: dict[str, Any]) -> None:
+    tests = [row for row in record["main_tests"] if row["p"] is not None]
+    assert len(tests) >= 8
+    by_hand = adjusted_by_hand([row["p"] for row in tests])
+    for row in tests:
+        assert row["p adjusted"] == pytest.approx(by_hand[row["p"]])
+        assert row["p adjusted"] >= row["p"]
+    with (full_report / "data" / "h_size_matched.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    by_hand = adjusted_by_hand([float(row["p_permutation"]) for row in rows])
+    assert [float(row["p_adjusted"]) for row in rows] == pytest.approx(
+        [by_hand[float(row["p_permutation"])] for row in rows]
+    )
+
+
+def adjusted_by_hand(values: list[float]) -> dict[float, float]:
+    p = sorted(values)
+    return {value: min(min(1.0, p[j] * len(p) / (j + 1)) for j in range(i, len(p))) for i, value in enumerate(p)}
+
+
+class _Page(HTMLParser):
+    """Tags, the addresses they load or lead to, and the visible text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_needs_nothing_and_escapes_hostile_names(html: str) -> None:
+    page = _Page()
+    page.feed(html)
+    assert "script" not in page.tags
+    assert page.handlers == []
+    assert page.addresses
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert "@import" not in html
+    assert "url(" not in html
+    text = "".join(page.text)
+    assert "<img src=x onerror=alert(1)> & co" in text, "the cohort's name, as text"
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_the_page_and_figures_say_that_the_encoder_is_not_flexict(full_report: Path, html: str) -> None:
+    for name in ("report.html", "methods.md", "figure.svg"):
+        text = (full_report / name).read_text("utf-8")
+        assert "not the published FlexiCT" in " ".join(text.split())
+    assert "never for diagnosis" in html
+    assert "diagnos" not in html.replace("never for diagnosis", "").replace("diagnostics based", "")
+
+
+def test_csv_files_defuse_formulas_and_hold_what_is_drawn(full_report: Path, record: dict[str, Any]) -> None:
+    for path in (full_report / "data").glob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as stream:
+            cells = [cell for row in csv.reader(stream) for cell in row]
+        # A number may begin with a minus; text may not begin as a formula.
+        assert not [cell for cell in cells if cell.startswith(("=", "@", "+")) and not _is_number(cell)], path.name
+    with (full_report / "data" / "d_stage_axis.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["case_id"] for row in rows] == record["case_ids"]
+    score = record["results"]["gradient"]["score"]
+    assert [float(row["score"]) for row in rows] == pytest.approx(score)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def test_the_methods_hold_the_true_numbers(full_report: Path, record: dict[str, Any]) -> None:
+    text = (full_report / "methods.md").read_text("utf-8")
+    gradient = record["results"]["gradient"]
+    assert f"rho = {gradient['rho']:z.3f}" in text
+    assert f"{gradient['n_repeats']} times" in text
+    assert "19 permutations" in text
+    assert "n = 44 cases of 42 patients" in text
+    assert "Seed 3" in text
+    assert f"numpy {record['versions']['numpy']}" in text
+    assert re.search(r"(?<!\\)<img", text) is None, "the cohort's name is no markup"
+    cited = {int(one) for group in re.findall(r"\[([\d, ]+)\]", text) for one in group.split(",")}
+    listed = [int(one) for one in re.findall(r"^(\d+)\. ", text, flags=re.MULTILINE)]
+    assert listed == list(range(1, len(listed) + 1))
+    assert set(listed) <= cited
+
+
+def test_no_text_of_the_figure_leaves_the_page_or_its_panel(full_report: Path) -> None:
+    image = np.asarray(Image.open(BytesIO((full_report / "figure.png").read_bytes())).convert("L"))
+    border = np.concatenate([image[:3].ravel(), image[-3:].ravel(), image[:, :3].ravel(), image[:, -3:].ravel()])
+    assert border.min() > 250, "ink touches the edge of the page"
+
+
+def test_the_module_runs_as_a_command_without_streamlit() -> None:
+    code = (
+        "import sys, dashboard.__main__ as m, dashboard.report.write\n"
+        "assert 'streamlit' not in sys.modules\n"
+        "m.main(['report', '--help'])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    assert found.returncode == 0
+    assert "--group NAME=A,B" in found.stdout
