@@ -23,7 +23,7 @@ from scipy.stats import beta, spearmanr
 
 from benchmarks.simulated_cohorts import draw_cohort
 from embeddings.analysis import Gram, linear_probe, pseudotime, stage_gradient
-from embeddings.analysis.crossfit import discriminant_scores
+from embeddings.analysis.gradient.crossfit import discriminant_scores
 
 WIDTH = 864
 # With 200 permutations p < 0.05 is at most 9 of them at or beyond the observed value, due in 4.98 % of cohorts.

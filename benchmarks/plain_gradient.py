@@ -15,8 +15,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from embeddings.analysis.adjustment import size_design
-from embeddings.analysis.crossfit import ridge_strength
+from embeddings.analysis.gradient.adjustment import size_design
+from embeddings.analysis.gradient.crossfit import ridge_strength
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 

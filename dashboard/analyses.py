@@ -31,7 +31,7 @@ from embeddings.analysis import (
     shortcuts,
     stage_gradient,
 )
-from embeddings.analysis.retrieval import Protocol
+from embeddings.analysis.retrieval.retrieval import Protocol
 from embeddings.store import Store, StoreError
 
 Key = tuple[object, ...]

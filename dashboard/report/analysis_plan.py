@@ -15,10 +15,10 @@ from dashboard.columns import label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
 from embeddings.analysis import Probe, Pseudotime, Retrieval, StageGradient, linear_probe, pseudotime, stage_gradient
-from embeddings.analysis.audit import ShortcutAudit, shortcuts
+from embeddings.analysis.audit.audit import ShortcutAudit, shortcuts
 from embeddings.analysis.gram import Gram
-from embeddings.analysis.retrieval import PROTOCOLS, evaluate
-from embeddings.analysis.survival import SurvivalByScore, by_score
+from embeddings.analysis.retrieval.retrieval import PROTOCOLS, evaluate
+from embeddings.analysis.survival.survival import SurvivalByScore, by_score
 
 Result = TypeVar("Result")
 # Every permutation of these redoes many fits; more would take minutes and change no verdict.

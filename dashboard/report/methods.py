@@ -10,7 +10,7 @@ from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
 from dashboard.report.provenance import PRODUCT, statements
-from embeddings.analysis.evidence import AxisEvidence
+from embeddings.analysis.gradient.evidence import AxisEvidence
 
 _REFERENCES = {
     "flexict": "Universal CT Representations from Anatomy to Disease Phenotype through Agglomerative Pretraining. "

@@ -16,7 +16,7 @@ from dashboard.report.analysis_plan import Findings, NamedRetrieval
 from dashboard.report.cohort_selection import AnalysedCohort
 from dashboard.report.panel import GREY, SMALL_PT, Panel, Place, absent, legend_below, shortened, small_ticks, statistic
 from embeddings.analysis import Probe
-from embeddings.analysis.probe import ProbeModel
+from embeddings.analysis.probe.probe import ProbeModel
 from embeddings.analysis.resampling import benjamini_hochberg
 
 RETRIEVAL_TITLE = "Retrieval: a case of the same stage among the nearest"

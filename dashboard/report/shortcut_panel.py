@@ -9,7 +9,7 @@ from dashboard.figures.theme import CATEGORY_COLOURS
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.cohort_selection import AnalysedCohort
 from dashboard.report.panel import GREY, SMALL_PT, Panel, Place, absent, shortened, small_ticks, statistic
-from embeddings.analysis.audit import ShortcutAudit, ShortcutColumn
+from embeddings.analysis.audit.audit import ShortcutAudit, ShortcutColumn
 
 TITLE = "Does anything else tell the stage?"
 MOST_DRAWN = 10

@@ -13,7 +13,7 @@ from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, show_panels, window_controls
 from dashboard.figures import retrieval as retrieval_figure
 from embeddings.analysis import Retrieval, nearest
-from embeddings.analysis.retrieval import PROTOCOLS
+from embeddings.analysis.retrieval.retrieval import PROTOCOLS
 
 ITEM_PX = 170
 MAX_LABELS = 8

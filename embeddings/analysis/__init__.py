@@ -1,25 +1,17 @@
-"""Pure functions on arrays, one method a file; results are frozen dataclasses with `to_dict()`."""
+"""Pure functions on arrays, a folder a question; results are frozen dataclasses with `to_dict()`."""
 
-from .audit import ShortcutAudit, shortcuts
-from .cox import CoxTerm
+from .audit import LeftOut, ShortcutAudit, ShortcutColumn, shortcuts
 from .estimate import Estimate
-from .evidence import AxisEvidence
-from .gradient import StageGradient, StageGroup, stage_gradient
+from .gradient import AxisEvidence, StageGradient, StageGroup, stage_gradient
 from .gram import Gram
-from .kaplan_meier import AtRisk, SurvivalGroup
-from .learning import LearningPoint
-from .ordinal import OrdinalProbe
-from .outcomes import event_flags, follow_up_times
-from .probe import AucDifference, Probe, ProbeModel, linear_probe
+from .probe import AucDifference, LearningPoint, OrdinalProbe, Probe, ProbeModel, linear_probe
 from .projection import Projection, project
-from .retrieval import Neighbours, Retrieval, RetrievalAtK, evaluate, nearest
-from .shortcut import LeftOut, ShortcutColumn
-from .smooth import Courses, Smooth, along, along_each
-from .stability import Stability
-from .survival import SurvivalByScore, by_score
-from .trajectory import Pseudotime, pseudotime
+from .retrieval import PROTOCOLS, Neighbours, Protocol, Retrieval, RetrievalAtK, evaluate, nearest
+from .survival import AtRisk, CoxTerm, SurvivalByScore, SurvivalGroup, by_score, event_flags, follow_up_times
+from .trajectory import Courses, Pseudotime, Smooth, Stability, along, along_each, pseudotime
 
 __all__ = [
+    "PROTOCOLS",
     "AtRisk",
     "AucDifference",
     "AxisEvidence",
@@ -34,6 +26,7 @@ __all__ = [
     "Probe",
     "ProbeModel",
     "Projection",
+    "Protocol",
     "Pseudotime",
     "Retrieval",
     "RetrievalAtK",

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .checks import checked_vectors
-from .neighbour_graph import exact_neighbours
-from .retrieval import unit_rows
+from .retrieval.retrieval import unit_rows
 from .serialise import plain
+from .trajectory.neighbour_graph import exact_neighbours
 
 ANALYSIS = "map"
 MIN_CASES = 5

@@ -1,0 +1,266 @@
+"""What else than the disease could order the vectors by stage: site, scanner, spacing, sex, age, size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..checks import checked_codes, patient_numbers
+from ..estimate import Estimate, estimate
+from ..gradient.crossfit import Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
+from ..gram import Gram
+from ..resampling import (
+    NothingToExchangeError,
+    benjamini_hochberg,
+    bootstrap_weights,
+    permutation_p,
+    permuted_given,
+    permuted_labels,
+)
+from ..serialise import plain
+from ..trend import spearman_columns, weighted_spearman
+from .association import (
+    areas_under_curve,
+    concordance,
+    concordance_columns,
+    correlation_ratio,
+    cramers_v,
+)
+from .covariate import OTHER, Covariate, read_covariate
+from .shortcut import LeftOut, ShortcutColumn, unanswered, verdict
+
+ANALYSIS = "audit"
+MIN_CASES = 20
+MIN_CASES_LEFT_OUT = 5
+FOLDS, REPEATS = 5, 4
+
+
+@dataclass(frozen=True)
+class ShortcutAudit:
+    """Result of `shortcuts`. stage_auc: concordance of stage with the out-of-fold axis from the vectors."""
+
+    columns: tuple[ShortcutColumn, ...]
+    stage_auc: Estimate
+    verdicts: tuple[str, ...]
+    n: int
+    n_patients: int
+    n_permutations: int
+    n_bootstrap: int
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python values."""
+        return plain(self)
+
+
+def shortcuts(
+    X: ArrayLike | Gram,
+    stage: ArrayLike,
+    covariates: Mapping[str, ArrayLike],
+    *,
+    patient: ArrayLike | None = None,
+    n_permutations: int = 999,
+    n_bootstrap: int = 500,
+    seed: int = 0,
+) -> ShortcutAudit:
+    """For each column: does it go with stage, do the vectors hold it, and what is left of the stage without it?
+
+    A column can stand in for the disease only where it goes with stage and the vectors hold it. Every prediction
+    is the ordinal ridge of `stage_gradient` (for a category one against the rest), out of fold and by patient, so
+    that a permutation refits it by a matrix product. Cases without a value are left out of that column's row.
+
+    X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. covariates: name -> [n] numbers or categories,
+    None or NaN where missing. patient: [n] ids.
+
+    Raises ValueError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
+    column is said in its note, and the others are audited.
+    """
+    gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)
+    n = len(gram)
+    codes = checked_codes(stage, ANALYSIS, n=n)
+    patients = patient_numbers(patient, ANALYSIS, n=n)
+    settings = _Settings(n_permutations, n_bootstrap, seed)
+    axis = settings.smoother(lambda train: gram, patients) @ codes
+    overall = settings.concordance(axis, codes, patients)
+    columns = [
+        _audited(read_covariate(name, values, patients), gram, codes, patients, settings)
+        for name, values in covariates.items()
+    ]
+    columns = [replace(one, verdict=verdict(one)) for one in _adjusted(columns)]
+    return ShortcutAudit(
+        columns=tuple(columns),
+        stage_auc=overall,
+        verdicts=tuple(one.verdict for one in columns),
+        n=n,
+        n_patients=int(patients.max()) + 1,
+        n_permutations=n_permutations,
+        n_bootstrap=n_bootstrap,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True)
+class _Settings:
+    n_permutations: int
+    n_bootstrap: int
+    seed: int
+
+    def smoother(self, adjust: Adjustment, patient: NDArray[np.intp]) -> NDArray[np.float64]:
+        return out_of_fold_smoother(adjust, patient, n_folds=FOLDS, n_repeats=REPEATS, seed=self.seed)
+
+    def permuted(self, values: NDArray[np.float64], patient: NDArray[np.intp]) -> NDArray[np.float64]:
+        return permuted_labels(values, patient, n_permutations=self.n_permutations, seed=self.seed)
+
+    def permuted_given(
+        self, stage: NDArray[np.float64], design: NDArray[np.float64], patient: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        return permuted_given(stage, design, patient, n_permutations=self.n_permutations, seed=self.seed)
+
+    def weights(self, patient: NDArray[np.intp]) -> NDArray[np.float64]:
+        drawn = bootstrap_weights(patient, n_resamples=self.n_bootstrap, seed=self.seed)
+        return np.vstack([np.ones(len(patient)), drawn])
+
+    def concordance(
+        self, score: NDArray[np.float64], stage: NDArray[np.float64], patient: NDArray[np.intp]
+    ) -> Estimate:
+        return estimate(concordance(score, stage, self.weights(patient)))
+
+
+def _audited(
+    column: Covariate, gram: Gram, stage: NDArray[np.float64], patient: NDArray[np.intp], settings: _Settings
+) -> ShortcutColumn:
+    cases = np.flatnonzero(column.present)
+    codes, patients = stage[cases], np.unique(patient[cases], return_inverse=True)[1]
+    if column.note:
+        return unanswered(column, column.note)
+    if len(cases) < MIN_CASES or np.unique(codes).size < 2 or patients.max() + 1 < FOLDS:
+        return unanswered(
+            column,
+            f"{column.name} is known of {len(cases)} cases of {np.unique(codes).size} stages: at least {MIN_CASES} of "
+            "two are needed.",
+        )
+    held = gram.of_cases(cases)
+    features = Gram.of(column.features(), ANALYSIS)
+
+    # A level's membership follows from those of the others.
+    known_of_case = column.features()[:, 1:] if column.is_categorical else column.features()
+    design = np.column_stack([np.ones(len(cases)), known_of_case])
+
+    def without(train: NDArray[np.intp]) -> Gram:
+        return held.without(design, train)
+
+    try:
+        permuted = settings.permuted(codes, patients)
+        vectors = settings.smoother(lambda train: held, patients)
+        known, known_p = _column_from_vectors(column, vectors, patients, settings)
+    except NothingToExchangeError:
+        return unanswered(column, f"No two patients can exchange their {column.name} or stage: nothing can be tested.")
+    goes_with = cramers_v(column.one_hot(), np.vstack([codes, permuted])) if column.is_categorical else None
+    if goes_with is None:
+        goes_with = correlation_ratio(column.values, np.vstack([codes, permuted]))
+    of_column = settings.smoother(lambda train: features, patients)
+    alone = settings.concordance(of_column @ codes, codes, patients)
+    alone_null = concordance_columns(of_column @ permuted.T, permuted.T)
+    left = settings.smoother(without, patients)
+    keeping = np.vstack([codes, settings.permuted_given(codes, design, patients)])
+    rho = spearman_columns(left @ keeping.T, keeping.T)
+    remaining = estimate(weighted_spearman(left @ codes, codes, settings.weights(patients)))
+    nan = float("nan")
+    return ShortcutColumn(
+        name=column.name,
+        kind="categorical" if column.is_categorical else "numeric",
+        n=len(cases),
+        n_levels=len(column.levels),
+        association="Cramer's V" if column.is_categorical else "correlation ratio eta",
+        association_value=float(goes_with[0]),
+        association_p=permutation_p(float(goes_with[0]), goes_with[1:]),
+        association_p_adjusted=nan,
+        stage_from_column=alone,
+        stage_from_column_chance=float(alone_null.mean()),
+        stage_from_column_p=permutation_p(alone.value, alone_null),
+        stage_from_column_p_adjusted=nan,
+        column_from_vectors=known,
+        column_from_vectors_p=known_p,
+        column_from_vectors_p_adjusted=nan,
+        after_removal=remaining,
+        after_removal_p=permutation_p(float(rho[0]), rho[1:]),
+        after_removal_p_adjusted=nan,
+        left_out=_left_out(column, held, codes, patients, settings) if column.is_categorical else (),
+        verdict="",
+        note="",
+    )
+
+
+def _column_from_vectors(
+    column: Covariate, vectors: NDArray[np.float64], patient: NDArray[np.intp], settings: _Settings
+) -> tuple[Estimate, float]:
+    """How well the smoother `vectors` [m, m] predicts the column, and a p that exchanges it among patients."""
+    permuted = settings.permuted(column.values, patient)
+    weights = settings.weights(patient)
+    if not column.is_categorical:
+        null = spearman_columns(vectors @ permuted.T, permuted.T)
+        found = estimate(weighted_spearman(vectors @ column.values, column.values, weights))
+        return found, permutation_p(found.value, null)
+    scored = range(1, 2) if len(column.levels) == 2 else range(len(column.levels))
+    null = np.zeros(len(permuted))
+    draws = np.zeros(len(weights))
+    for level in scored:
+        member = np.equal(permuted.T, level).astype(np.float64)
+        null += areas_under_curve(vectors @ member, member) / len(scored)
+        truth = (column.values == level).astype(np.float64)
+        draws += concordance(vectors @ truth, truth, weights) / len(scored)
+    return estimate(draws), permutation_p(float(draws[0]), null)
+
+
+def _left_out(
+    column: Covariate, gram: Gram, stage: NDArray[np.float64], patient: NDArray[np.intp], settings: _Settings
+) -> tuple[LeftOut, ...]:
+    """Each level of at least 5 cases and two stages, scored by an axis that saw none of it."""
+    n = len(gram)
+    penalty = ridge_penalty(lambda train: gram, n)
+    within = settings.smoother(lambda train: gram, patient) @ stage
+    found = []
+    for number, level in enumerate(column.levels):
+        here = column.values == number
+        elsewhere = np.unique(patient[~here])
+        test = np.flatnonzero(here & ~np.isin(patient, elsewhere))
+        train = np.flatnonzero(~here)
+        if level == OTHER or len(test) < MIN_CASES_LEFT_OUT or np.unique(stage[test]).size < 2:
+            continue
+        if len(train) < MIN_CASES_LEFT_OUT or np.unique(stage[train]).size < 2:
+            continue
+        score = ridge_smoother(gram.centred(train), train, test, penalty) @ stage[train]
+        ones = np.ones((1, len(test)))
+        before = float(concordance(within[test], stage[test], ones)[0])
+        after = float(concordance(score, stage[test], ones)[0])
+        found.append(LeftOut(level, len(test), before, after, before - after))
+    return tuple(found)
+
+
+def _adjusted(columns: list[ShortcutColumn]) -> list[ShortcutColumn]:
+    """Every kind of p-value adjusted over the columns that have one."""
+    goes_with = _over_columns([one.association_p for one in columns])
+    held = _over_columns([one.column_from_vectors_p for one in columns])
+    left = _over_columns([one.after_removal_p for one in columns])
+    alone = _over_columns([one.stage_from_column_p for one in columns])
+    return [
+        replace(
+            one,
+            association_p_adjusted=first,
+            column_from_vectors_p_adjusted=second,
+            after_removal_p_adjusted=third,
+            stage_from_column_p_adjusted=fourth,
+        )
+        for one, first, second, third, fourth in zip(columns, goes_with, held, left, alone, strict=True)
+    ]
+
+
+def _over_columns(p_values: list[float]) -> list[float]:
+    p = np.array(p_values)
+    known = np.isfinite(p)
+    p[known] = benjamini_hochberg(p[known])
+    return [float(one) for one in p]

@@ -1,0 +1,14 @@
+"""What does a linear model read from the vectors?"""
+
+from .learning import LearningPoint
+from .ordinal import OrdinalProbe
+from .probe import AucDifference, Probe, ProbeModel, linear_probe
+
+__all__ = [
+    "AucDifference",
+    "LearningPoint",
+    "OrdinalProbe",
+    "Probe",
+    "ProbeModel",
+    "linear_probe",
+]
