@@ -23,8 +23,7 @@ from scipy.stats import spearmanr
 from benchmarks.plain_gradient import PlainAxes
 from benchmarks.simulated_cohorts import draw_cohort
 from embeddings.analysis import AxisEvidence, stage_gradient
-from embeddings.analysis.gradient.crossfit import fold_plan
-from embeddings.analysis.gradient.gradient import FOLDS
+from embeddings.analysis.gradient.crossfit import FOLDS, fold_plan
 from embeddings.analysis.resampling import permuted_labels
 
 PERMUTATIONS = 10_000

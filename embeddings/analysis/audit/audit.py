@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import checked_codes, patient_numbers
 from ..estimate import Estimate, estimate
-from ..gradient.crossfit import Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
+from ..gradient.crossfit import FOLDS, Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
 from ..gram import Gram
 from ..resampling import (
     NothingToExchangeError,
@@ -36,7 +36,7 @@ from .shortcut import LeftOut, ShortcutColumn, unanswered, verdict
 ANALYSIS = "audit"
 MIN_CASES = 20
 MIN_CASES_LEFT_OUT = 5
-FOLDS, REPEATS = 5, 4
+REPEATS = 4
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..gram import standardised
+from ..spline import restricted_cubic_spline
 
 
 def log_size_spline(size: NDArray[np.float64], train: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -20,17 +21,7 @@ def log_size_spline(size: NDArray[np.float64], train: NDArray[np.intp]) -> NDArr
     knots = np.unique(np.quantile(x[train], [0.05, 0.35, 0.65, 0.95]))
     if knots.size < 4 or knots[-1] - knots[-2] < 1e-9:
         return x[:, None]
-    last, before = knots[-1], knots[-2]
-
-    def cube(knot: float) -> NDArray[np.float64]:
-        return np.clip(x - knot, 0.0, None) ** 3
-
-    curves = [
-        (cube(k) - cube(before) * (last - k) / (last - before) + cube(last) * (before - k) / (last - before))
-        / (last - knots[0]) ** 2
-        for k in knots[:-2]
-    ]
-    return np.column_stack([x, *curves])
+    return restricted_cubic_spline(x, knots)[:, 1:]
 
 
 def size_design(

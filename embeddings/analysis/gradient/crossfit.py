@@ -14,6 +14,7 @@ from ..resampling import grouped_folds
 
 # The Gram matrix that a training fold leaves, such as that of vectors with size regressed out.
 Adjustment = Callable[[NDArray[np.intp]], Gram]
+FOLDS = 5
 # Labellings worked on at once: bounds the memory of 10,000 permutations.
 BATCH = 500
 
@@ -66,6 +67,11 @@ def ledoit_wolf_penalty(adjust: Adjustment, n: int) -> float:
     # At 1 the discriminant is the difference of means; just below it is the same axis and stays finite.
     intensity = min(intensity, 0.9999)
     return float(intensity / (1.0 - intensity) * mean_variance)
+
+
+def repeats_for(n: int) -> int:
+    """How often the cross-fit of n cases is repeated: few repeats suffice in a large cohort, where each costs more."""
+    return 10 if n <= 300 else 4 if n <= 1000 else 2
 
 
 def fold_plan(

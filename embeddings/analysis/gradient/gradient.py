@@ -13,11 +13,18 @@ from ..gram import Gram
 from ..resampling import NothingToExchangeError, percentile_interval, permutation_p, permuted_given, permuted_labels
 from ..trend import TrendTest, jonckheere_statistics, jonckheere_terpstra, spearman
 from .adjustment import size_bins, size_design
-from .crossfit import Adjustment, discriminant_scores, fold_plan, in_sample_smoother, out_of_fold_smoother
+from .crossfit import (
+    FOLDS,
+    Adjustment,
+    discriminant_scores,
+    fold_plan,
+    in_sample_smoother,
+    out_of_fold_smoother,
+    repeats_for,
+)
 from .evidence import AxisEvidence, Labelling, PermutedStages, own_fields
 
 ANALYSIS = "stage gradient"
-FOLDS = 5
 MIN_CASES = 20
 MIN_PATIENTS = 10
 # Bins of six left enough of a pure size effect within them to be called stage in 12 % of simulated cohorts
@@ -114,8 +121,7 @@ def stage_gradient(
     extra = None if covariates is None else checked_columns(covariates, ANALYSIS, n=n, name="covariates")
     labelling = Labelling(codes, patients, n_bootstrap, seed)
     permuted = PermutedStages(permuted_labels(codes, patients, n_permutations=n_permutations, seed=seed))
-    # Few repeats suffice in a large cohort, where each costs more.
-    n_repeats = 10 if n <= 300 else 4 if n <= 1000 else 2
+    n_repeats = repeats_for(n)
 
     def raw(train: NDArray[np.intp]) -> Gram:
         return gram

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gradient.crossfit import out_of_fold_smoother
+from ..gradient.crossfit import FOLDS, out_of_fold_smoother, repeats_for
 from ..gradient.evidence import Labelling
 from ..gram import Gram
 from ..resampling import percentile_interval, permutation_p
 from ..trend import spearman, spearman_columns
 
-FOLDS = 5
 MIN_PATIENTS = 10
 
 
@@ -63,7 +62,7 @@ def supervised_axis(gram: Gram, labelling: Labelling, permuted: NDArray[np.float
         lambda _train: gram,
         labelling.patient,
         n_folds=FOLDS,
-        n_repeats=10 if n <= 300 else 4 if n <= 1000 else 2,
+        n_repeats=repeats_for(n),
         seed=labelling.seed,
     )
     score = smoother @ labelling.stage

@@ -22,6 +22,7 @@ from ..resampling import (
     permuted_labels,
 )
 from ..serialise import plain
+from ..spline import restricted_cubic_spline
 from ..trend import spearman, spearman_columns
 
 ANALYSIS = "course of a covariate"
@@ -122,7 +123,7 @@ def along(
 
     knots = _knots(time, n_patients)
     grid = np.linspace(time.min(), time.max(), n_grid)
-    design, wanted = spline_design(time, knots), spline_design(grid, knots)
+    design, wanted = restricted_cubic_spline(time, knots), restricted_cubic_spline(grid, knots)
     once = np.ones((1, n))
     fit = wanted @ _coefficients(design, numbers, once)[0]
     weights = bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)
@@ -200,24 +201,6 @@ def along_each(
     adjusted = benjamini_hochberg([one.p for one in found])
     smooths = tuple(replace(one, p_adjusted=float(p)) for one, p in zip(found, adjusted, strict=True))
     return Courses(smooths, tuple(left_out))
-
-
-def spline_design(x: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Intercept, x and the k - 2 curved columns of a restricted cubic spline `[n, k]`.
-
-    Harrell 2015, eq. 2.25: truncated cubes that cancel beyond the last knot, over the squared span of the
-    knots. With fewer than three knots the straight line alone, `[n, 2]`.
-    """
-    columns = [np.ones_like(x), x]
-    if len(knots) >= 3:
-        last, before = knots[-1], knots[-2]
-        cubes = [np.clip(x - knot, 0.0, None) ** 3 for knot in knots]
-        columns += [
-            (cube - cubes[-2] * (last - knot) / (last - before) + cubes[-1] * (before - knot) / (last - before))
-            / (last - knots[0]) ** 2
-            for knot, cube in zip(knots[:-2], cubes, strict=False)
-        ]
-    return np.column_stack(columns)
 
 
 def _knots(time: NDArray[np.float64], n_patients: int) -> NDArray[np.float64]:

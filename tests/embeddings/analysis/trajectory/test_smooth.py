@@ -8,7 +8,8 @@ import pytest
 from scipy.interpolate import CubicSpline
 from scipy.stats import false_discovery_control, spearmanr
 
-from embeddings.analysis.trajectory.smooth import along, along_each, spline_design
+from embeddings.analysis.spline import restricted_cubic_spline
+from embeddings.analysis.trajectory.smooth import along, along_each
 
 FAST: dict[str, Any] = {"n_permutations": 19, "n_bootstrap": 200}
 
@@ -53,7 +54,7 @@ def test_a_curve_without_noise_is_followed_closely() -> None:
 def test_the_spline_is_that_of_scipy_between_knots_and_straight_beyond() -> None:
     knots = np.array([0.1, 0.35, 0.65, 0.9])
     x = np.linspace(0, 1, 101)
-    design = spline_design(x, knots)
+    design = restricted_cubic_spline(x, knots)
     assert design.shape == (101, 4)
     natural = CubicSpline(knots, [0.3, -1.0, 0.5, 2.0], bc_type="natural")
     inside = (x >= 0.1) & (x <= 0.9)
