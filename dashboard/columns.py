@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from embeddings.analysis import event_flags
 from embeddings.stages import stage_codes, stage_order
 
 MAX_STAGES = 15
+MAX_CLASSES = 8
 SIZE_COLUMNS = ("equivalent_diameter_mm", "max_extent_mm", "volume_ml")
 SIZE_WORDS = ("diameter", "volume_ml", "extent", "size", "diam")
 UNITS = {
@@ -63,6 +65,17 @@ _NOT_COVARIATES = frozenset(
 _NOT_STAGES = frozenset({"n_slices"})
 
 
+@dataclass(frozen=True, order=True)
+class StageLabel:
+    """A stage as a class of the probe: sorted by its code, called by its name."""
+
+    code: int
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def describing(frame: pd.DataFrame) -> list[str]:
     """Columns that tell something of a case: no ids, paths or coordinates, and not empty or constant."""
     return [c for c in map(str, frame.columns) if c not in _NOT_COVARIATES and frame[c].dropna().nunique() > 1]
@@ -100,6 +113,12 @@ def stages(frame: pd.DataFrame) -> list[str]:
     return sorted(found, key=lambda c: (c != "stage", "stage" not in c.casefold(), "grade" not in c.casefold()))
 
 
+def classes(frame: pd.DataFrame) -> list[str]:
+    """Columns whose values can be told apart or shared: stages first, then those of two to eight values."""
+    found = stages(frame)
+    return [*found, *(c for c in describing(frame) if frame[c].nunique() <= MAX_CLASSES and c not in found)]
+
+
 def events(frame: pd.DataFrame) -> list[str]:
     """Columns that read as event (1) or censored (0), those named like one first.
 
@@ -121,9 +140,14 @@ def events(frame: pd.DataFrame) -> list[str]:
 
 
 def times(frame: pd.DataFrame) -> list[str]:
-    """Numeric columns without negative values that are named like a follow-up time."""
+    """Numeric columns without negative values that are named like a follow-up time, survival first.
+
+    Zero in half of the rows or more, as in the days since a patient's first scan, is no follow-up.
+    """
     not_times = set(events(frame))
-    return [c for c in numeric(frame) if c not in not_times and _named_like_time(c) and frame[c].min() >= 0]
+    found = [c for c in numeric(frame) if c not in not_times and _named_like_time(c)]
+    followed = [c for c in found if frame[c].min() >= 0 and frame[c].median() > 0]
+    return sorted(followed, key=lambda c: "surviv" not in c.casefold())
 
 
 def _named_like_time(column: str) -> bool:

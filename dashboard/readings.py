@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from embeddings.analysis import (
     AxisEvidence,
@@ -17,6 +18,8 @@ from embeddings.analysis import (
 )
 
 ALPHA = 0.05
+# How the audit begins the verdict on a column that stands in for the stage.
+CANNOT_TELL = "Stage cannot be told from"
 
 
 def p_words(p: float, n_permutations: int) -> str:
@@ -31,8 +34,16 @@ def rho_words(evidence: AxisEvidence) -> str:
     return f"ρ\u00a0=\u00a0{evidence.rho:z.2f} [{evidence.rho_low:z.2f},\u00a0{evidence.rho_high:z.2f}]"
 
 
-def gradient(result: StageGradient) -> str:
-    """Whether the axis follows stage, and whether that is more than size."""
+def warning(text: str, stage_names: Sequence[str]) -> str:
+    """A warning of an analysis, with the stage's name where the analysis knows only its code."""
+    return re.sub(r"^Stage (\d+)\b", lambda found: f"Stage {stage_names[int(found[1])]}", text)
+
+
+def gradient(result: StageGradient, taken_out: str = "size", *, without_size: str = "choose a size above") -> str:
+    """Whether the axis follows stage, and whether that is more than size.
+
+    taken_out: what the residual axis is without. without_size: what to say where no size was given.
+    """
     if result.p_permutation >= ALPHA:
         return (
             f"No gradient shown: on patients it was not fitted to, the stage axis does not follow stage beyond chance "
@@ -44,14 +55,17 @@ def gradient(result: StageGradient) -> str:
     )
     after, matched = result.residual, result.size_matched
     if after is None or result.size is None:
-        return f"{first} Whether this is more than tumour size is not tested yet: choose a size above."
+        return f"{first} Whether this is more than tumour size is not tested: {without_size}."
     beyond = [e is not None and e.p_permutation < ALPHA for e in (after, matched)]
     if all(beyond):
-        return f"{first} It holds after size is removed from the vectors and among cases of like size."
+        return f"{first} It holds with {taken_out} removed from the vectors and among cases of like size."
     if not any(beyond):
-        return f"{first} It is not shown to be more than tumour size: after size is accounted for, none can be shown."
-    which = "after size is removed from the vectors" if beyond[0] else "among cases of like size"
-    other = "among cases of like size" if beyond[0] else "after size is removed from the vectors"
+        return (
+            f"{first} It is not shown to be more than tumour size: with {taken_out} accounted for, no gradient can be "
+            "shown."
+        )
+    ways = (f"with {taken_out} removed from the vectors", "among cases of like size")
+    which, other = ways if beyond[0] else ways[::-1]
     return f"{first} Beyond size the evidence is mixed: it holds {which}, but not {other}."
 
 
@@ -60,28 +74,28 @@ def trajectory(result: Pseudotime) -> str:
     follows = result.p_permutation < ALPHA
     first = (
         f"Pseudotime {'follows' if follows else 'does not follow'} stage "
-        f"{'beyond chance' if follows else 'more than chance allows'} (ρ = {result.rho:z.2f} "
+        f"{'beyond chance' if follows else 'more than chance allows'} (ρ\u00a0=\u00a0{result.rho:z.2f} "
         f"[{result.rho_low:z.2f}, {result.rho_high:z.2f}], {p_words(result.p_permutation, result.n_permutations)}; "
         f"the start is chosen anew in every permutation)."
     )
     supervised = (
-        f" A supervised stage axis reaches ρ = {result.supervised_rho:z.2f} on patients it was not fitted to."
+        f" A supervised stage axis reaches ρ\u00a0=\u00a0{result.supervised_rho:z.2f} on patients it was not fitted to."
         if math.isfinite(result.supervised_rho)
         else ""
     )
     if abs(result.pc1_rho) >= result.rho:
         return (
-            f"{first} The first principal component does as well (ρ = {result.pc1_rho:z.2f}): no trajectory is "
-            f"needed.{supervised}"
+            f"{first} The first principal component does as well (ρ\u00a0=\u00a0{result.pc1_rho:z.2f}): no trajectory "
+            f"is needed.{supervised}"
         )
-    return f"{first} The first principal component reaches ρ = {result.pc1_rho:z.2f}.{supervised}"
+    return f"{first} The first principal component reaches ρ\u00a0=\u00a0{result.pc1_rho:z.2f}.{supervised}"
 
 
 def courses(result: Courses, labels: Mapping[str, str]) -> str:
     """Which covariates run along the pseudotime once their number is paid for."""
     asked = len(result.smooths)
     found = [
-        f"{labels.get(one.name, one.name)} ({'rises' if one.rho > 0 else 'falls'}, ρ = {one.rho:z.2f})"
+        f"{labels.get(one.name, one.name)} ({'rises' if one.rho > 0 else 'falls'}, ρ\u00a0=\u00a0{one.rho:z.2f})"
         for one in result.smooths
         if one.p_adjusted < ALPHA
     ]
@@ -110,8 +124,13 @@ def retrieval(result: Retrieval) -> str:
     return f"It is not shown that cases alike in the embedding share the label more often than by chance ({words})."
 
 
-def probe(result: Probe, baseline_name: str | None) -> str:
-    """What the probe reads, and what it adds to the baseline."""
+def probe(
+    result: Probe,
+    baseline_name: str | None,
+    *,
+    without_baseline: str = "Choose a baseline to see what it adds to a plain measurement.",
+) -> str:
+    """What the probe reads, and what it adds to the baseline; without_baseline: what to say where there is none."""
     auc = result.embedding.auc
     words = f"AUC {auc.value:z.2f} [{auc.low:z.2f}, {auc.high:z.2f}]"
     chance = "0.5 is chance"
@@ -128,12 +147,13 @@ def probe(result: Probe, baseline_name: str | None) -> str:
         )
     gain = next((d for d in result.differences if "combined" in d.better), None)
     if gain is None or baseline_name is None:
-        return f"{first} Choose a baseline to see what it adds to a plain measurement."
-    verdict = "adds to" if gain.p < ALPHA and gain.value > 0 else "is not shown to add to"
-    return (
-        f"{first} The embedding {verdict} {baseline_name}: difference in AUC {gain.value:+.2f} "
-        f"[{gain.low:+.2f}, {gain.high:+.2f}], p = {gain.p:.2g}."
-    )
+        return f"{first} {without_baseline}".strip()
+    difference = f"difference in AUC {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}], p = {gain.p:.2g}"
+    if gain.p >= ALPHA:
+        return f"{first} The embedding is not shown to add to {baseline_name}: {difference}."
+    if gain.value > 0:
+        return f"{first} The embedding adds to {baseline_name}: {difference}."
+    return f"{first} With the embedding added, {baseline_name} tells less than alone: {difference}."
 
 
 def audit(result: ShortcutAudit) -> str:
@@ -141,7 +161,7 @@ def audit(result: ShortcutAudit) -> str:
     asked = [one for one in result.columns if not one.note]
     if not asked:
         return "None of the columns can be audited; why is said below."
-    mixed = [one.name for one in asked if one.verdict.startswith("Stage cannot be told from")]
+    mixed = [one.name for one in asked if one.verdict.startswith(CANNOT_TELL)]
     if mixed:
         return f"Stage cannot be told from {len(mixed)} of {len(asked)} columns here: {', '.join(mixed)}."
     both = [one for one in asked if max(one.association_p_adjusted, one.column_from_vectors_p_adjusted) < ALPHA]
@@ -151,6 +171,19 @@ def audit(result: ShortcutAudit) -> str:
             "the vectors, but the stage axis stands without each of them."
         )
     return f"None of {len(asked)} columns is shown both to go with stage and to be held by the vectors."
+
+
+def audit_resolution(result: ShortcutAudit) -> str | None:
+    """What to say where so few permutations were drawn that one column alone can never be found, or None."""
+    asked = sum(not one.note for one in result.columns)
+    least = asked / (result.n_permutations + 1)
+    if least < ALPHA:
+        return None
+    return (
+        f"With {result.n_permutations} permutations and {asked} columns a single column cannot reach an adjusted p "
+        f"below {min(least, 1.0):.2g}, so that a shortcut can go unseen: ask for at least {int(asked / ALPHA)} "
+        "permutations."
+    )
 
 
 def survival(result: SurvivalByScore, score_name: str) -> str:

@@ -17,6 +17,8 @@ from embeddings.images import ImageError
 from embeddings.store import Store
 from flexict import Volume
 
+NO_CT = "no CT is known for this case"
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -67,7 +69,7 @@ def show_panels(cohort: Path, panels: list[Panel], window: Window, outline: bool
 def _picture(cohort: Path, panel: Panel, window: Window, outline: bool, offset_mm: float) -> None:
     alt = f"Axial CT slice of {panel.item['case_id']}"
     if pd.isna(panel.item["image_path"]):
-        _thumbnail(cohort, str(panel.item["item_id"]), "no CT is known for this case", alt)
+        _thumbnail(cohort, str(panel.item["item_id"]), NO_CT, alt)
         return
     try:
         volume, mask = _volume(str(panel.item["image_path"]), panel.item.get("mask_path") if outline else None)
@@ -115,6 +117,10 @@ def _centre_index(volume: Volume, item: pd.Series) -> float:
 
 def _thumbnail(cohort: Path, item_id: str, reason: str, alt: str) -> None:
     stored = Store(cohort).thumbnail(item_id)
+    if stored is None and reason == NO_CT:
+        # Of imported vectors this is as expected: nothing went wrong.
+        st.caption(f"No picture: {reason}.")
+        return
     if stored is None:
         st.warning(f"Neither the CT nor a thumbnail can be shown: {reason}")
         return

@@ -18,7 +18,7 @@ from .intervals import p_text
 from .theme import CATEGORY_COLOURS, INK, finish_print, finish_screen, panel_title, print_canvas
 
 ALPHA = 0.05
-ALONE = "Concordance with stage of each alone (0.5: chance)"
+ALONE = "Concordance with stage of each alone (dashed: 0.5)"
 HEADINGS = ("Column, told\nby the vectors", "Stage axis,\ncolumn taken out")
 # One and a half columns of a journal page: a forest with its numbers is too much for one.
 WIDTH_MM, LINE_MM, FRAME_MM = 120.0, 5.6, 30.0
@@ -59,6 +59,18 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
                 cliponaxis=False,
             )
         )
+    ticks = [(at, line) for at, line in enumerate(lines) if np.isfinite(line.chance)]
+    figure.add_trace(
+        go.Scatter(
+            x=[line.chance for _, line in ticks],
+            y=[at for at, _ in ticks],
+            mode="markers",
+            marker={"size": 15, "symbol": "line-ns-open", "color": INK, "line": {"width": 2}},
+            text=[f"{escape(line.label)}: chance {line.chance:.2f}" for _, line in ticks],
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
+        )
+    )
     for at, line in enumerate(lines):
         if not line.is_tested:
             _beside(figure, at, "not tested", x=0.5, xref="x", xshift=8)
@@ -95,7 +107,8 @@ def draw(axes: Axes, result: ShortcutAudit, *, vectors_name: str = "vectors", mo
     """Draw the forest on matplotlib axes, its two columns of numbers at their right, for a layout to make room.
 
     A mark is filled where the column goes with stage, and a dot beside a number is filled where it is beyond
-    chance, both at an adjusted p below 0.05. most: draw only that many columns.
+    chance, both at an adjusted p below 0.05. A tick is what a column reaches by chance. most: draw only that many
+    columns.
     """
     lines = _lines(result, vectors_name)[: None if most is None else most + 1]
     own = result.stage_auc
@@ -111,6 +124,8 @@ def draw(axes: Axes, result: ShortcutAudit, *, vectors_name: str = "vectors", mo
             axes.annotate(
                 "not tested", (0.5, at), ha="center", va="center", fontsize=6, color="#444444", bbox=_ON_WHITE
             )
+        if np.isfinite(line.chance):
+            axes.plot(line.chance, at, marker="|", markersize=7, markeredgewidth=0.9, color="#444444", zorder=3)
         for points, text in zip(_COLUMNS_PT, (line.held, line.remaining), strict=True):
             _print_beside(axes, points, at, text)
     for points, text in zip(_COLUMNS_PT, HEADINGS, strict=True):
@@ -143,6 +158,9 @@ def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFram
                 "stage_auc": alone.value,
                 "stage_auc_low": alone.low,
                 "stage_auc_high": alone.high,
+                "stage_auc_chance": one.stage_from_column_chance,
+                "stage_auc_p": one.stage_from_column_p,
+                "stage_auc_p_adjusted": one.stage_from_column_p_adjusted,
                 "kind": one.kind,
                 "levels": one.n_levels,
                 "association": one.association,
@@ -175,7 +193,7 @@ def summary(result: ShortcutAudit) -> pd.DataFrame:
                 "column": one.name,
                 "n": one.n,
                 "goes with stage": _with_p(_association(one), one.association_p_adjusted),
-                "stage from it, AUC": _interval(one.stage_from_column),
+                "stage from it, AUC": _with_p(_interval(one.stage_from_column), one.stage_from_column_p_adjusted),
                 "it from the vectors": _with_p(
                     _interval(one.column_from_vectors, _measure(one)), one.column_from_vectors_p_adjusted
                 ),
@@ -207,6 +225,7 @@ class _Line:
     is_filled: bool
     held: str = ""
     remaining: str = ""
+    chance: float = float("nan")
 
     @property
     def is_tested(self) -> bool:
@@ -235,6 +254,7 @@ def _lines(result: ShortcutAudit, vectors_name: str) -> list[_Line]:
             one.association_p_adjusted < ALPHA,
             _dotted(_measure(one), one.column_from_vectors, one.column_from_vectors_p_adjusted),
             _dotted("rho", one.after_removal, one.after_removal_p_adjusted),
+            one.stage_from_column_chance,
         )
         for one in result.columns
     ]
@@ -265,8 +285,8 @@ def _interval(found: Estimate, measure: str = "") -> str:
 
 
 def _span(lines: list[_Line]) -> tuple[float, float]:
-    """The range that holds chance and every interval, with a margin."""
-    ends = [end for line in lines for end in (line.alone.low, line.alone.high) if np.isfinite(end)]
+    """The range that holds every chance and every interval, with a margin."""
+    ends = [end for line in lines for end in (line.alone.low, line.alone.high, line.chance) if np.isfinite(end)]
     low, high = min([0.5, *ends]), max([0.5, *ends])
     margin = 0.05 * (high - low) or 0.05
     return low - margin, high + margin
@@ -282,7 +302,7 @@ def _title(result: ShortcutAudit) -> str:
 
 def _key(result: ShortcutAudit) -> str:
     tested = sum(not one.note for one in result.columns)
-    return f"filled: p < 0.05, adjusted for {tested} column{'' if tested == 1 else 's'}"
+    return f"tick: chance for the column · filled: p < 0.05, adjusted for {tested} column{'' if tested == 1 else 's'}"
 
 
 def _beside(figure: go.Figure, at: float, text: str, **place: str | float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -33,9 +34,13 @@ def screen(
     item_ids: Sequence[str] | None = None,
     size_name: str = "Tumour volume",
     size_unit: str = "ml",
+    taken_out: str = "size",
     footer: str | None = None,
 ) -> go.Figure:
-    """Panels on screen, the intervals under the scores; the size panel is left out where there is no size."""
+    """Panels on screen, the intervals under the scores; the size panel is left out where there is no size.
+
+    taken_out: what the residual axis is without, by `taken_out_words`, which the result does not know.
+    """
     has_size = result.size is not None
     figure = make_subplots(
         rows=2,
@@ -84,7 +89,7 @@ def screen(
             row=1,
             col=2,
         )
-    intervals.screen_panel(figure, evidence_rows(result), reference=0.0, row=2, col=1)
+    intervals.screen_panel(figure, evidence_rows(result, taken_out), reference=0.0, row=2, col=1)
     figure.update_xaxes(title=RHO, row=2, col=1)
     return finish_screen(figure, title=_title(result), footer=footer, height=820)
 
@@ -95,6 +100,7 @@ def print_figure(
     stage_names: Mapping[float, str] | None = None,
     size_name: str = "Tumour volume",
     size_unit: str = "ml",
+    taken_out: str = "size",
     footer: str | None = None,
 ) -> Figure:
     """The panels for print, two journal columns wide."""
@@ -112,7 +118,7 @@ def print_figure(
     if has_size:
         print_size_panel(panels[1], result, with_unit(size_name, size_unit))
         panel_title(panels[1], "b", _size_title(result))
-    intervals.print_panel(panels[-1], evidence_rows(result), reference=0.0)
+    intervals.print_panel(panels[-1], evidence_rows(result, taken_out), reference=0.0)
     panels[-1].set_xlabel(RHO)
     panel_title(panels[-1], "c" if has_size else "b", "Does it stand up?")
     return finish_print(figure, title=_title(result), footer=footer)
@@ -140,16 +146,21 @@ def data(
     return pd.DataFrame(columns)
 
 
-def evidence_data(result: StageGradient) -> pd.DataFrame:
+def taken_out_words(*, size: bool, covariates: bool) -> str:
+    """What was regressed out of the vectors, as figures and tables call it."""
+    return " and ".join(["size"] * size + ["covariates"] * covariates) or "size"
+
+
+def evidence_data(result: StageGradient, taken_out: str = "size") -> pd.DataFrame:
     """The numbers of the interval panel: one row a way of asking, with rho, interval and p, adjusted over the rows."""
     rows = [
         (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, result.n)
         for name, part in (
             ("out of fold", result),
-            ("after size and covariates" if result.size is not None else "after covariates", result.residual),
+            (f"after {taken_out}", result.residual),
             ("at like size", result.size_matched),
             ("LDA axis", result.lda),
-            ("LDA axis after adjustment", result.lda_residual),
+            (f"LDA axis after {taken_out}", result.lda_residual),
         )
         if part is not None
     ]
@@ -158,7 +169,7 @@ def evidence_data(result: StageGradient) -> pd.DataFrame:
     return table
 
 
-def evidence_rows(result: StageGradient) -> list[IntervalRow]:
+def evidence_rows(result: StageGradient, taken_out: str = "size") -> list[IntervalRow]:
     """The lines of the interval panel, the optimistic in-sample value first."""
     nan = float("nan")
     rows = [
@@ -166,7 +177,7 @@ def evidence_rows(result: StageGradient) -> list[IntervalRow]:
         IntervalRow("Out of fold", result.rho, result.rho_low, result.rho_high, p_text(result.p_permutation)),
     ]
     for label, part in (
-        ("After size" if result.size is not None else "After\ncovariates", result.residual),
+        (textwrap.fill(f"After {taken_out}", 15), result.residual),
         ("At like size", result.size_matched),
     ):
         if part is not None:

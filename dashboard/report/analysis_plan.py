@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dashboard.columns import label
+from dashboard import readings
+from dashboard.columns import StageLabel, label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
 from embeddings.analysis import Probe, Pseudotime, Retrieval, StageGradient, linear_probe, pseudotime, stage_gradient
@@ -55,17 +55,6 @@ class Findings:
     trajectory: Pseudotime | None
     refused: dict[str, str]
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, order=True)
-class StageLabel:
-    """A stage as a class of the probe: sorted by its code, called by its name."""
-
-    code: int
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable[[str], None]) -> Findings:
@@ -183,6 +172,9 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
                 retrieval.append(NamedRetrieval(name, one))
     parts = (gradient, survival, trajectory)
     warnings = dict.fromkeys(text for part in parts if part is not None for text in part.warnings)
+    unseen = readings.audit_resolution(audit) if audit is not None else None
+    if unseen:
+        warnings[unseen] = None
     return Findings(
         retrieval=tuple(retrieval),
         probe=probe,
@@ -192,13 +184,8 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
         survival=survival,
         trajectory=trajectory,
         refused=refused,
-        warnings=tuple(_with_names(text, cohort.stage_names) for text in warnings),
+        warnings=tuple(readings.warning(text, cohort.stage_names) for text in warnings),
     )
-
-
-def _with_names(text: str, names: tuple[str, ...]) -> str:
-    """A warning that names a stage by its code, with the name instead."""
-    return re.sub(r"^Stage (\d+)\b", lambda found: f"Stage {names[int(found[1])]}", text)
 
 
 def _searched(cohort: AnalysedCohort) -> list[tuple[str, list[NDArray], NDArray[np.intp]]]:

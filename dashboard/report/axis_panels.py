@@ -94,8 +94,8 @@ def matched_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Pa
         letter,
         "size_matched",
         title,
-        lambda place: _draw_matched(place, result),
-        gradient_figure.evidence_data(result),
+        lambda place: _draw_matched(place, result, taken_out(cohort)),
+        gradient_figure.evidence_data(result, taken_out(cohort)),
         missing="" if result.size_matched else _why_unmatched(result),
         width_mm=183.0,
         height_mm=60.0,
@@ -113,6 +113,11 @@ def null_table(result: StageGradient) -> pd.DataFrame:
     """One row a permutation: rho of the plain test, after adjustment, and at like size."""
     parts = {"out_of_fold": result, "after_adjustment": result.residual, "at_like_size": result.size_matched}
     return pd.DataFrame({name: part.null for name, part in parts.items() if part is not None})
+
+
+def taken_out(cohort: AnalysedCohort) -> str:
+    """What was regressed out of the vectors: size, covariates, or both."""
+    return gradient_figure.taken_out_words(size=cohort.size is not None, covariates=cohort.covariates is not None)
 
 
 def rho_text(part: AxisEvidence) -> str:
@@ -232,7 +237,7 @@ def _density(axes: Axes, values: NDArray[np.float64], mark: Mark, label: str) ->
     axes.tick_params(axis="x", pad=12)
 
 
-def _draw_matched(place: Place, result: StageGradient) -> None:
+def _draw_matched(place: Place, result: StageGradient, removed: str) -> None:
     left, right = place.subplots(1, 2, width_ratios=(1.0, 1.15))
     part = result.size_matched or result
     left.hist(part.null, bins=30, color="#BBBBBB", edgecolor="white", linewidth=0.3)
@@ -255,7 +260,7 @@ def _draw_matched(place: Place, result: StageGradient) -> None:
     )
     if result.size_matched is None:
         statistic(right, textwrap.fill(_why_unmatched(result), 46))
-    intervals.print_panel(right, gradient_figure.evidence_rows(result), reference=0.0)
+    intervals.print_panel(right, gradient_figure.evidence_rows(result, removed), reference=0.0)
     right.set_xlabel(gradient_figure.RHO)
     for axes in (left, right):
         small_ticks(axes)

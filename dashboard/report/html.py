@@ -10,19 +10,20 @@ import numpy as np
 import pandas as pd
 
 from dashboard import disclosure, readings
+from dashboard.figures import audit as audit_figure
 from dashboard.report import axis_panels
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.cohort_selection import AnalysedCohort, FlowStep
 from dashboard.report.outcome_panels import cox_table
 from dashboard.report.panel import Panel
 from dashboard.report.provenance import set_record, statements
-from dashboard.report.shortcut_panel import left_out_table
 
 MOST_ROWS = 60
 # Long texts and columns that say the same as another: they would make the table too wide to read.
 _IN_CSV_ONLY = (
     "kind",
     "levels",
+    "stage_auc_p",
     "association_p",
     "from_vectors_p",
     "stage_rho_without_p",
@@ -110,11 +111,10 @@ def sentences(findings: Findings, cohort: AnalysedCohort) -> list[str]:
     """What the results say, in words."""
     said = []
     if findings.gradient is not None:
-        said.append(readings.gradient(findings.gradient).replace("choose a size above", "no size was given"))
+        taken_out = axis_panels.taken_out(cohort)
+        said.append(readings.gradient(findings.gradient, taken_out, without_size="no size was given"))
     if findings.probe is not None:
-        # On a page of the app the reader can choose; here the command has chosen.
-        advice = " Choose a baseline to see what it adds to a plain measurement."
-        said.append(readings.probe(findings.probe, cohort.baseline_name or None).removesuffix(advice))
+        said.append(readings.probe(findings.probe, cohort.baseline_name or None, without_baseline=""))
     return said
 
 
@@ -166,10 +166,10 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
         body = table_html(panel.table.drop(columns=[c for c in _IN_CSV_ONLY if c in panel.table]))
     if panel.key == "stage_axis" and findings.gradient is not None:
         body = table_html(axis_panels.group_table(findings.gradient, cohort)) + body
-    if panel.key == "shortcuts" and findings.audit is not None and len(left_out_table(findings.audit)):
-        body += "<h3>The stage axis on one level, trained with it and without</h3>" + table_html(
-            left_out_table(findings.audit)
-        )
+    if panel.key == "shortcuts" and findings.audit is not None:
+        left_out = audit_figure.left_out_data(findings.audit)
+        if not left_out.empty:
+            body += "<h3>The stage axis on one level, trained with it and without</h3>" + table_html(left_out)
     if panel.key == "survival" and findings.survival is not None:
         body += table_html(cox_table(findings.survival))
     return head + body

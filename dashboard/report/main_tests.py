@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.report.analysis_plan import Findings
+from dashboard.report.axis_panels import taken_out
 from dashboard.report.cohort_selection import AnalysedCohort
 from embeddings.analysis.resampling import benjamini_hochberg
 
@@ -17,7 +18,7 @@ def main_tests(findings: Findings, cohort: AnalysedCohort) -> pd.DataFrame:
     rows: list[tuple[object, ...]] = []
     gradient, probe = findings.gradient, findings.probe
     if gradient is not None:
-        adjusted = "after size" if gradient.size is not None else "after covariates"
+        adjusted = f"after {taken_out(cohort)}"
         for name, part in (
             ("Stage axis, out of fold", gradient),
             (f"Stage axis {adjusted}", gradient.residual),

@@ -9,7 +9,7 @@ import numpy as np
 from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
-from dashboard.report.provenance import PRODUCT, statements
+from dashboard.report.provenance import ORACLE, PRODUCT, statements
 from embeddings.analysis.gradient.evidence import AxisEvidence
 
 _REFERENCES = {
@@ -35,7 +35,11 @@ _REFERENCES = {
     "JAMA 1982;247:2543-2546.",
     "schoenfeld": "Grambsch PM, Therneau TM. Proportional hazards tests and diagnostics based on weighted residuals. "
     "Biometrika 1994;81:515-526.",
-    "sklearn": "Pedregosa F et al. Scikit-learn: machine learning in Python. J Mach Learn Res 2011;12:2825-2830.",
+    "freedman": "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. "
+    "J Bus Econ Stat 1983;1:292-298.",
+    "scipy": "Virtanen P et al. SciPy 1.0: fundamental algorithms for scientific computing in Python. "
+    "Nat Methods 2020;17:261-272.",
+    "lifelines": "Davidson-Pilon C. lifelines: survival analysis in Python. J Open Source Softw 2019;4:1317.",
 }
 
 
@@ -68,7 +72,8 @@ def methods(
         )
         if text
     ]
-    paragraphs.append(_software(settings, versions, cite))
+    sources = ("scipy", "lifelines") if findings.survival else ("scipy",)
+    paragraphs.append(_software(settings, versions, cite("fdr"), cite(*sources)))
     for name, sentence in findings.refused.items():
         paragraphs.append(f"Not done, {name}: {sentence}")
     return paragraphs, [f"{number}. {_REFERENCES[key]}" for number, key in enumerate(cite.keys, start=1)]
@@ -140,7 +145,8 @@ def _gradient(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
         names = [*([size] if cohort.size_column else []), *cohort.covariate_columns]
         text += (
             f" To account for {_listed(names)}, these were regressed out of the vectors with coefficients of the "
-            f"training folds: {_numbers(result.residual)}."
+            f"training folds, and the permuted stages kept their relation with {'it' if len(names) == 1 else 'them'} "
+            f"{cite('freedman')}: {_numbers(result.residual)}."
         )
     if result.size_matched is not None:
         text += (
@@ -236,9 +242,10 @@ def _pseudotime(findings: Findings, cite: _Citations) -> str:
     )
 
 
-def _software(settings: ReportSettings, versions: Mapping[str, str], cite: _Citations) -> str:
-    parts = ", ".join(f"{name} {number}" for name, number in versions.items() if name != PRODUCT)
+def _software(settings: ReportSettings, versions: Mapping[str, str], false_discovery: str, sources: str) -> str:
+    parts = ", ".join(f"{name} {number}" for name, number in versions.items() if name not in (PRODUCT, ORACLE))
     return (
-        f"p-values of the main tests were adjusted for the false discovery rate {cite('fdr')}. Seed {settings.seed}. "
-        f"Software: FlexiCT Phenotype Explorer {versions[PRODUCT]}, with {parts} {cite('sklearn')}."
+        f"p-values of the main tests were adjusted for the false discovery rate {false_discovery}. "
+        f"Seed {settings.seed}. "
+        f"Software: FlexiCT Phenotype Explorer {versions[PRODUCT]}, with {parts} {sources}."
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from dashboard.figures import audit as audit_figure
 from dashboard.figures import probe as probe_figure
 from dashboard.report import axis_panels, outcome_panels, recognition_panels, shortcut_panel
 from dashboard.report.analysis_plan import Findings
@@ -43,7 +44,7 @@ def further_tables(findings: Findings, cohort: AnalysedCohort) -> dict[str, pd.D
         tables["b_learning_curve"] = recognition_panels.learning_table(findings.probe)
         tables["b_calibration"] = probe_figure.calibration_data(findings.probe)
     if findings.audit is not None:
-        tables["f_levels_left_out"] = shortcut_panel.left_out_table(findings.audit)
+        tables["f_levels_left_out"] = audit_figure.left_out_data(findings.audit)
     if findings.gradient is not None:
         tables["d_stages"] = axis_panels.group_table(findings.gradient, cohort)
         tables["h_permutations"] = axis_panels.null_table(findings.gradient)

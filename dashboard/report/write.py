@@ -33,11 +33,15 @@ _FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
 
 @dataclass(frozen=True)
 class Report:
-    """A report in memory: path inside the folder -> bytes, the composed figure among them, and one sentence."""
+    """A report in memory: path inside the folder -> bytes, the composed figure among them, and one sentence.
+
+    refused: why an analysis could not be done, by its name. warnings: what the others warn of.
+    """
 
     files: Mapping[str, bytes]
     sentence: str
     refused: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
     def zipped(self) -> bytes:
         """All files as one zip."""
@@ -114,7 +118,7 @@ def make_report(settings: ReportSettings, out: Path | str, say: Callable[[str], 
         "files": sorted([*files, "report.json"]),
     }
     files["report.json"] = json.dumps(plain(record), indent=1, allow_nan=False, ensure_ascii=False).encode("utf-8")
-    return Report(files, _sentence(cohort, shown, findings), findings.refused)
+    return Report(files, _sentence(cohort, shown, findings), findings.refused, (*cohort.warnings, *findings.warnings))
 
 
 def check_folder(out: Path) -> None:

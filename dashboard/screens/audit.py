@@ -13,6 +13,17 @@ from dashboard.components.downloads import figure_downloads
 from dashboard.figures import audit as audit_figure
 from embeddings.analysis import ShortcutAudit
 
+MANY_COLUMNS = 12
+# So that all columns stand side by side on a small screen.
+TABLE_PX = {
+    "column": 154,
+    "n": 42,
+    "goes with stage": 112,
+    "stage from it, AUC": 156,
+    "it from the vectors": 186,
+    "stage axis without it, rho": 170,
+}
+
 
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
@@ -73,7 +84,7 @@ def _named(frame: pd.DataFrame, chosen: list[str]) -> dict[str, NDArray]:
 
 def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
     st.markdown(f"#### {readings.audit(result)}")
-    st.markdown("\n".join(f"- {sentence}" for sentence in result.verdicts))
+    _verdicts(result)
     name = f"vectors ({found.embedding_set['encoder']})"
     st.plotly_chart(
         audit_figure.screen(result, vectors_name=name, footer=found.footer),
@@ -87,7 +98,9 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
         {"Left out": lambda: audit_figure.left_out_data(result)},
     )
     st.dataframe(
-        audit_figure.summary(result), hide_index=True, column_config={"column": st.column_config.Column(width=130)}
+        audit_figure.summary(result),
+        hide_index=True,
+        column_config={name: st.column_config.Column(width=px) for name, px in TABLE_PX.items()},
     )
     st.caption("Every p is adjusted over the columns.")
     _left_out(result)
@@ -96,16 +109,33 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
             f"n = {result.n} scans of {result.n_patients} patients; a case without a value is left out of that "
             "column's row. *Goes with stage*: Cramér's V (categories) or the correlation ratio η (numbers). *Stage "
             "from it*: concordance with stage (with two stages the area under the ROC curve) of a prediction "
-            "from the column, out of fold and by patient. *It from the vectors*: area under the ROC curve "
-            "(categories, mean over levels) or Spearman's ρ (numbers) of the column's out-of-fold prediction from "
-            "the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with stage after the column is "
-            "regressed out of the vectors with coefficients of the training folds. Each p is one-sided over "
-            f"{result.n_permutations} permutations of patients, adjusted over the columns for the false discovery "
+            "from the column, out of fold and by patient. Its chance, the tick in the figure, is the mean over "
+            "permuted stages, and lies below 0.5 for a column of few levels: what such a column seems to tell by "
+            "chance in the training folds is wrong the other way on the cases left out. *It from the vectors*: area "
+            "under the ROC curve (categories, mean over levels) or Spearman's ρ (numbers) of the column's out-of-fold "
+            "prediction from the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with stage after "
+            "the column is regressed out of the vectors with coefficients of the training folds. Each p is one-sided "
+            f"over {result.n_permutations} permutations of patients, adjusted over the columns for the false discovery "
             f"rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients ({result.n_bootstrap} draws). "
             "A column that is not shown to matter may still matter in a larger cohort, and what the CSV does not "
             f"record cannot be audited. Seed {result.seed}."
         )
     st.caption(f"The order of *{columns.label(staged.column)}*: " + " < ".join(staged.order))
+
+
+def _verdicts(result: ShortcutAudit) -> None:
+    """A sentence a column; of many columns those that stand in for the stage, the others behind a click."""
+    warning = readings.audit_resolution(result)
+    if warning:
+        st.warning(warning)
+    first = [
+        one for one in result.verdicts if one.startswith(readings.CANNOT_TELL) or len(result.verdicts) <= MANY_COLUMNS
+    ]
+    rest = [one for one in result.verdicts if one not in first]
+    st.markdown("\n".join(f"- {sentence}" for sentence in first))
+    if rest:
+        with st.expander(f"The other {len(rest)} columns, a sentence each"):
+            st.markdown("\n".join(f"- {sentence}" for sentence in rest))
 
 
 def _left_out(result: ShortcutAudit) -> None:

@@ -14,7 +14,8 @@ from embeddings.store import Store, StoreError
 
 settings: Settings = st.session_state["settings"]
 
-TWO_LINES_PX = 56
+# Room for a sentence that names a file.
+REASON_PX = 640
 SET_COLUMNS = {
     "encoder": "Encoder",
     "view": "View",
@@ -28,8 +29,8 @@ SET_COLUMNS = {
 }
 FAILURE_COLUMNS = {
     "case_id": "Case",
-    "stage_of_work": "Step",
     "reason": "Reason",
+    "stage_of_work": "Step",
     "set_id": "Embedding set",
     "attempts": "Attempts",
     "last_at": "Last at (UTC)",
@@ -59,8 +60,7 @@ def _overview(path: Path) -> None:
         st.dataframe(
             failures[list(FAILURE_COLUMNS)],
             hide_index=True,
-            row_height=TWO_LINES_PX,
-            column_config={**FAILURE_COLUMNS, "reason": st.column_config.TextColumn("Reason", width="medium")},
+            column_config={**FAILURE_COLUMNS, "reason": st.column_config.TextColumn("Reason", width=REASON_PX)},
         )
     if not doubts.empty:
         st.markdown("**Embedded, but the values may not be HU**")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import streamlit as st
 
@@ -68,8 +66,8 @@ def _page(found: Context) -> None:
         st.info(str(error))
         return
     _say_covariates(extra)
-    taken_out = [*(["size"] if size_column else []), *(["covariates"] if extra and extra.terms else [])]
-    _show(found, staged, result, rows["item_id"].tolist(), size_column, " and ".join(taken_out) or "size")
+    taken_out = gradient_figure.taken_out_words(size=size_column is not None, covariates=bool(extra and extra.terms))
+    _show(found, staged, result, rows["item_id"].tolist(), size_column, taken_out)
 
 
 def _adjustable(frame: pd.DataFrame) -> list[str]:
@@ -94,9 +92,14 @@ def _show(
     size_column: str | None,
     taken_out: str,
 ) -> None:
-    st.markdown(f"#### {readings.gradient(result)}")
+    without_size = (
+        "choose a size above"
+        if columns.sizes(staged.frame)
+        else "this cohort has none; add one to the CSV and embed again"
+    )
+    st.markdown(f"#### {readings.gradient(result, taken_out, without_size=without_size)}")
     for warning in result.warnings:
-        st.warning(_with_stage_name(warning, staged.order))
+        st.warning(readings.warning(warning, staged.order))
     shown = st.columns(4)
     shown[0].metric("Out of fold ρ", f"{result.rho:z.2f}", help="Spearman correlation of the axis with stage")
     shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")
@@ -108,7 +111,13 @@ def _show(
     unit = (columns.unit(size_column) or "") if size_column else ""
     size_name = columns.name_only(size_column).capitalize() if size_column else "Size"
     figure = gradient_figure.screen(
-        result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit, footer=found.footer
+        result,
+        stage_names=names,
+        item_ids=item_ids,
+        size_name=size_name,
+        size_unit=unit,
+        taken_out=taken_out,
+        footer=found.footer,
     )
     mark_selected(figure, staged.frame)
     st.plotly_chart(
@@ -119,12 +128,17 @@ def _show(
     figure_downloads(
         "stage-gradient",
         lambda: gradient_figure.print_figure(
-            result, stage_names=names, size_name=size_name, size_unit=unit, footer=found.footer
+            result,
+            stage_names=names,
+            size_name=size_name,
+            size_unit=unit,
+            taken_out=taken_out,
+            footer=found.footer,
         ),
         lambda: gradient_figure.data(result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit),
-        {"Intervals": lambda: gradient_figure.evidence_data(result)},
+        {"Intervals": lambda: gradient_figure.evidence_data(result, taken_out)},
     )
-    st.dataframe(gradient_figure.evidence_data(result).round(4), hide_index=True)
+    st.dataframe(gradient_figure.evidence_data(result, taken_out).round(4), hide_index=True)
     with st.expander("How is this computed?"):
         st.markdown(
             f"n = {result.n} scans of {result.n_patients} patients. The axis is ordinal ridge, fitted in "
@@ -133,8 +147,9 @@ def _show(
             f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-fit is redone under "
             f"{result.n_permutations} permutations of stage between patients. Trend across stages: "
             f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, permutation p = {result.trend_p_permutation:.3g}. "
-            "After size: a spline of log size and the covariates are regressed out of the vectors with coefficients "
-            "of the training folds. At like size: cases are compared, and stages exchanged, only among three "
+            "Size and covariates: a spline of log size, and the covariates as they are, are regressed out of the "
+            "vectors with coefficients of the training folds. At like size: cases are compared, and stages exchanged, "
+            "only among three "
             f"patients of like size. Seed {result.seed}."
         )
 
@@ -152,11 +167,6 @@ def _second_opinion(result: StageGradient, taken_out: str) -> str:
             f"{readings.p_words(after.p_permutation, result.n_permutations)}"
         )
     return f"{said}."
-
-
-def _with_stage_name(warning: str, order: list[str]) -> str:
-    """A warning with the stage's name where it has the code that the analysis knows it by."""
-    return re.sub(r"^Stage (\d+) ", lambda found: f"Stage {order[int(found[1])]} ", warning)
 
 
 st.title("Stage gradient")

@@ -16,7 +16,6 @@ from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
 
 ITEM_PX = 170
-MAX_LABELS = 8
 PROTOCOL_WORDS = {
     "leave-patient-out": "each case against all other patients",
     "halves": "20 random halves: one queries, the other answers",
@@ -87,15 +86,10 @@ def _facts(row: pd.Series) -> str:
     return ", ".join(facts)
 
 
-def _labels(frame: pd.DataFrame) -> list[str]:
-    stages = columns.stages(frame)
-    return [*stages, *(c for c in columns.describing(frame) if frame[c].nunique() <= MAX_LABELS and c not in stages)]
-
-
 def _retrieval(found: Context) -> None:
     st.subheader("Do like cases share a label?")
     table = loading.case_table(found.path, found.set_id)
-    options = _labels(table.frame)
+    options = columns.classes(table.frame)
     if not options:
         st.info("No column has two to eight labels to look for. Add one to the CSV and embed again.")
         return

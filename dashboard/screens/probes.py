@@ -13,23 +13,15 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.figures import probe as probe_figure
-from dashboard.report.analysis_plan import StageLabel
 from embeddings.analysis import Probe
 
-MAX_CLASSES = 8
 # Four classes and more cost some seconds for every ten permutations.
 MANY_CLASSES = 4
 
 
-def _targets(frame: pd.DataFrame) -> list[str]:
-    stages = columns.stages(frame)
-    others = [c for c in columns.describing(frame) if 2 <= frame[c].nunique() <= MAX_CLASSES and c not in stages]
-    return [*stages, *others]
-
-
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
-    targets = _targets(table.frame)
+    targets = columns.classes(table.frame)
     if not targets:
         st.info("No column has two to eight classes to tell apart. Add one to the CSV and embed again.")
         return
@@ -86,7 +78,7 @@ def _page(found: Context) -> None:
     except ValueError as error:
         st.info(str(error))
         return
-    _show(found, result, name)
+    _show(found, result, name, bool(baseline_options))
 
 
 class _Labels:
@@ -112,7 +104,7 @@ def _in_order(labels: list[str], classes: _Labels, cut: str | None) -> NDArray:
         return np.array(labels)
     order = classes.order if cut is None else [_grouped(one, classes.order, cut) for one in classes.order]
     place = {name: code for code, name in enumerate(dict.fromkeys(order))}
-    return np.array([StageLabel(place[one], one) for one in labels], dtype=object)
+    return np.array([columns.StageLabel(place[one], one) for one in labels], dtype=object)
 
 
 def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]
@@ -139,8 +131,13 @@ def _grouped(value: str | None, order: list[str], cut: str) -> str | None:
     return high if order.index(value) >= at else low
 
 
-def _show(found: Context, result: Probe, baseline_name: str | None) -> None:
-    st.markdown(f"#### {readings.probe(result, baseline_name)}")
+def _show(found: Context, result: Probe, baseline_name: str | None, can_compare: bool) -> None:
+    without_baseline = (
+        "Choose a baseline to see what it adds to a plain measurement."
+        if can_compare
+        else "What it adds to a plain measurement is not tested: this cohort has no column of numbers."
+    )
+    st.markdown(f"#### {readings.probe(result, baseline_name, without_baseline=without_baseline)}")
     name = "Baseline"
     if baseline_name:
         st.caption(f"Baseline: {baseline_name}")

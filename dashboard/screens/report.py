@@ -70,7 +70,9 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
     sizes = [NONE, *[column for column in columns.sizes(frame) if column != stage]]
     size = middle.selectbox("Tumour size", sizes, index=min(1, len(sizes) - 1), format_func=_shown, key="report.size")
     others = [column for column in columns.describing(frame) if column not in (stage, size)]
-    covariates = right.multiselect("Also account for", others, format_func=columns.label, key="report.covariates")
+    covariates = right.multiselect(
+        "Also account for", others, format_func=columns.label, key="report.covariates", placeholder="Nothing else"
+    )
     seen = [str(value) for value in frame[stage].dropna().unique()]
     order = left.text_input(
         "Order, lowest first",
@@ -86,7 +88,11 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         help="Stages taken together, lowest group first; empty to take every stage by itself.",
     )
     baseline = right.multiselect(
-        "Clinical baseline", others, format_func=columns.label, key="report.baseline", placeholder="The size"
+        "Clinical baseline",
+        others,
+        format_func=columns.label,
+        key="report.baseline",
+        placeholder="None" if size == NONE else "The size",
     )
     with st.expander("Survival, further sets, settings"):
         time_place, event_place = st.columns(2)
@@ -140,6 +146,9 @@ def _show(report: Report, name: str) -> None:
     st.success(f"{report.sentence} {disclosure.RESEARCH_ONLY}.")
     for analysis, sentence in report.refused.items():
         st.warning(f"Not done, {analysis}: {sentence}")
+    if report.warnings:
+        with st.expander(f"What the analyses warn of ({len(report.warnings)})"):
+            st.markdown("\n".join(f"- {sentence}" for sentence in report.warnings))
     st.download_button(
         "Report (zip)",
         data=report.zipped,
@@ -149,7 +158,7 @@ def _show(report: Report, name: str) -> None:
         on_click="ignore",
         key="report.zip",
     )
-    st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip, panels a to h")
+    st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip")
     with st.expander("Methods"):
         st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n"))
 

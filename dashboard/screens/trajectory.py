@@ -90,7 +90,7 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
 def _followable(frame: pd.DataFrame, stage: str) -> list[str]:
     """Columns of numbers and of two groups, one size first; the stage itself is what the start was chosen by."""
     sizes = columns.sizes(frame)
-    others = [c for c in columns.numeric(frame) if c not in sizes]
+    others = [c for c in columns.numeric(frame) if c not in sizes and frame[c].nunique() > 2]
     two_groups = [c for c in columns.describing(frame) if frame[c].nunique() == 2]
     return [c for c in dict.fromkeys([*sizes[:1], *others, *two_groups, *sizes]) if c != stage]
 

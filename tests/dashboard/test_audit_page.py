@@ -177,3 +177,26 @@ def test_a_column_that_is_held_but_leaves_the_axis_standing_is_said_so(result: S
     assert max(site.association_p_adjusted, site.column_from_vectors_p_adjusted) < 0.05
     standing = dataclasses.replace(site, verdict="site goes with stage ..., but the stage axis stands")
     assert "1 goes with stage" in readings.audit(dataclasses.replace(result, columns=(standing, result.columns[1])))
+
+
+def test_too_few_permutations_for_the_number_of_columns_are_called_out(result: ShortcutAudit) -> None:
+    assert readings.audit_resolution(result) is None
+    coarse = dataclasses.replace(result, n_permutations=19)
+    assert "at least 40 permutations" in str(readings.audit_resolution(coarse))
+
+
+def test_of_many_columns_the_ones_that_stand_in_for_the_stage_are_said_first(
+    settings: Settings, cohort_with: MakeCohort
+) -> None:
+    many = {f"column_{k:02d}": k for k in range(13)}
+
+    def change(number: int, held: dict[str, Any]) -> dict[str, Any]:
+        noise = {name: (number * (3 + 2 * k)) % 41 for name, k in many.items()}
+        return held | noise | {"hospital": ("first", "second", "third")[number % 3]}
+
+    app = open_page(settings, cohort_with(change))
+    chosen(app).set_value([*many, "hospital"]).run()
+    assert "Stage cannot be told from hospital here" in app.markdown[1].value
+    assert "column 05" not in app.markdown[1].value
+    assert "The other 13 columns" in [one.label for one in app.expander][1]
+    assert "- column 05" in text_of(app)

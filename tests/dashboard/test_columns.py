@@ -58,3 +58,21 @@ def test_labels_carry_units_only_where_the_name_gives_one_away() -> None:
     assert columns.label("stage") == "stage"
     assert columns.label("dosage") == "dosage"
     assert columns.name_only("tumour_volume_ml") == "tumour volume"
+
+
+def test_classes_are_stages_first_then_columns_of_few_values() -> None:
+    frame = FRAME.assign(serial=[str(k) for k in range(4)])
+    frame = pd.concat([frame] * 3, ignore_index=True).assign(serial=[f"s{k}" for k in range(12)])
+    found = columns.classes(frame)
+    ordered = columns.stages(frame)
+    assert found[: len(ordered)] == ordered
+    assert "isup_grade" in ordered
+    assert "site" in found[len(ordered) :]
+    assert len(set(found)) == len(found)
+    assert "serial" not in found
+    assert "constant" not in found
+
+
+def test_stage_labels_sort_by_code_and_read_as_names() -> None:
+    labels = [columns.StageLabel(1, "T10"), columns.StageLabel(0, "T2")]
+    assert [str(one) for one in sorted(labels)] == ["T2", "T10"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +38,12 @@ PAGES = {
     "cohort": "Cohort",
     "map": "Map",
     "gradient": "Stage gradient",
+    "audit": "Shortcuts",
     "trajectory": "Trajectory",
     "probes": "Probes",
+    "survival": "Survival",
     "neighbours": "Neighbours",
+    "report": "Report",
 }
 WAIT_MS = 60_000
 N_REAL = 40
@@ -294,6 +299,41 @@ def test_every_page_fits_a_small_screen(page: Page, analysed: str, path: str, tm
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate("(m => m.scrollWidth <= m.clientWidth)(document.querySelector('[data-testid=stMain]'))")
     assert page.evaluate(CLASHES) == []
+
+
+def test_the_report_of_a_simulated_cohort_is_built_shown_and_downloaded(
+    page: Page, serve: Serve, make_store: Callable[[Path, bool], Path], tmp_path: Path
+) -> None:
+    go(page, serve("--cohort", make_store(tmp_path / "demonstration.duckdb", True)), "report")
+    page.get_by_text("Survival, further sets, settings").click()
+    for label in ("Permutations", "Bootstrap resamples"):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill("19")
+        field.press("Enter")
+        settle(page)
+    expect(page.get_by_test_id("stCode")).to_contain_text("--permutations 19 --bootstrap 19")
+    page.get_by_role("button", name="Build the report").click()
+    expect(page.get_by_text(re.compile(r"\d+ of 42 cases analysed, panels a to h"))).to_be_visible(timeout=4 * WAIT_MS)
+    settle(page)
+    figure = page.get_by_test_id("stImage").locator("img")
+    expect(figure).to_have_count(1)
+    assert figure.evaluate("i => i.complete && i.naturalWidth > 600 && i.naturalHeight > 600")
+    assert page.get_by_test_id("stException").count() == 0
+    picture(page, "report-built", tmp_path)
+
+    archive = zipfile.ZipFile(io.BytesIO(downloaded(page, "Report (zip)")))
+    assert archive.testzip() is None
+    names = archive.namelist()
+    record = json.loads(archive.read("report.json"))
+    assert sorted(names) == record["files"]
+    assert {"figure.svg", "figure.pdf", "figure.png", "report.html", "report.json", "methods.md"} <= set(names)
+    tables = [name for name in names if re.fullmatch(r"data/[^/]+\.csv", name)]
+    assert {f"data/{letter}" for letter in "abcdefgh"} <= {name[:6] for name in tables}
+    assert all(len(list(csv.reader(io.StringIO(archive.read(name).decode())))) > 1 for name in tables)
+    assert record["simulated"] is True
+    assert record["settings"]["permutations"] == 19
+    for name in ("figure.svg", "report.html", "methods.md"):
+        assert "simulated" in archive.read(name).decode().casefold(), name
 
 
 def test_real_ct_go_from_the_csv_to_the_gradient(page: Page, serve: Serve, tmp_path: Path) -> None:

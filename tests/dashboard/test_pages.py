@@ -71,7 +71,7 @@ def test_the_gradient_page_finds_the_planted_gradient(settings: Settings, store_
     assert values["ρ after size"] != "not tested"
     app.selectbox(key="gradient.size").set_value("(do not test size)").run()
     assert {m.label: m.value for m in app.metric}["ρ after size"] == "not tested"
-    assert "is not tested yet" in text_of(app)
+    assert "is not tested: choose a size above" in text_of(app)
 
 
 def test_slices_of_a_case_are_averaged_before_the_gradient(settings: Settings, store_path: Path) -> None:

@@ -135,6 +135,9 @@ def test_time_and_event_columns_are_told_by_name_and_values() -> None:
         }
     )
     assert columns.times(frame) == ["os_months"]
+    assert columns.times(frame.assign(survival_days=frame["os_months"] * 30)) == ["survival_days", "os_months"]
+    first_scans = [0.0] * (len(frame) - 1) + [90.0]
+    assert columns.times(frame.assign(days_since_first_scan=first_scans)) == ["os_months"]
     assert columns.events(frame) == ["survival_status", "vital", "smoker"]
     assert columns.label("os_months") == "os (months)"
 

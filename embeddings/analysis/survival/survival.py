@@ -119,6 +119,8 @@ def by_score(
     complete = np.flatnonzero(np.isfinite(scores) & np.isfinite(times) & np.isfinite(events))
     kept = complete[np.sort(np.unique(number[complete], return_index=True)[1])]
     _check(scores[kept], events[kept], n_scans)
+    if not times[kept].any():
+        raise ValueError("All follow-up times are 0: choose the column that holds the time to the event.")
     s, t, e = scores[kept], times[kept], events[kept]
 
     group = score_groups(s, n_groups)

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from dashboard.figures import audit, figure_bytes
+from dashboard.figures.intervals import p_text
 from embeddings.analysis import ShortcutAudit, shortcuts
 
 FOOTER = "Simulated demonstration cohort"
@@ -41,12 +42,15 @@ def with_many(result: ShortcutAudit, count: int) -> ShortcutAudit:
 
 def test_the_screen_places_each_column_at_its_own_concordance(result: ShortcutAudit) -> None:
     figure = audit.screen(result, vectors_name="vectors (nano)", footer=FOOTER)
-    own, alone = figure.data
+    own, alone, chance = figure.data
     assert own.x == (result.stage_auc.value,)
     tested = result.columns[:3]
     assert alone.x == tuple(one.stage_from_column.value for one in tested)
     assert np.array(alone.x) + alone.error_x.array == pytest.approx([one.stage_from_column.high for one in tested])
     assert np.array(alone.x) - alone.error_x.arrayminus == pytest.approx([one.stage_from_column.low for one in tested])
+    assert chance.x == tuple(one.stage_from_column_chance for one in tested)
+    assert chance.y == alone.y
+    assert set(chance.marker.symbol.split()) == {"line-ns-open"}
     assert figure.layout.yaxis.ticktext[:2] == ("vectors (nano)", "&lt;b&gt;site&lt;/b&gt;")
     assert "<b>site" not in figure.to_json().replace("\\u003c", "<")
     texts = [note.text for note in figure.layout.annotations]
@@ -56,7 +60,7 @@ def test_the_screen_places_each_column_at_its_own_concordance(result: ShortcutAu
 
 
 def test_shape_and_filling_say_what_colour_says(result: ShortcutAudit) -> None:
-    own, alone = audit.screen(result).data
+    own, alone, _ = audit.screen(result).data
     assert own.marker.symbol == ("square",)
     goes = [one.association_p_adjusted < 0.05 for one in result.columns[:3]]
     assert set(goes) == {True, False}
@@ -67,6 +71,18 @@ def test_shape_and_filling_say_what_colour_says(result: ShortcutAudit) -> None:
     audit.draw(axes, result)
     marks = [line for line in axes.get_lines() if line.get_marker() == "o"]
     assert [to_hex(line.get_markerfacecolor()) != "#ffffff" for line in marks] == goes
+
+
+def test_every_tested_column_has_its_own_chance_as_a_tick_in_print_and_in_the_range(result: ShortcutAudit) -> None:
+    low = replace(result.columns[0], stage_from_column_chance=0.05)
+    shown = replace(result, columns=(low, *result.columns[1:]))
+    axes = Figure().subplots()
+    audit.draw(axes, shown)
+    ticks = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.get_lines() if line.get_marker() == "|"]
+    assert ticks == [(one.stage_from_column_chance, at) for at, one in enumerate(shown.columns[:3], start=1)]
+    assert axes.get_xlim()[0] < 0.05
+    assert audit.screen(shown).layout.xaxis.range[0] < 0.05
+    assert "tick: chance" in axes.get_xlabel()
 
 
 def test_a_mark_is_filled_by_the_adjusted_p_only(result: ShortcutAudit) -> None:
@@ -129,6 +145,9 @@ def test_tables_hold_the_numbers_of_the_result(result: ShortcutAudit) -> None:
         assert row["association_p_adjusted"] == one.association_p_adjusted
         assert row["from_vectors_p_adjusted"] == one.column_from_vectors_p_adjusted
         assert row["stage_rho_without"] == one.after_removal.value
+        assert row["stage_auc_chance"] == one.stage_from_column_chance
+        assert row["stage_auc_p"] == one.stage_from_column_p
+        assert row["stage_auc_p_adjusted"] == one.stage_from_column_p_adjusted
         assert row["verdict"] == one.verdict
     assert "nothing can be compared" in table.loc["one level", "note"]
 
@@ -136,6 +155,7 @@ def test_tables_hold_the_numbers_of_the_result(result: ShortcutAudit) -> None:
     site = result.columns[0]
     assert summary.loc[NAMES[0], "goes with stage"].startswith(f"V {site.association_value:.2f}, p")
     assert summary.loc[NAMES[1], "goes with stage"].startswith("eta ")
+    assert f"], {p_text(site.stage_from_column_p_adjusted)}" in summary.loc[NAMES[0], "stage from it, AUC"]
     assert summary.loc["one level"].tolist()[1:] == ["", "", "", ""]
 
     left = audit.left_out_data(result)

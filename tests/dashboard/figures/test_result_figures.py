@@ -88,7 +88,29 @@ def test_gradient_rows_put_the_optimistic_value_beside_the_honest_ones(gradient_
     assert not rows[0].has_interval
     assert rows[1].note == "p = 0.050"
     table = gradient.evidence_data(gradient_result).set_index("axis")
-    assert table.loc["after size and covariates", "rho"] == gradient_result.residual.rho
+    assert table.loc["after size", "rho"] == gradient_result.residual.rho
+
+
+@pytest.mark.parametrize(
+    ("size", "covariates", "words"),
+    [
+        (True, False, "size"),
+        (False, True, "covariates"),
+        (True, True, "size and covariates"),
+    ],
+)
+def test_the_adjusted_row_says_what_was_taken_out(
+    gradient_result: Any, size: bool, covariates: bool, words: str
+) -> None:
+    taken_out = gradient.taken_out_words(size=size, covariates=covariates)
+    labels = [" ".join(row.label.split()) for row in gradient.evidence_rows(gradient_result, taken_out)]
+    assert f"After {words}" in labels
+    table = gradient.evidence_data(gradient_result, taken_out)
+    assert {f"after {words}", f"LDA axis after {words}"} <= set(table["axis"])
+    screen = gradient.screen(gradient_result, taken_out=taken_out)
+    assert f"After {words}" in " ".join(str(screen.layout).replace("<br>", " ").replace("\\n", " ").split())
+    svg = figure_bytes(gradient.print_figure(gradient_result, taken_out=taken_out), "svg").decode()
+    assert (">covariates<" if covariates else ">After size<") in svg
 
 
 def test_gradient_without_size_has_two_panels(cohort: Any) -> None:

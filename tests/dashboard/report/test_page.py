@@ -48,3 +48,8 @@ def test_the_button_builds_the_report_and_a_refusal_is_said(page: AppTest) -> No
     assert any("stage gradient" in one.value for one in page.warning)
     assert "cases analysed" in page.success[0].value
     assert "never for diagnosis" in page.success[0].value
+    # 19 permutations are too few for the columns of the audit, whether one stage is left or three.
+    page.text_input(key="report.order").set_value("").run()
+    page.button[[one.label for one in page.button].index("Build the report")].click().run()
+    assert any("What the analyses warn of" in one.label for one in page.expander)
+    assert any("cannot reach an adjusted p" in one.value for one in page.markdown)

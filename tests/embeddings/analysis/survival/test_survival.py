@@ -360,3 +360,9 @@ def test_the_real_lung_cohort_by_tumour_diameter() -> None:
     assert result.score_alone is not None
     assert result.score_alone.low > 1
     assert [term.contrast for term in result.cox if "histology" in term.name] == ["against adenocarcinoma"] * 2
+
+
+def test_times_that_are_all_zero_are_no_follow_up() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="All follow-up times are 0"):
+        by_score(rng.normal(size=40), np.zeros(40), rng.integers(0, 2, 40))
