@@ -79,7 +79,7 @@ class PlainAxes:
         n, d = self.rows.shape
         rows = self._prepared(np.arange(n))
         strength = ridge_strength(np.linalg.svd(rows, compute_uv=False) ** 2, n / 3.0) / n
-        intensity = min(ledoit_wolf_shrinkage(rows, assume_centered=True), 0.9999)
+        intensity = min(max(ledoit_wolf_shrinkage(rows, assume_centered=True), 1e-6), 0.9999)
         return strength, intensity / (1.0 - intensity) * float((rows**2).sum()) / n / d
 
     def _prepared(self, train: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -54,6 +54,8 @@ def gradient(result: StageGradient, taken_out: str = "size", *, without_size: st
         f"{p_words(result.p_permutation, result.n_permutations)})."
     )
     after, matched = result.residual, result.size_matched
+    if result.size is not None and after is None:
+        return f"{first} Whether this is more than {taken_out} cannot be told: see the warnings."
     if after is None or result.size is None:
         return f"{first} Whether this is more than tumour size is not tested: {without_size}."
     beyond = [e is not None and e.p_permutation < ALPHA for e in (after, matched)]

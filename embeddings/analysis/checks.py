@@ -61,6 +61,8 @@ def checked_columns(values: ArrayLike, analysis: str, *, n: int, name: str) -> N
         ) from error
     columns = columns.reshape(-1, 1) if columns.ndim == 1 else columns
     _check_length(columns, analysis, n=n, name=name)
+    if columns.ndim != 2 or columns.shape[1] == 0:
+        raise ValueError(f"The {analysis} needs the {name} as columns [cases, numbers], not of shape {columns.shape}.")
     missing = int((~np.isfinite(columns)).any(axis=1).sum())
     if missing:
         raise ValueError(
@@ -68,6 +70,23 @@ def checked_columns(values: ArrayLike, analysis: str, *, n: int, name: str) -> N
             f"leave them out or run it without the {name}."
         )
     return columns
+
+
+def checked_column(values: ArrayLike, analysis: str, *, n: int, name: str) -> NDArray[np.float64]:
+    """One numeric column `[n]`; raises ValueError as `checked_columns`, and on several."""
+    columns = checked_columns(values, analysis, n=n, name=name)
+    if columns.shape[1] != 1:
+        raise ValueError(f"The {analysis} needs one number of {name} a case, not {columns.shape[1]}.")
+    return columns[:, 0]
+
+
+def checked_draws(analysis: str, *, seed: int, at_least: int = 0, **numbers: int) -> None:
+    """Raises ValueError on a negative seed or fewer than `at_least` of what is drawn (permutations, resamples)."""
+    if seed < 0:
+        raise ValueError(f"The {analysis} needs a seed of 0 or above, not {seed}.")
+    for name, number in numbers.items():
+        if number < at_least:
+            raise ValueError(f"The {analysis} needs at least {at_least} {name}, not {number}.")
 
 
 def patient_numbers(patient: ArrayLike | Sequence[str] | None, analysis: str, *, n: int) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from .checks import checked_vectors
 
 @dataclass(frozen=True)
 class Gram:
-    """Inner products [n, n] of standardised vectors of `width` numbers, computed once for many fits.
+    """Inner products [n, n] of standardised vectors, computed once for many fits; `width` columns are not constant.
 
     Every column is scaled to unit deviation over the whole cohort. That looks at the vectors of test cases
     but at no label, so a permutation of labels leaves it unchanged; centring, regressing size out, penalties
@@ -35,8 +35,11 @@ class Gram:
             return X
         vectors = checked_vectors(X, analysis, at_least=at_least)
         rows = standardised(vectors)
-        if not rows.any():
-            raise ValueError(f"The {analysis} needs vectors that differ, but those of all {len(rows)} cases are equal.")
+        rows = rows[:, rows.any(axis=0)]
+        if not rows.size:
+            raise ValueError(
+                f"The {analysis} needs vectors that differ, but those of all {len(vectors)} cases are equal."
+            )
         return cls(rows @ rows.T, rows.shape[1])
 
     def __len__(self) -> int:
@@ -58,7 +61,8 @@ class Gram:
         The residual vectors are (I - design C) X with C = pinv(design[train]), so their inner products need
         no vector. Products that are rounding error beside the vectors' own length become 0.
         """
-        coefficients = np.linalg.pinv(design[train])
+        # Covariates may say the same thing (age and year of birth): what is left of one beside the other is rounding.
+        coefficients = np.linalg.pinv(design[train], rcond=1e-9)
         known = coefficients @ self.products[train]
         explained = design @ known
         left = self.products - explained - explained.T + design @ (known[:, train] @ coefficients.T) @ design.T
@@ -74,6 +78,10 @@ def standardised(X: NDArray[np.float64], train: NDArray[np.intp] | None = None) 
     Columns without spread in training become 0.
     """
     rows = X if train is None else X[train]
+    # Each column is held against its own size: one of tiny numbers is alive, a large constant only rounds.
+    largest = np.abs(rows).max(axis=0)
+    scaled = X / np.where(largest > 0, largest, 1.0)
+    rows = scaled if train is None else scaled[train]
     centre, spread = rows.mean(axis=0), rows.std(axis=0)
-    usable = spread > 1e-9 * max(float(spread.max()), 1e-300)
-    return np.where(usable, (X - centre) / np.where(usable, spread, 1.0), 0.0)
+    usable = spread > 1e-12
+    return np.where(usable, (scaled - centre) / np.where(usable, spread, 1.0), 0.0)

@@ -134,19 +134,27 @@ def permuted_given(
         unit, values = np.arange(len(highest)), highest
     else:
         known, unit, values = design, number, labels
-    explained = known @ np.linalg.lstsq(known, values, rcond=None)[0]
-    exchanged = explained + permuted_labels(values - explained, unit, n_permutations=n_permutations, seed=seed)
+    explained = known @ np.linalg.lstsq(known, values, rcond=1e-9)[0]
+    residual = values - explained
+    # Where the design fixes the label, rounding is all that is left, and there is nothing to exchange.
+    residual[np.abs(residual) < 1e-9 * values.std()] = 0.0
+    exchanged = explained + permuted_labels(residual, unit, n_permutations=n_permutations, seed=seed)
+    # Equal values are dealt at random: rows in the order of stage would else bring the true stages back.
+    chance = np.random.default_rng([seed, 1]).random(exchanged.shape)
+    order = np.lexsort((chance, np.round(exchanged / values.std(), 9)), axis=1)
     dealt = np.empty_like(exchanged)
-    np.put_along_axis(dealt, np.argsort(exchanged, axis=1, kind="stable"), np.sort(values)[None], axis=1)
+    np.put_along_axis(dealt, order, np.sort(values)[None], axis=1)
     return dealt[:, number] if constant else dealt
 
 
 def permutation_p(observed: float, null: ArrayLike) -> float:
     """One-sided (1 + b) / (1 + m): b of m permuted statistics reach the observed one.
 
-    It is never 0 (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39).
+    NaN without permutations. It is never 0 (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39).
     """
     values = np.asarray(null, dtype=np.float64)
+    if not values.size:
+        return float("nan")
     # The tolerance counts equal statistics as reached, whatever the rounding of a matrix product.
     return float((1 + np.count_nonzero(values >= observed - 1e-12)) / (1 + values.size))
 

@@ -55,6 +55,18 @@ def jonckheere_statistics(score: NDArray[np.float64], stage: NDArray[np.float64]
     return (_rising_pairs(most) + _rising_pairs(least)) / 2.0
 
 
+def concordance_columns(score: NDArray[np.float64], stage: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How often, of two cases of different stage, that of the higher stage has the higher score, `[m]`.
+
+    For each column of scores [n, m] with the same column of stages [n, m]: J over the pairs that it counts.
+    """
+    n = len(stage)
+    counts = np.stack([(stage == level).sum(axis=0) for level in np.unique(stage)])
+    pairs = (n**2 - (counts**2).sum(axis=0)) / 2.0
+    won = jonckheere_statistics(score, stage)
+    return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+
+
 def _rising_pairs(stage: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many pairs of rows i < j have a stage that rises, for each column of stage [n, m]."""
     pairs = np.zeros(stage.shape[1])

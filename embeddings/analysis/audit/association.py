@@ -50,15 +50,6 @@ def concordance(score: NDArray[np.float64], stage: NDArray[np.float64], weights:
     return np.divide(((weights @ won) * weights).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
 
-def concordance_columns(score: NDArray[np.float64], stage: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`concordance` of each column of scores [n, m] with the same column of stages [n, m], without weights."""
-    n = len(stage)
-    counts = np.stack([(stage == level).sum(axis=0) for level in np.unique(stage)])
-    pairs = (n**2 - (counts**2).sum(axis=0)) / 2.0
-    won = jonckheere_statistics(score, stage)
-    return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-
-
 def areas_under_curve(score: NDArray[np.float64], member: NDArray[np.float64]) -> NDArray[np.float64]:
     """Area under the ROC curve of scores [n, m] for memberships [n, m] of 0 and 1, column by column."""
     cases = member.sum(axis=0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import checked_codes, patient_numbers
+from ..checks import checked_codes, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
 from ..gradient.crossfit import FOLDS, Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
 from ..gram import Gram
@@ -22,11 +22,10 @@ from ..resampling import (
     permuted_labels,
 )
 from ..serialise import plain
-from ..trend import spearman_columns, weighted_spearman
+from ..trend import concordance_columns, spearman_columns, weighted_spearman
 from .association import (
     areas_under_curve,
     concordance,
-    concordance_columns,
     correlation_ratio,
     cramers_v,
 )
@@ -79,6 +78,7 @@ def shortcuts(
     Raises ValueError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
     column is said in its note, and the others are audited.
     """
+    checked_draws(ANALYSIS, seed=seed, at_least=1, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)
     n = len(gram)
     codes = checked_codes(stage, ANALYSIS, n=n)
@@ -137,11 +137,12 @@ def _audited(
     codes, patients = stage[cases], np.unique(patient[cases], return_inverse=True)[1]
     if column.note:
         return unanswered(column, column.note)
-    if len(cases) < MIN_CASES or np.unique(codes).size < 2 or patients.max() + 1 < FOLDS:
+    n_patients = np.unique(patients).size
+    if len(cases) < MIN_CASES or np.unique(codes).size < 2 or n_patients < FOLDS:
         return unanswered(
             column,
-            f"{column.name} is known of {len(cases)} cases of {np.unique(codes).size} stages: at least {MIN_CASES} of "
-            "two are needed.",
+            f"{column.name} is known of {len(cases)} cases of {n_patients} patients and {np.unique(codes).size} "
+            f"stages: at least {MIN_CASES} cases, {FOLDS} patients and 2 stages are needed.",
         )
     held = gram.of_cases(cases)
     features = Gram.of(column.features(), ANALYSIS)
@@ -165,10 +166,7 @@ def _audited(
     of_column = settings.smoother(lambda train: features, patients)
     alone = settings.concordance(of_column @ codes, codes, patients)
     alone_null = concordance_columns(of_column @ permuted.T, permuted.T)
-    left = settings.smoother(without, patients)
-    keeping = np.vstack([codes, settings.permuted_given(codes, design, patients)])
-    rho = spearman_columns(left @ keeping.T, keeping.T)
-    remaining = estimate(weighted_spearman(left @ codes, codes, settings.weights(patients)))
+    remaining, remaining_p = _after_removal(settings.smoother(without, patients), design, codes, patients, settings)
     nan = float("nan")
     return ShortcutColumn(
         name=column.name,
@@ -187,7 +185,7 @@ def _audited(
         column_from_vectors_p=known_p,
         column_from_vectors_p_adjusted=nan,
         after_removal=remaining,
-        after_removal_p=permutation_p(float(rho[0]), rho[1:]),
+        after_removal_p=remaining_p,
         after_removal_p_adjusted=nan,
         left_out=_left_out(column, held, codes, patients, settings) if column.is_categorical else (),
         verdict="",
@@ -214,6 +212,24 @@ def _column_from_vectors(
         truth = (column.values == level).astype(np.float64)
         draws += concordance(vectors @ truth, truth, weights) / len(scored)
     return estimate(draws), permutation_p(float(draws[0]), null)
+
+
+def _after_removal(
+    left: NDArray[np.float64],
+    design: NDArray[np.float64],
+    stage: NDArray[np.float64],
+    patient: NDArray[np.intp],
+    settings: _Settings,
+) -> tuple[Estimate, float]:
+    """The stage axis of the smoother `left` [m, m], of vectors without `design` [m, p]; p is NaN where the design
+    fixes the stage.
+    """
+    remaining = estimate(weighted_spearman(left @ stage, stage, settings.weights(patient)))
+    try:
+        keeping = settings.permuted_given(stage, design, patient)
+    except NothingToExchangeError:
+        return remaining, float("nan")
+    return remaining, permutation_p(remaining.value, spearman_columns(left @ keeping.T, keeping.T))
 
 
 def _left_out(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
@@ -52,7 +54,7 @@ def read_covariate(name: str, values: ArrayLike, patient: NDArray[np.intp]) -> C
     column = np.array(values, dtype=object)
     if column.shape != patient.shape:
         raise ValueError(f"The audit needs one value of {name} for each of the {len(patient)} cases.")
-    present = np.array([one is not None and one == one and one != "" for one in column])
+    present = ~pd.isna(column) & np.array([not isinstance(one, str) or one != "" for one in column])
     held = column[present]
     if len(set(held.tolist())) < 2:
         what = "has no value" if not len(held) else f"is {held[0]!s} in every case that has one"
@@ -81,4 +83,6 @@ def _categories(name: str, present: NDArray[np.bool_], held: NDArray, patient: N
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.bool_)
+    return isinstance(value, int | float | Decimal | np.integer | np.floating) and not isinstance(
+        value, bool | np.bool_
+    )

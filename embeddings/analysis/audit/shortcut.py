@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..estimate import Estimate
@@ -112,6 +113,8 @@ def verdict(column: ShortcutColumn) -> str:
     remaining = f"rho {column.after_removal.value:.2f}"
     if column.association_value >= ALIKE and column.kind == "categorical":
         return f"Stage cannot be told from {name} here: {shared}, and the two are nearly the same split."
+    if math.isnan(column.after_removal_p):
+        return f"Stage cannot be told from {name} here: {shared}, and it fixes the stage."
     if column.after_removal_p_adjusted >= ALPHA:
         return (
             f"Stage cannot be told from {name} here: {shared}; once it is taken out of the vectors, no stage axis "

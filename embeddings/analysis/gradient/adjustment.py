@@ -36,11 +36,12 @@ def size_design(
     return np.hstack(columns)
 
 
-def size_bins(size: NDArray[np.float64], patient: NDArray[np.intp], *, per_bin: int) -> NDArray[np.intp]:
+def size_bins(size: NDArray[np.float64], patient: NDArray[np.intp], *, per_bin: int, seed: int = 0) -> NDArray[np.intp]:
     """The bin of like size of every case `[n]`, of about `per_bin` patients each, by a patient's mean log
-    size.
+    size; patients of equal size are dealt to neighbouring bins at random, whatever their order in the table.
     """
     mean_size = np.bincount(patient, np.log(size)) / np.bincount(patient)
     n_bins = max(2, len(mean_size) // per_bin)
-    rank = np.argsort(np.argsort(mean_size, kind="stable"), kind="stable")
+    chance = np.random.default_rng(seed).random(len(mean_size))
+    rank = np.argsort(np.lexsort((chance, np.round(mean_size, 9))), kind="stable")
     return (rank * n_bins // len(mean_size))[patient]

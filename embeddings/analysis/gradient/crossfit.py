@@ -64,8 +64,9 @@ def ledoit_wolf_penalty(adjust: Adjustment, n: int) -> float:
     delta = (norm - gram.width * mean_variance**2) / gram.width
     beta = ((squared_lengths**2).sum() / n - norm) / n / gram.width
     intensity = min(max(beta, 0.0), delta) / delta if delta > 0 else 1.0
-    # At 1 the discriminant is the difference of means; just below it is the same axis and stays finite.
-    intensity = min(intensity, 0.9999)
+    # At 1 the discriminant is the difference of means; just below it is the same axis and stays finite. Above 0 it
+    # can be inverted where columns repeat each other.
+    intensity = min(max(intensity, 1e-6), 0.9999)
     return float(intensity / (1.0 - intensity) * mean_variance)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import checked_codes, checked_columns, patient_numbers
+from ..checks import checked_codes, checked_column, checked_columns, checked_draws, patient_numbers
 from ..gram import Gram
 from ..resampling import NothingToExchangeError, percentile_interval, permutation_p, permuted_given, permuted_labels
-from ..trend import TrendTest, jonckheere_statistics, jonckheere_terpstra, spearman
+from ..trend import TrendTest, concordance_columns, jonckheere_terpstra, spearman
 from .adjustment import size_bins, size_design
 from .crossfit import (
     FOLDS,
@@ -30,6 +30,10 @@ MIN_PATIENTS = 10
 # Bins of six left enough of a pure size effect within them to be called stage in 12 % of simulated cohorts
 # of 90, where 5 % is due; bins of three did not (5 %).
 PATIENTS_PER_SIZE_BIN = 3
+# Below these a result is said to rest on little.
+PATIENTS_PER_COLUMN = 5
+MIXED_BINS = 0.25
+NAMED_STAGES = 3
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class StageGradient(AxisEvidence):
     out-of-fold scores are not quite, so quote `trend_p_permutation`, the cross-fit redone. `lda` and
     `lda_residual` ask the same of a shrinkage discriminant, a second opinion; `discriminants` [n, 1 or 2]
     holds its out-of-fold score and, with three stages or more, that of the middle stages against the ends.
-    `residual` and `size_matched` are None where they were not asked for, the latter also where no two
-    patients of like size differ in stage. `warnings` say what limits the result.
+    `residual` and `size_matched` are None where they were not asked for or cannot be had, which `warnings`
+    then say. `warnings` say what limits the result.
     """
 
     stage: NDArray[np.float64]
@@ -108,6 +112,7 @@ def stage_gradient(
 
     Raises ValueError on NaN vectors, missing values, a single stage, fewer than 20 cases or 10 patients.
     """
+    checked_draws(ANALYSIS, seed=seed, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)
     n = len(gram)
     codes = checked_codes(stage, ANALYSIS, n=n)
@@ -115,7 +120,7 @@ def stage_gradient(
     n_patients = int(patients.max()) + 1
     if n_patients < MIN_PATIENTS:
         raise ValueError(f"The {ANALYSIS} needs at least {MIN_PATIENTS} patients, but there are {n_patients}.")
-    sizes = None if size is None else checked_columns(size, ANALYSIS, n=n, name="tumour size")[:, 0]
+    sizes = None if size is None else checked_column(size, ANALYSIS, n=n, name="tumour size")
     if sizes is not None and (sizes <= 0).any():
         raise ValueError(f"The {ANALYSIS} needs a tumour size above 0, but {(sizes <= 0).sum()} of {n} cases has none.")
     extra = None if covariates is None else checked_columns(covariates, ANALYSIS, n=n, name="covariates")
@@ -131,17 +136,21 @@ def stage_gradient(
 
     plain = _Axes(raw, labelling, n_repeats)
     overall, lda = plain.ridge(permuted), plain.lda(permuted)
+    warnings = _warnings(codes, patients)
     residual = lda_residual = matched = None
     if sizes is not None or extra is not None:
-        after = _Axes(adjusted, labelling, n_repeats)
         design = size_design(np.arange(n), size=sizes, covariates=extra, n=n)
-        keeping = PermutedStages(permuted_given(codes, design, patients, n_permutations=n_permutations, seed=seed))
-        residual, lda_residual = after.ridge(keeping), after.lda(keeping)
+        keeping, said = _keeping(labelling, design, n_permutations)
+        warnings += said
+        if keeping is not None:
+            after = _Axes(adjusted, labelling, n_repeats)
+            residual, lda_residual = after.ridge(keeping), after.lda(keeping)
     size_rho = size_low = size_high = float("nan")
     if sizes is not None:
         size_rho = spearman(overall.score, sizes)
         size_low, size_high = percentile_interval(labelling.resampled(overall.score, sizes))
-        matched = _size_matched(plain, labelling, sizes, n_permutations)
+        matched, said = _size_matched(plain, labelling, sizes, n_permutations)
+        warnings += said
 
     trend = jonckheere_terpstra(overall.score, codes)
     return StageGradient(
@@ -153,7 +162,7 @@ def stage_gradient(
         size_rho_high=size_high,
         groups=_groups(overall.score, codes, patients),
         trend=trend,
-        trend_p_permutation=permutation_p(trend.statistic, _trend_null(plain, permuted)),
+        trend_p_permutation=_trend_p(plain, permuted, codes),
         lda=lda,
         lda_residual=lda_residual,
         discriminants=plain.discriminants(lda.score),
@@ -163,7 +172,7 @@ def stage_gradient(
         n_repeats=n_repeats,
         n_permutations=n_permutations,
         n_bootstrap=n_bootstrap,
-        warnings=_warnings(codes, patients),
+        warnings=tuple(warnings),
     )
 
 
@@ -200,31 +209,68 @@ class _Axes:
         return fold_plan(self._labelling.patient, n_folds=FOLDS, n_repeats=self._n_repeats, seed=self._labelling.seed)
 
 
+def _keeping(
+    labelling: Labelling, design: NDArray[np.float64], n_permutations: int
+) -> tuple[PermutedStages | None, list[str]]:
+    """Stages permuted such that they keep their relation with the columns regressed out, and what is to be said."""
+    columns, n_patients = int(np.linalg.matrix_rank(design)) - 1, int(labelling.patient.max()) + 1
+    taken = f"{columns} columns of size and covariates are taken out of the vectors of {n_patients} patients"
+    if columns > n_patients / 2:
+        return None, [f"{taken}: nothing that can be relied on is left, so there is no axis after them."]
+    try:
+        permuted = permuted_given(
+            labelling.stage, design, labelling.patient, n_permutations=n_permutations, seed=labelling.seed
+        )
+    except NothingToExchangeError:
+        return None, ["Size and covariates fix the stage, so there is no axis after them."]
+    said = [f"{taken}: little of the vectors is left."] if columns > n_patients / PATIENTS_PER_COLUMN else []
+    return PermutedStages(permuted), said
+
+
 def _size_matched(
     axes: _Axes, labelling: Labelling, size: NDArray[np.float64], n_permutations: int
-) -> AxisEvidence | None:
-    bins = size_bins(size, labelling.patient, per_bin=PATIENTS_PER_SIZE_BIN)
+) -> tuple[AxisEvidence | None, list[str]]:
+    if _varies(labelling.stage, labelling.patient) and _varies(size, labelling.patient):
+        # Bins hold patients, ranks are of scans: growth within a patient would count as stage at like size.
+        return None, ["Stage and size both change between scans of a patient, so there is no test at like size."]
+    bins = size_bins(size, labelling.patient, per_bin=PATIENTS_PER_SIZE_BIN, seed=labelling.seed)
     try:
         within = permuted_labels(
             labelling.stage, labelling.patient, n_permutations=n_permutations, seed=labelling.seed, within=bins
         )
     except NothingToExchangeError:
-        return None  # Stage follows from size alone: there is nothing to compare at like size.
-    return axes.ridge(PermutedStages(within, bins))
-
-
-def _trend_null(axes: _Axes, permuted: PermutedStages) -> NDArray[np.float64]:
-    return jonckheere_statistics(axes.smoother @ permuted.labels.T, permuted.labels.T)
-
-
-def _warnings(stage: NDArray[np.float64], patient: NDArray[np.intp]) -> tuple[str, ...]:
+        return None, ["No two patients of like size differ in stage, so there is no test at like size."]
+    mixed = [np.unique(labelling.stage[bins == one]).size > 1 for one in np.unique(bins)]
     said = []
-    for level in np.unique(stage):
-        count = np.unique(patient[stage == level]).size
-        if count == 1:
-            said.append(
-                f"Stage {level:g} has a single patient: its place on the axis cannot be told from that patient's own."
-            )
+    if np.mean(mixed) < MIXED_BINS:
+        said.append(
+            f"Only {sum(mixed)} of {len(mixed)} groups of like size hold different stages: the test at like size rests "
+            "on those alone."
+        )
+    return axes.ridge(PermutedStages(within, bins)), said
+
+
+def _varies(values: NDArray[np.float64], patient: NDArray[np.intp]) -> bool:
+    """Whether the values [n] differ between scans of some patient."""
+    first = values[np.unique(patient, return_index=True)[1]]
+    return bool((values != first[patient]).any())
+
+
+def _trend_p(axes: _Axes, permuted: PermutedStages, stage: NDArray[np.float64]) -> float:
+    """J over its pairs, as permuted stages of patients with unequal scans change how many pairs there are."""
+    labels = np.vstack([stage, permuted.labels]).T
+    share = concordance_columns(axes.smoother @ labels, labels)
+    return permutation_p(float(share[0]), share[1:])
+
+
+def _warnings(stage: NDArray[np.float64], patient: NDArray[np.intp]) -> list[str]:
+    single = [level for level in np.unique(stage) if np.unique(patient[stage == level]).size == 1]
+    said = [
+        f"Stage {level:g} has a single patient: its place on the axis cannot be told from that patient's own."
+        for level in single
+    ]
+    if len(single) > NAMED_STAGES:
+        said = [f"{len(single)} stages have a single patient each: group stages to tell stage from patient."]
     highest, lowest = np.zeros(patient.max() + 1), np.full(patient.max() + 1, np.inf)
     np.maximum.at(highest, patient, stage)
     np.minimum.at(lowest, patient, stage)
@@ -233,7 +279,7 @@ def _warnings(stage: NDArray[np.float64], patient: NDArray[np.intp]) -> tuple[st
             f"{(highest > lowest).sum()} patients have scans of different stages, so that in a permutation only "
             "patients with equally many scans exchange theirs."
         )
-    return tuple(said)
+    return said
 
 
 def _groups(

@@ -73,12 +73,10 @@ def balanced_accuracy(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def macro_f1(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over classes of F1, of confusion matrices [m, K, K]; a class neither present nor called counts
-    0.
-    """
+    """Mean over classes of F1, of confusion matrices [m, K, K]; NaN where a class is not present."""
     right = np.diagonal(confusion, axis1=1, axis2=2)
     both = confusion.sum(axis=1) + confusion.sum(axis=2)
-    return np.divide(2.0 * right, both, out=np.zeros_like(both), where=both > 0).mean(axis=1)
+    return np.divide(2.0 * right, both, out=np.full_like(both, np.nan), where=confusion.sum(axis=2) > 0).mean(axis=1)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import checked_columns, patient_numbers
+from ..checks import checked_columns, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
 from ..gram import Gram
 from ..resampling import bootstrap_weights, grouped_folds, highest_by_patient, permutation_p, permuted_labels
@@ -58,7 +58,8 @@ class ProbeModel:
 class AucDifference:
     """AUC of `better` less AUC of `than` on the same folds and resamples, with its interval.
 
-    p is two-sided: twice the smaller share of resamples at or beyond 0, counted (1 + b) / (1 + m).
+    p is two-sided: twice the smaller share of resamples at or beyond 0, counted (1 + b) / (1 + m). Small, it may
+    mean that `better` is worse: look at the sign of `value`. Models are not refitted.
     """
 
     better: str
@@ -130,6 +131,7 @@ def linear_probe(
     Raises ValueError on NaN vectors, missing labels, one class, fewer than 20 cases, or a class with fewer
     than 3 patients.
     """
+    checked_draws(ANALYSIS, seed=seed, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)
     n = len(gram)
     classes, truth = labelled_classes(y, ANALYSIS, n=n)
@@ -219,7 +221,8 @@ def stratified_folds(
     if per_class[rarest] < MIN_PATIENTS_PER_CLASS:
         raise ValueError(
             f"The {analysis} needs at least {MIN_PATIENTS_PER_CLASS} patients of every class, but "
-            f"'{classes[rarest]}' has {per_class[rarest]}; merge it with another class or leave it out."
+            f"'{classes[rarest]}' has {per_class[rarest]} (a patient counts with the highest "
+            "of its classes); merge it with another class or leave it out."
         )
     return int(min(MAX_FOLDS, per_class[rarest]))
 
@@ -253,7 +256,7 @@ def _model(
         name=name,
         auc=estimate(auc),
         balanced_accuracy=estimate(balanced_accuracy(confusion)),
-        f1=estimate(macro_f1(confusion)),
+        f1=estimate(np.mean([macro_f1(confusion_matrices(one[None], truth, weights)) for one in probability], axis=0)),
         pr_auc=estimate(macro_average_precision(probability, truth, weights)),
         brier=brier(mean, truth),
         calibration=reliability(mean, truth),
@@ -266,4 +269,4 @@ def _difference(better: str, than: str, values: NDArray[np.float64]) -> AucDiffe
     found = estimate(values)
     resampled = values[1:][np.isfinite(values[1:])]
     one_side = min(permutation_p(0.0, resampled), permutation_p(0.0, -resampled))
-    return AucDifference(better, than, found.value, found.low, found.high, min(1.0, 2.0 * one_side))
+    return AucDifference(better, than, found.value, found.low, found.high, float(np.minimum(1.0, 2.0 * one_side)))

@@ -9,11 +9,11 @@ from sklearn.metrics import roc_auc_score
 from embeddings.analysis.audit.association import (
     areas_under_curve,
     concordance,
-    concordance_columns,
     correlation_ratio,
     cramers_v,
 )
 from embeddings.analysis.resampling import bootstrap_weights
+from embeddings.analysis.trend import concordance_columns
 
 
 def test_cramers_v_is_that_of_scipy() -> None:

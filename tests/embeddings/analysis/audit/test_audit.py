@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from embeddings.analysis import Gram
@@ -169,3 +171,22 @@ def test_chance_for_a_column_of_two_levels_is_what_useless_columns_reach() -> No
         chance.append(found.stage_from_column_chance)
     assert np.mean(reached) < 0.48
     assert np.mean(reached) == pytest.approx(np.mean(chance), abs=0.03)
+
+
+def test_missing_values_of_pandas_and_decimal_numbers_are_read() -> None:
+    patient = np.arange(30)
+    ages = pd.array([None, *range(40, 69)], dtype="Int64")
+    assert read_covariate("age", ages, patient).present.sum() == 29
+    sites = pd.array(["a", "b", None] * 10, dtype="string")
+    assert read_covariate("site", sites, patient).levels == ("a", "b")
+    assert read_covariate("dose", [Decimal(i) for i in range(30)], patient).levels == ()
+
+
+def test_a_column_that_is_the_stage_is_told_and_the_others_are_audited() -> None:
+    X, stage, site = cohort(follows="stage")
+    found = shortcuts(X, stage, {"group": np.array(["x", "y", "z"])[stage], "site": site}, **QUICK)
+    assert np.isnan(found.columns[0].after_removal_p)
+    assert found.verdicts[0].startswith("Stage cannot be told from group here")
+    assert np.isfinite(found.columns[1].after_removal_p_adjusted)
+    with pytest.raises(ValueError, match="at least 1 permutations"):
+        shortcuts(X, stage, {"site": site}, n_permutations=0)

@@ -47,14 +47,36 @@ def test_noise_looks_like_a_gradient_only_in_sample(simulate: Callable[..., Any]
 
 def test_p_is_uniform_on_noise_plain_residual_and_size_matched(simulate: Callable[..., Any]) -> None:
     p = []
-    for seed in range(60):
+    for seed in range(200):
         X, stage, size = simulate(n=40, d=30, follows="nothing", seed=seed)
         found = stage_gradient(X, stage, size=size, n_permutations=39, n_bootstrap=2, seed=seed)
         assert found.residual is not None
         assert found.size_matched is not None
-        p.append([found.p_permutation, found.residual.p_permutation, found.size_matched.p_permutation])
-    assert np.abs(np.mean(p, axis=0) - 0.5).max() < 0.15
-    assert np.mean(np.array(p) <= 0.1, axis=0).max() < 0.22
+        assert found.lda_residual is not None
+        parts = (found, found.residual, found.size_matched, found.lda, found.lda_residual)
+        p.append([found.trend_p_permutation, *(part.p_permutation for part in parts)])
+    # Three standard errors of a share of 10 % in 200 cohorts are 6.4 %.
+    assert np.abs(np.mean(p, axis=0) - 0.5).max() < 0.07
+    assert np.mean(np.array(p) <= 0.1, axis=0).max() < 0.165
+
+
+def test_p_is_uniform_where_only_size_grows_with_stage_within_patients() -> None:
+    """Two scans a patient; size and stage grow between them, and the vectors hold nothing but size."""
+    p = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        patient = np.repeat(np.arange(25), 2)
+        log_size = rng.normal(size=25)[patient] + np.tile([0.0, 0.7], 25) + 0.3 * rng.normal(size=50)
+        stage = np.digitize(log_size + 0.5 * rng.normal(size=50), [-0.3, 0.8])
+        X = rng.normal(size=(50, 30)) + np.outer(log_size, rng.normal(size=30))
+        found = stage_gradient(
+            X, stage, patient=patient, size=np.exp(log_size), n_permutations=39, n_bootstrap=2, seed=seed
+        )
+        assert found.size_matched is None
+        assert [one for one in found.warnings if "both change between scans" in one]
+        assert found.residual is not None
+        p.append(found.residual.p_permutation)
+    assert np.mean(np.array(p) <= 0.1) < 0.2
 
 
 def test_a_gradient_that_is_only_size_vanishes_at_like_size(simulate: Callable[..., Any]) -> None:
@@ -266,3 +288,79 @@ def test_the_null_stays_out_of_the_file_but_its_quantile(simulate: Callable[...,
         assert "null" not in part
     assert written["null_95"] == pytest.approx(np.quantile(found.null, 0.95))
     assert found.null.shape == (99,)
+
+
+def test_dead_columns_and_other_units_change_nothing(simulate: Callable[..., Any]) -> None:
+    X, stage, size = simulate(n=40, d=20)
+    dead = np.column_stack([X * np.geomspace(1e-9, 1e9, 20), np.full((40, 30), 123456789.123), np.zeros((40, 30))])
+    as_it_was, found = (stage_gradient(one, stage, size=size, **QUICK) for one in (X, dead))
+    assert found.rho == pytest.approx(as_it_was.rho)
+    assert found.score == pytest.approx(as_it_was.score)
+    assert found.lda.score == pytest.approx(as_it_was.lda.score)
+
+
+def test_covariates_that_say_the_same_are_one(simulate: Callable[..., Any]) -> None:
+    X, stage, size = simulate(n=60)
+    age = np.random.default_rng(0).normal(60, 8, 60)
+    once = stage_gradient(X, stage, size=size, covariates=age, **QUICK)
+    twice = stage_gradient(X, stage, size=size, covariates=np.column_stack([age, 2020 - age]), **QUICK)
+    assert once.residual is not None
+    assert twice.residual is not None
+    assert twice.residual.score == pytest.approx(once.residual.score, abs=1e-6)
+    assert twice.residual.p_permutation == pytest.approx(once.residual.p_permutation, abs=0.03)
+
+
+@pytest.mark.parametrize("n", [40, 60, 61])
+def test_covariates_that_fix_the_stage_leave_no_axis_and_the_rest_stands(simulate: Callable[..., Any], n: int) -> None:
+    X, stage, size = simulate(n=n)
+    found = stage_gradient(X, stage, size=size, covariates=np.eye(4)[stage][:, 1:], **QUICK)
+    assert found.residual is None
+    assert found.lda_residual is None
+    assert [one for one in found.warnings if "fix the stage" in one]
+    assert found.p_permutation < 0.05
+
+
+def test_as_many_covariates_as_patients_leave_no_axis(simulate: Callable[..., Any]) -> None:
+    X, stage, _ = simulate(n=40)
+    found = stage_gradient(X, stage, covariates=np.random.default_rng(0).normal(size=(40, 35)), **QUICK)
+    assert found.residual is None
+    assert "nothing that can be relied on is left" in found.warnings[0]
+
+
+def test_equal_sizes_are_matched_the_same_way_in_any_order_of_the_rows(simulate: Callable[..., Any]) -> None:
+    X, stage, size = simulate(n=60)
+    ids = np.array([f"p{i:02}" for i in range(60)])
+    rounded = np.round(np.log(size)) + 5.0
+    order = np.argsort(stage, kind="stable")
+    one = stage_gradient(X, stage, patient=ids, size=rounded, **QUICK).size_matched
+    other = stage_gradient(X[order], stage[order], patient=ids[order], size=rounded[order], **QUICK).size_matched
+    assert one is not None
+    assert other is not None
+    assert other.rho == pytest.approx(one.rho)
+
+
+def test_more_scans_of_higher_stages_do_not_hide_the_trend() -> None:
+    rng = np.random.default_rng(0)
+    p = []
+    for _ in range(10):
+        of_patient = rng.integers(0, 3, 24)
+        patient = np.repeat(np.arange(24), 1 + 2 * of_patient)
+        stage = of_patient[patient]
+        X = rng.normal(size=(len(patient), 20))
+        X[:, :6] += 1.2 * stage[:, None]
+        p.append(stage_gradient(X, stage, patient=patient, **QUICK).trend_p_permutation)
+    assert max(p) <= 0.05
+
+
+def test_draws_that_cannot_be_are_refused_and_none_is_no_answer(simulate: Callable[..., Any]) -> None:
+    X, stage, _ = simulate(n=30)
+    assert np.isnan(stage_gradient(X, stage, n_permutations=0, n_bootstrap=2).p_permutation)
+    for change, sentence in (({"seed": -1}, "seed of 0"), ({"n_permutations": -1}, "at least 0 permutations")):
+        with pytest.raises(ValueError, match=sentence):
+            stage_gradient(X, stage, **(QUICK | change))
+    for wrong, sentence in (
+        ({"size": np.ones((30, 2))}, "one number of tumour size"),
+        ({"covariates": np.ones((30, 0))}, "columns"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            stage_gradient(X, stage, **wrong, **QUICK)
