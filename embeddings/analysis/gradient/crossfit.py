@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
+from threadpoolctl import threadpool_limits
 
 from ..gram import Gram
 from ..resampling import grouped_folds
@@ -15,6 +18,7 @@ from ..resampling import grouped_folds
 # The Gram matrix that a training fold leaves, such as that of vectors with size regressed out.
 Adjustment = Callable[[NDArray[np.intp]], Gram]
 FOLDS = 5
+CORES = os.cpu_count() or 1
 # Labellings worked on at once: bounds the memory of 10,000 permutations.
 BATCH = 500
 
@@ -142,16 +146,22 @@ def discriminant_scores(
     m, n = labels.shape
     penalty = ledoit_wolf_penalty(adjust, n)
     score, times = np.zeros((n, m)), np.zeros(n)
-    for train, test in splits:
-        products = adjust(train).centred(train)
-        smoother = _regularised(products[train], penalty * len(train), products)
-        times[test] += 1
-        for first in range(0, m, BATCH):
-            batch = slice(first, min(first + BATCH, m))
-            coding, trained = _contrast_coding(smoother[train], labels[batch][:, train], degree)
-            spread = trained.std(axis=0)
-            usable = spread > 1e-12
-            score[test, batch] += smoother[test] @ (coding * np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0))
+    batches = [slice(first, min(first + BATCH, m)) for first in range(0, m, BATCH)]
+    # Many small products: a core a batch is quicker than all cores on each.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(min(len(batches), CORES)) as cores:
+        for train, test in splits:
+            products = adjust(train).centred(train)
+            smoother = _regularised(products[train], penalty * len(train), products)
+            times[test] += 1
+
+            def scored(batch: slice, train: NDArray = train, test: NDArray = test, S: NDArray = smoother) -> NDArray:
+                coding, trained = _contrast_coding(S[train], labels[batch][:, train], degree)
+                spread = trained.std(axis=0)
+                usable = spread > 1e-12
+                return S[test] @ (coding * np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0))
+
+            for batch, added in zip(batches, cores.map(scored, batches), strict=True):
+                score[test, batch] += added
     return score / np.maximum(times, 1.0)[:, None]
 
 
@@ -169,12 +179,15 @@ def _contrast_coding(
     smoothed = np.empty_like(indicators)
     smoothed[:, :-1] = (hat @ first.reshape(n_train, -1)).reshape(first.shape)
     roots = np.sqrt(counts)
-    np.einsum("ikm,km->im", smoothed[:, :-1], -roots[:-1] / np.maximum(roots[-1], 1.0), out=smoothed[:, -1])
-    smoothed[:, -1, counts[-1] == 0] = 0.0
+    share = np.where(counts[-1] > 0, -roots[:-1] / np.maximum(roots[-1], 1.0), 0.0)
+    smoothed[:, -1] = np.einsum("ikm,km->im", smoothed[:, :-1], share)
+    last = len(levels) - 1
     overlap = np.empty((m, len(levels), len(levels)))
-    for k in range(len(levels)):
+    for k in range(last):
         for j in range(k + 1):
             overlap[:, k, j] = overlap[:, j, k] = np.einsum("im,im->m", indicators[:, k], smoothed[:, j])
+    overlap[:, last, :last] = overlap[:, :last, last] = np.einsum("km,mkj->mj", share, overlap[:, :last, :last])
+    overlap[:, last, last] = np.einsum("km,mk->m", share, overlap[:, :last, last])
     contrast = np.sqrt(counts.T) * _contrast(counts.T.astype(np.float64), levels, degree)
     weights = np.linalg.solve(np.eye(len(levels)) - overlap, contrast[:, :, None])[:, :, 0].T
     return np.einsum("ikm,km->im", indicators, weights), np.einsum("ikm,km->im", smoothed, weights)
