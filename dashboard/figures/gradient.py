@@ -154,7 +154,7 @@ def taken_out_words(*, size: bool, covariates: bool) -> str:
 def evidence_data(result: StageGradient, taken_out: str = "size") -> pd.DataFrame:
     """The numbers of the interval panel: one row a way of asking, with rho, interval and p, adjusted over the rows."""
     rows = [
-        (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, result.n)
+        (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, part.n)
         for name, part in (
             ("out of fold", result),
             (f"after {taken_out}", result.residual),

@@ -269,4 +269,5 @@ def _draw_matched(place: Place, result: StageGradient, removed: str) -> None:
 def _why_unmatched(result: StageGradient) -> str:
     if result.size is None:
         return NO_SIZE
-    return "No two patients of like size differ in stage: at like size nothing can be compared."
+    said = "No two patients of like size differ in stage: at like size nothing can be compared."
+    return next((warning for warning in result.warnings if "no test at like size" in warning), said)

@@ -167,7 +167,9 @@ def put_folder(report: Report, out: Path) -> None:
                     old.rename(target)
                 raise
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            # Stopped between the two moves, the earlier report is in `work` alone.
+            if target.exists() or not old.exists():
+                shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise ValueError(f"--out: {out} cannot be written ({error.strerror}): choose another place") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,7 +105,8 @@ def stage_gradient(
       are regressed out of the vectors, with coefficients of the training folds, before the axis is fitted;
       permuted stages keep their relation with size and covariates (`resampling.permuted_given`).
     - `size_matched` (with `size`): cases are compared, and stages exchanged, only within bins of three
-      patients of like size; `rho` is the correlation of ranks within bins, pooled over bins.
+      patients of like size; `rho` is the correlation of ranks within bins, pooled over bins. Where stage and size
+      both change between scans of a patient, on the first scan of each.
 
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. patient: [n] ids (every case its own patient
     if None). size: [n], positive, in any unit (ml or mm). covariates: [n, k] numbers.
@@ -149,7 +150,7 @@ def stage_gradient(
     if sizes is not None:
         size_rho = spearman(overall.score, sizes)
         size_low, size_high = percentile_interval(labelling.resampled(overall.score, sizes))
-        matched, said = _size_matched(plain, labelling, sizes, n_permutations)
+        matched, said = _size_matched(gram, plain, labelling, sizes, n_permutations)
         warnings += said
 
     trend = jonckheere_terpstra(overall.score, codes)
@@ -228,11 +229,21 @@ def _keeping(
 
 
 def _size_matched(
-    axes: _Axes, labelling: Labelling, size: NDArray[np.float64], n_permutations: int
+    gram: Gram, axes: _Axes, labelling: Labelling, size: NDArray[np.float64], n_permutations: int
 ) -> tuple[AxisEvidence | None, list[str]]:
+    said = []
     if _varies(labelling.stage, labelling.patient) and _varies(size, labelling.patient):
         # Bins hold patients, ranks are of scans: growth within a patient would count as stage at like size.
-        return None, ["Stage and size both change between scans of a patient, so there is no test at like size."]
+        first = np.sort(np.unique(labelling.patient, return_index=True)[1])
+        said.append(
+            f"The test at like size takes the first scan of each of the {len(first)} patients, as stage and size both "
+            "change between scans of a patient."
+        )
+        if np.unique(labelling.stage[first]).size < 2:
+            return None, ["The first scans of all patients share a stage, so there is no test at like size."]
+        first_scans, size = gram.of_cases(first), size[first]
+        labelling = replace(labelling, stage=labelling.stage[first], patient=labelling.patient[first])
+        axes = _Axes(lambda train: first_scans, labelling, repeats_for(len(first)))
     bins = size_bins(size, labelling.patient, per_bin=PATIENTS_PER_SIZE_BIN, seed=labelling.seed)
     try:
         within = permuted_labels(
@@ -241,7 +252,6 @@ def _size_matched(
     except NothingToExchangeError:
         return None, ["No two patients of like size differ in stage, so there is no test at like size."]
     mixed = [np.unique(labelling.stage[bins == one]).size > 1 for one in np.unique(bins)]
-    said = []
     if np.mean(mixed) < MIXED_BINS:
         said.append(
             f"Only {sum(mixed)} of {len(mixed)} groups of like size hold different stages: the test at like size rests "
