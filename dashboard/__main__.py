@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dashboard.report.arguments import add_arguments
-
-INTERRUPTED = 130
+from embeddings.command_line import run_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,18 +28,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; what the user can mend is said in one sentence on standard error, with status 2."""
-    arguments = parser().parse_args(words)
-    try:
-        status: int = arguments.command(arguments)
-    except (ValueError, OSError) as error:
-        # Every refusal of this program is a ValueError whose message is a sentence for its user.
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    return status
+    """Run one command and return its status."""
+    return run_command(parser().parse_args(words), when_interrupted="nothing was written")
 
 
 if __name__ == "__main__":

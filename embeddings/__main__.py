@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embeddings import commands
+from embeddings.command_line import run_command
 from embeddings.export import FORMATS
 from embeddings.job import VIEWS
 from embeddings.records import IMPORT_VIEWS
@@ -72,18 +73,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; what the user can mend is said in one sentence on standard error, with status 2."""
-    arguments = parser().parse_args(words)
-    try:
-        status: int = arguments.command(arguments)
-    except (ValueError, OSError) as error:
-        # Every refusal of this program is a ValueError whose message is a sentence for its user.
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return commands.INTERRUPTED
-    return status
+    """Run one command and return its status."""
+    return run_command(parser().parse_args(words), when_interrupted="run the same command again to go on")
 
 
 def _add_cohort(command: argparse.ArgumentParser) -> None:

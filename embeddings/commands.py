@@ -15,13 +15,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from embeddings import job
+from embeddings.command_line import INTERRUPTED
 from embeddings.export import export
 from embeddings.records import RunProgress
 from embeddings.status import status, status_text
 from embeddings.store import Store
 
 DEMO_VIEWS = (("lesion", 1), ("volume", 1), ("slices", 20))
-INTERRUPTED = 130
 
 
 def run_validate(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -186,11 +187,17 @@ class _Axes:
             adjust, labelling.patient, n_folds=FOLDS, n_repeats=n_repeats, seed=labelling.seed
         )
 
+    @cached_property
+    def _ridge_in_sample(self) -> NDArray[np.float64]:
+        """The ridge score [n] fitted and scored on all cases."""
+        return in_sample_smoother(self._adjust, len(self._labelling.stage)) @ self._labelling.stage
+
     def ridge(self, permuted: PermutedStages) -> AxisEvidence:
         """The evidence of the ordinal ridge."""
         stage = self._labelling.stage
-        in_sample = in_sample_smoother(self._adjust, len(stage)) @ stage
-        return self._labelling.evidence(self.smoother @ stage, self.smoother @ permuted.labels.T, in_sample, permuted)
+        return self._labelling.evidence(
+            self.smoother @ stage, self.smoother @ permuted.labels.T, self._ridge_in_sample, permuted
+        )
 
     def lda(self, permuted: PermutedStages) -> AxisEvidence:
         """The evidence of the shrinkage discriminant."""
