@@ -10,8 +10,10 @@ from pathlib import Path
 
 from embeddings import commands
 from embeddings.command_line import run_command
+from embeddings.doctor.command import add_arguments as add_doctor_arguments
+from embeddings.doctor.command import run_doctor
 from embeddings.export import FORMATS
-from embeddings.job import VIEWS
+from embeddings.job import ENGINES, VIEWS
 from embeddings.records import IMPORT_VIEWS
 
 
@@ -29,22 +31,35 @@ def parser() -> argparse.ArgumentParser:
     _add_cohort(embed)
     embed.add_argument("--db", type=Path, required=True, metavar="FILE.duckdb", help="the store, made if missing")
     embed.add_argument("--encoder", default="flexict-nano", help="flexict-nano (default), flexict-2d or flexict-3d")
-    embed.add_argument("--view", required=True, choices=list(VIEWS))
+    embed.add_argument(
+        "--view", required=True, nargs="+", choices=list(VIEWS), help="one or several; each scan is read once for all"
+    )
     embed.add_argument("--weights", help="file, folder or hub name of the weights")
-    embed.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
+    embed.add_argument("--device", default="auto", help="auto (default: every GPU, else the CPU), cpu, cuda:0,cuda:1")
     embed.add_argument("--batch-size", type=int, metavar="N", help="items through the encoder at once")
-    embed.add_argument("--workers", type=int, metavar="N", help="threads that read and preprocess")
+    embed.add_argument("--workers", type=int, metavar="N", help="threads that read, and on a CPU also encode")
     embed.add_argument("--preset", choices=[preset for presets in VIEWS.values() for preset in presets])
     embed.add_argument("--scale", type=float, default=1.5, help="side of a lesion_mask crop in lesion sizes (1.5)")
     embed.add_argument("--seed-side", type=float, default=64.0, metavar="MM", help="side of a lesion_seed crop (64)")
     embed.add_argument("--slice-step", type=int, default=1, metavar="N", help="embed every N-th axial slice")
+    embed.add_argument("--cache", type=Path, metavar="DIR", help="keep prepared input for other encoders")
+    embed.add_argument("--retry-failed", action="store_true", help="try failed scans again that have not changed")
+    embed.add_argument("--limit", type=int, metavar="N", help="embed at most N cases")
+    embed.add_argument("--shard", metavar="I/N", help="embed the I-th of N parts of the cohort")
+    embed.add_argument("--engine", default="local", choices=ENGINES, help="local (default), or ray for a cluster")
+    embed.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: start one here)")
+    embed.add_argument("--dry-run", action="store_true", help="estimate time and disk from a sample, and store nothing")
     embed.add_argument("--no-thumbnails", action="store_true", help="store no pictures")
     embed.set_defaults(command=commands.run_embed)
 
-    bring = sub.add_parser("import", help="bring in vectors that were made elsewhere, joined to labels by case id")
+    bring = sub.add_parser("import", help="bring in what `export` wrote, or vectors made elsewhere with their labels")
     bring.add_argument("db", type=Path, metavar="FILE.duckdb", help="the store, made if missing")
-    bring.add_argument("--vectors", type=Path, required=True, metavar="TABLE", help="a .csv, .parquet or .npz")
-    bring.add_argument("--labels", type=Path, required=True, metavar="L.csv", help="a row a case; no CT needed")
+    bring.add_argument(
+        "--vectors", type=Path, required=True, metavar="TABLE", help="a .csv, .parquet or .npz; or an export, .h5ad too"
+    )
+    bring.add_argument(
+        "--labels", type=Path, metavar="L.csv", help="a row a case; no CT needed (an export brings its own)"
+    )
     bring.add_argument("--name", help="of what made the vectors (default: the name of the table)")
     bring.add_argument("--view", choices=IMPORT_VIEWS, default=IMPORT_VIEWS[0], help="what a vector is of")
     bring.add_argument("--id", metavar="COLUMN", help="the case ids of the vectors, and of the labels if called alike")
@@ -55,7 +70,16 @@ def parser() -> argparse.ArgumentParser:
 
     status = sub.add_parser("status", help="say what a store holds, what failed, and how the last run fares")
     status.add_argument("db", type=Path, metavar="FILE.duckdb")
-    status.add_argument("--json", action="store_true", help="print it as JSON")
+    how = status.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print it as JSON")
+    how.add_argument(
+        "--watch",
+        type=float,
+        nargs="?",
+        const=commands.WATCH_S,
+        metavar="SECONDS",
+        help=f"show how a run fares, every so many seconds ({commands.WATCH_S:g}), until it ends",
+    )
     status.set_defaults(command=commands.run_status)
 
     export = sub.add_parser("export", help="write a row an item: vector, case and lesion")
@@ -64,6 +88,15 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.add_argument("--set", metavar="ID", help="one embedding set (default: all)")
     export.set_defaults(command=commands.run_export)
+
+    merged = sub.add_parser("merge", help="bring the stores of several jobs of one cohort into one")
+    merged.add_argument("out", type=Path, metavar="OUT.duckdb", help="made if missing")
+    merged.add_argument("parts", type=Path, nargs="+", metavar="PART.duckdb")
+    merged.set_defaults(command=commands.run_merge)
+
+    doctor = sub.add_parser("doctor", help="check this machine: versions, devices, disk, weights, and a self-test")
+    add_doctor_arguments(doctor)
+    doctor.set_defaults(command=run_doctor)
 
     demo = sub.add_parser("demo", help="write and embed a simulated cohort")
     demo.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR")

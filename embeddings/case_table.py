@@ -9,13 +9,15 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from embeddings import schema
 from embeddings.connections import Connection, StoreError, first_row, utc_now
+from embeddings.records import CohortInfo
 from embeddings.schema import quote
 from embeddings.stages import read_column
 
@@ -110,6 +112,70 @@ def register_labels(con: Connection, labels: Labels, name: str) -> None:
         con.execute(
             "INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, false)", [utc_now(), name, str(csv), sha256, str(root), stages]
         )
+
+
+def add_cases(
+    con: Connection, part: Path, info: CohortInfo, cases: pd.DataFrame, covariates: Mapping[str, str]
+) -> None:
+    """Add those of another store's cases (as its `Store.cases` gives them) that this file lacks.
+
+    Raises:
+        StoreError: a case that both have is of another patient or another image, or the stages do not compare.
+    """
+    before = first_row(con, "SELECT data_root, simulated FROM meta")
+    root = Path(before[0]) if before else info.data_root
+    held = {
+        case_id: (patient, None if image is None else str(root / image))
+        for case_id, patient, image in con.execute("SELECT case_id, patient_id, image_path FROM cases").fetchall()
+    }
+    new = []
+    for row in cases.to_dict("records"):
+        values = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        case_id = values["case_id"]
+        if case_id not in held:
+            new.append(_StoredCase(values, covariates))
+        elif held[case_id] != (values["patient_id"], values["image_path"]):
+            raise StoreError(
+                f"case {case_id!r} of {part} is another scan or patient than the case of that name merged before: "
+                "rename it in one of the cohorts and embed it again"
+            )
+    if new:
+        _upsert(con, new, root)
+    order = read_column([s for (s,) in con.execute("SELECT stage FROM cases WHERE stage IS NOT NULL").fetchall()])
+    if order.mixed:
+        raise StoreError(f"the stages of {part} and of the others do not compare: {next(iter(order.mixed.values()))}")
+    if before:
+        con.execute(
+            "UPDATE meta SET stage_order = ?, simulated = ?", [json.dumps(order.order), before[1] or info.simulated]
+        )
+    else:
+        con.execute(
+            "INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                info.created,
+                info.name,
+                info.cohort_csv,
+                info.cohort_sha256,
+                str(root),
+                json.dumps(order.order),
+                info.simulated,
+            ],
+        )
+
+
+class _StoredCase:
+    """A row of `Store.cases` as a case."""
+
+    def __init__(self, values: Mapping[str, Any], covariates: Mapping[str, str]) -> None:
+        self.case_id: str = values["case_id"]
+        self.patient_id: str = values["patient_id"]
+        self.row = int(values["row"])
+        self.image_path = Path(values["image_path"]) if values["image_path"] else None
+        self.mask_path = Path(values["mask_path"]) if values["mask_path"] else None
+        seed = [values[name] for name in ("seed_x", "seed_y", "seed_z")]
+        self.seed_lps = None if None in seed else (float(seed[0]), float(seed[1]), float(seed[2]))
+        self.stage: str | None = values["stage"]
+        self.covariates = {header: values[column] for header, column in covariates.items()}
 
 
 def _upsert(con: Connection, cases: Sequence[CaseRow], root: Path, keep: Collection[str] = ()) -> None:

@@ -16,11 +16,11 @@ from typing import Literal
 import numpy as np
 
 from embeddings.cohort_columns import Covariate, check_header, find_columns, is_missing, parse_number, typed
-from embeddings.cohort_images import PathLocator, read_headers
+from embeddings.cohort_images import PathLocator, mask_problems, read_headers
 from embeddings.cohort_report import Case, CohortReport, Problem, validate_text
 from embeddings.cohort_table import CohortError, Table, read_table
 from embeddings.image_header import ImageError, ImageHeader
-from embeddings.images import EXTENSIONS, grid_difference
+from embeddings.images import EXTENSIONS
 from embeddings.stages import read_column
 
 __all__ = ["Case", "CohortError", "CohortReport", "Problem", "read_cohort", "validate_text"]
@@ -247,11 +247,12 @@ class _Rows:
 
     def check_headers(self) -> None:
         """Image and mask of each row are volumes, on one grid, as far as their headers tell."""
-        paths = [path for row in self.rows for path in (row.image, row.mask) if path is not None]
-        headers = read_headers(paths)
-        for row in self.rows:
-            image = self._header(row, "image_path", row.image, headers)
-            mask = self._header(row, "mask_path", row.mask, headers)
+        headers = read_headers(row.image for row in self.rows if row.image is not None)
+        images = [self._header(row, "image_path", row.image, headers) for row in self.rows]
+        marked = [(row, row.mask, image) for row, image in zip(self.rows, images, strict=True) if row.mask is not None]
+        found = mask_problems([(mask, image) for _, mask, image in marked])
+        mask_faults = {row.number: fault for (row, _, _), fault in zip(marked, found, strict=True)}
+        for row, image in zip(self.rows, images, strict=True):
             if image and row.seed and not _holds(image, row.seed):
                 x, y, z = row.seed
                 self._fail(
@@ -260,13 +261,9 @@ class _Rows:
                     f"the seed ({x:g}, {y:g}, {z:g}) lies outside the image: give it in LPS mm (x to the "
                     "left, y to the back, z up), not as voxel indices or in RAS",
                 )
-            if image and mask and not image.grid().same_grid(mask.grid()):
-                difference = grid_difference(mask, image)
-                self._fail(
-                    row,
-                    "mask_path",
-                    f"the mask lies on another grid than the image: {difference}; resample it",
-                )
+            fault = mask_faults.get(row.number)
+            if fault is not None:
+                self._fail(row, "mask_path", fault)
 
     def covariates(self) -> tuple[list[dict[str, Covariate]], dict[str, str]]:
         """Each row's covariates, and the type of each column."""

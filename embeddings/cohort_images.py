@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
+from embeddings.dicom_mask import find_dicom_mask, is_dicom_mask
 from embeddings.image_header import ImageError, ImageHeader
-from embeddings.images import inspect
+from embeddings.images import grid_difference, inspect
 
 _THREADS = 8
 
@@ -69,10 +70,41 @@ def read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | ImageError]:
         return dict(zip(distinct, pool.map(_header, distinct), strict=True))
 
 
+def mask_problems(pairs: Sequence[tuple[Path, ImageHeader | None]]) -> list[str | None]:
+    """Why each mask cannot be that of its image, as far as headers tell; None where it can.
+
+    Args:
+        pairs: mask, and the header of its image (None where that cannot be read: the mask is checked alone).
+    """
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(_mask_problem, *zip(*pairs, strict=True))) if pairs else []
+
+
+def _mask_problem(path: Path, image: ImageHeader | None) -> str | None:
+    try:
+        if is_dicom_mask(path):
+            mask = find_dicom_mask(path)
+            if image is not None:
+                mask.check(image.grid())
+            return None
+        header = inspect(path)
+    except ImageError as error:
+        return str(error)
+    except OSError as error:
+        return str(_unreadable(path, error))
+    if image is None or image.grid().same_grid(header.grid()):
+        return None
+    return f"the mask lies on another grid than the image: {grid_difference(header, image)}; resample it"
+
+
 def _header(path: Path) -> ImageHeader | ImageError:
     try:
         return inspect(path)
     except ImageError as error:
         return error
     except OSError as error:
-        return ImageError(path, f"cannot be read ({error.strerror}): check its permissions")
+        return _unreadable(path, error)
+
+
+def _unreadable(path: Path, error: OSError) -> ImageError:
+    return ImageError(path, f"cannot be read ({error.strerror}): check its permissions")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from embeddings import job
-from embeddings.command_line import INTERRUPTED
+from embeddings.command_line import DONE, INTERRUPTED, exit_code_of
 from embeddings.export import export
+from embeddings.job.allocation import keep_large_blocks
 from embeddings.records import RunProgress
 from embeddings.status import status, status_text
 from embeddings.store import Store
+from embeddings.watch import watch
 
+WATCH_S = 5.0
+LEAST_WATCH_S = 0.2
 DEMO_VIEWS = (("lesion", 1), ("volume", 1), ("slices", 20))
 
 
@@ -37,40 +42,71 @@ def run_validate(arguments: argparse.Namespace) -> int:
 
 
 def run_embed(arguments: argparse.Namespace) -> int:
-    """Embed what is missing: 0 when done, 1 if not one case could be embedded, 130 if interrupted."""
+    """Embed what is missing, or with `--dry-run` say what that would take; see `command_line` for the codes."""
+    settings = job.JobSettings(
+        encoder=arguments.encoder,
+        views=tuple(arguments.view),
+        weights=arguments.weights,
+        device=arguments.device,
+        batch_size=arguments.batch_size,
+        workers=arguments.workers,
+        data_root=arguments.data_root,
+        mapping=role_mapping(arguments.map),
+        preset=arguments.preset,
+        scale=arguments.scale,
+        seed_side_mm=arguments.seed_side,
+        slice_step=arguments.slice_step,
+        thumbnails=not arguments.no_thumbnails,
+        cache=arguments.cache,
+        retry_failed=arguments.retry_failed,
+        limit=arguments.limit,
+        shard=shard(arguments.shard),
+        engine=arguments.engine,
+        address=arguments.address,
+    )
+    if arguments.dry_run:
+        from embeddings.job.dry_run import dry_run
+
+        print(dry_run(arguments.cohort, arguments.db, settings).text())
+        return DONE
     make_folder(arguments.db.parent)
-    with _bar(f"{arguments.encoder} {arguments.view}") as show:
-        summary = job.run(
-            arguments.cohort,
-            arguments.db,
-            encoder=arguments.encoder,
-            view=arguments.view,
-            weights=arguments.weights,
-            device=arguments.device,
-            batch_size=arguments.batch_size,
-            workers=arguments.workers,
-            data_root=arguments.data_root,
-            mapping=role_mapping(arguments.map),
-            preset=arguments.preset,
-            scale=arguments.scale,
-            seed_side_mm=arguments.seed_side,
-            slice_step=arguments.slice_step,
-            thumbnails=not arguments.no_thumbnails,
-            progress=show,
-        )
-    print(summary.sentence())
-    if summary.n_failed or summary.n_refused or summary.n_unmeasured or summary.doubtful:
+    keep_large_blocks()
+    with _bar(f"{arguments.encoder} {' '.join(arguments.view)}") as show:
+        summaries = job.run_views(arguments.cohort, arguments.db, settings, progress=show)
+    for summary in summaries:
+        print(summary.sentence())
+    if summaries[0].pace is not None and summaries[0].n_items:
+        print(summaries[0].pace.sentence())
+    if any(s.n_failed or s.n_failed_before or s.n_refused or s.n_unmeasured or s.doubtful for s in summaries):
         print(f"Why: python -m embeddings status {arguments.db}")
-    if summary.state == "interrupted":
-        return INTERRUPTED
-    return 1 if summary.n_planned and not summary.n_embedded else 0
+    return exit_code_of(summaries)
+
+
+def shard(text: str | None) -> tuple[int, int] | None:
+    """`I/N` as two numbers.
+
+    Raises:
+        ValueError: something else.
+    """
+    if text is None:
+        return None
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal()):
+        raise ValueError(f"--shard takes I/N, such as 1/4, not {text!r}")
+    return int(number), int(count)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    """Bring in vectors that were made elsewhere: 0 when any are in the store."""
+    """Bring in vectors, made elsewhere or exported here: 0 when any are in the store."""
+    make_folder(arguments.db.parent)
+    if arguments.labels is None:
+        from embeddings.import_export import import_export
+
+        for summary in import_export(arguments.db, arguments.vectors):
+            print(summary.text())
+        return DONE
     from embeddings.import_vectors import import_vectors
 
-    make_folder(arguments.db.parent)
     summary = import_vectors(
         arguments.db,
         arguments.vectors,
@@ -83,11 +119,19 @@ def run_import(arguments: argparse.Namespace) -> int:
         mapping=role_mapping(arguments.map),
     )
     print(summary.text())
-    return 0
+    return DONE
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    """Say what a store holds."""
+    """Say what a store holds; with `--watch` how its runs fare: 0 when they have ended, 1 if one died."""
+    if arguments.watch is not None:
+        if not LEAST_WATCH_S <= arguments.watch < math.inf:
+            raise ValueError(f"--watch takes {LEAST_WATCH_S:g} seconds or more, not {arguments.watch:g}")
+        try:
+            return watch(arguments.db, arguments.watch, sys.stdout)
+        except KeyboardInterrupt:
+            print()
+            return INTERRUPTED
     found = status(Store(arguments.db))
     print(json.dumps(found, indent=1) if arguments.json else status_text(found))
     return 0
@@ -98,6 +142,16 @@ def run_export(arguments: argparse.Namespace) -> int:
     n_rows = export(Store(arguments.db), arguments.out, arguments.format, arguments.set)
     print(f"{n_rows} rows in {arguments.out}")
     return 0
+
+
+def run_merge(arguments: argparse.Namespace) -> int:
+    """Bring the stores of several jobs into one."""
+    from embeddings.merge import merge
+
+    make_folder(arguments.out.parent)
+    found = merge(arguments.out, arguments.parts)
+    print(f"{found.n_items} vectors of {found.n_sets} sets in {arguments.out}, {found.n_new} of them new")
+    return DONE
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

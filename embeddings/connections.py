@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ _BUSY = (
     "already attached",
     "being used by another",
 )
+_FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Could not write all bytes")
+_GONE = ("Stale file handle", "Input/output error", "Transport endpoint is not connected")
 # Within one process DuckDB shares an open file between threads, which then cannot mix reading and writing.
 _TURNS: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
 _MAGIC, _MAGIC_AT = b"DUCK", 8
@@ -38,7 +40,21 @@ class StoreError(ValueError):
     """The file cannot be used as a cohort store; the message says why and what to do."""
 
 
-class StoreBusy(StoreError):  # noqa: N818  a state that passes
+class StoreUnavailable(StoreError):  # noqa: N818  a state that passes
+    """The file cannot be used for now; the same command may succeed later."""
+
+    temporary = True
+
+
+class DiskFull(StoreUnavailable):
+    """The disk or the quota is full; what was committed before is kept."""
+
+
+class StoreGone(StoreUnavailable):
+    """The folder of the file does not answer, as a network folder that was lost."""
+
+
+class StoreBusy(StoreUnavailable):
     """Another process kept the file locked for longer than this store was told to wait."""
 
 
@@ -91,7 +107,9 @@ class SharedFile:
                 self._migrate(con)
                 yield con
             except BaseException:
-                con.execute("ROLLBACK")
+                # A connection that a failed write made unusable is undone when it closes.
+                with suppress(duckdb.Error):
+                    con.execute("ROLLBACK")
                 raise
             con.execute("COMMIT")
 
@@ -128,8 +146,13 @@ class SharedFile:
             con = self._connect(read_only, deadline)
             try:
                 yield con
-            except (duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
-                raise StoreError(self._sentence(error)) from error
+            except (
+                duckdb.IOException,
+                duckdb.InternalException,
+                duckdb.FatalException,
+                duckdb.TransactionException,  # what COMMIT makes of a write that failed
+            ) as error:
+                raise self._explained(error) from error
             finally:
                 con.close()
         finally:
@@ -154,11 +177,11 @@ class SharedFile:
                 return duckdb.connect(self.path.resolve(), read_only=read_only, config=_CONFIG)
             except (duckdb.IOException, duckdb.ConnectionException, duckdb.ResourceInUseException) as error:
                 if not any(sign in str(error) for sign in _BUSY):
-                    raise StoreError(self._sentence(error)) from error
+                    raise self._explained(error) from error
                 if time.monotonic() > deadline:
                     raise self._busy() from error
             except (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException) as error:
-                raise StoreError(self._sentence(error)) from error
+                raise self._explained(error) from error
             # Random pauses keep waiting readers from meeting a writer in step.
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 1.5, 0.25)
@@ -169,8 +192,21 @@ class SharedFile:
             "open (an embedding job or a DuckDB shell) and try again"
         )
 
-    def _sentence(self, error: duckdb.Error) -> str:
+    def _explained(self, error: duckdb.Error) -> StoreError:
         text = str(error)
+        if any(sign in text for sign in _FULL):
+            return DiskFull(
+                f"there is no room to write {self.path} (disk, quota or limit on file size): free space and run the "
+                "same command again; nothing that was stored is lost"
+            )
+        if any(sign in text for sign in _GONE):
+            return StoreGone(
+                f"the folder of {self.path} does not answer: see that its disk or network folder is there, then run "
+                "the same command again"
+            )
+        return StoreError(self._sentence(text))
+
+    def _sentence(self, text: str) -> str:
         if "enough bytes" in text or "checksum" in text.casefold() or "corrupt" in text.casefold():
             return f"{self.path} is damaged or was copied only in part: copy it again from where it was made"
         if "Permission denied" in text or "Read-only file system" in text:

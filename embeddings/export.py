@@ -9,12 +9,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from embeddings.anndata_file import check_anndata, write_h5ad
+from embeddings.description import KEY, describe
 from embeddings.store import Store, StoreError
 
-FORMATS = ("parquet", "csv")
+FORMATS = ("parquet", "h5ad", "csv")
+# A map is laid out for a file that has none stored, up to so many items; more take minutes.
+MOST_MAPPED = 20_000
+FEWEST_MAPPED = 5
 _FIRST = ("set_id", "item_id", "case_id", "vector")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -27,14 +34,16 @@ def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int
     """Write the items of one set, or of all, and return the number of rows.
 
     `vector` is a list of float32 in Parquet and JSON text in CSV, where text that a spreadsheet would take for a
-    formula gets an apostrophe in front. The file appears under its name only when it is whole.
+    formula gets an apostrophe in front; h5ad is AnnData of one set, with its UMAP. What the cohort and the sets are
+    goes with the table, in a file of the same name with .json added for a CSV, so that `import` can bring all back.
+    The file appears under its name only when it is whole.
 
     Raises:
         ExportError: nothing to export, or a place that cannot be written.
         StoreError: the store cannot be read or has no such set.
     """
     if kind not in FORMATS:
-        raise ExportError(f"there is no format {kind!r}: choose {' or '.join(FORMATS)}")
+        raise ExportError(f"there is no format {kind!r}: choose one of {', '.join(FORMATS)}")
     known = store.sets()["set_id"].tolist()
     if set_id is not None and set_id not in known:
         raise StoreError(f"{store.path} has no embedding set {set_id!r}: choose one of {', '.join(known) or 'none'}")
@@ -43,9 +52,42 @@ def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int
     if out.resolve() == store.path.resolve():
         raise ExportError(f"{out} is the store itself: give the export another name")
     chosen = [set_id] if set_id is not None else known
-    tables = (_table(store, chosen_id) for chosen_id in chosen)
+    if kind == "h5ad":
+        if len(chosen) > 1:
+            raise ExportError(f"an h5ad file holds one set: say with --set which of {', '.join(known)}")
+        check_anndata()
+    # What the first set's columns are, those of all are.
+    description = describe(store, chosen, _table(store, chosen[0]).schema)
+    if kind == "csv":
+        with _whole_file(out) as partial, _whole_file(sidecar(out)) as words:
+            words.write_text(description, encoding="utf-8")
+            return _write_csv((_table(store, one) for one in chosen), partial)
     with _whole_file(out) as partial:
-        return _write_parquet(tables, partial) if kind == "parquet" else _write_csv(tables, partial)
+        if kind == "parquet":
+            return _write_parquet((_table(store, one) for one in chosen), partial, description)
+        table = _table(store, chosen[0])
+        write_h5ad(partial, table, store.info().stage_order, description, _umap(store, chosen[0], table))
+        return table.num_rows
+
+
+def sidecar(csv_path: Path) -> Path:
+    """Where the description of an exported CSV lies."""
+    return csv_path.with_name(csv_path.name + ".json")
+
+
+def _umap(store: Store, set_id: str, table: pa.Table) -> NDArray[np.float64] | None:
+    """The stored UMAP of these items, or a new one where there is none; None for too few or too many items."""
+    ids = table["item_id"].to_pylist()
+    for settings, frame in store.projections(set_id):
+        placed = frame.set_index("item_id").reindex(ids)
+        if settings.get("method") == "umap" and not placed.isna().any(axis=None):
+            return placed[["x", "y"]].to_numpy(dtype=np.float64)
+    if not FEWEST_MAPPED <= len(ids) <= MOST_MAPPED:
+        return None
+    from embeddings.analysis.projection import project  # takes seconds to import
+
+    vectors = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(ids), -1)
+    return project(vectors).coordinates
 
 
 def defused(text: str) -> str:
@@ -62,10 +104,11 @@ def _table(store: Store, set_id: str) -> pa.Table:
     return found.select([*_FIRST, *(name for name in found.column_names if name not in _FIRST)])
 
 
-def _write_parquet(tables: Iterator[pa.Table], path: Path) -> int:
+def _write_parquet(tables: Iterator[pa.Table], path: Path, description: str) -> int:
     n_rows, writer = 0, None
     try:
         for table in tables:
+            table = table.replace_schema_metadata({KEY: description})
             writer = writer or pq.ParquetWriter(path, table.schema)
             writer.write_table(table)
             n_rows += table.num_rows

@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from embeddings.dicom_mask import find_dicom_mask, is_dicom_mask
 from embeddings.dicom_series import find_series, read_series_voxels
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.nifti import inspect_nifti, read_nifti_voxels
@@ -33,6 +34,7 @@ __all__ = [
 _NIFTI = (".nii", ".nii.gz")
 EXTENSIONS = (*_NIFTI, ".nrrd", ".mha", ".mhd")
 AIR_HU = -1024  # the lowest value of a 12-bit CT; anything below is padding outside the field of view
+_EMPTY_MASK = "is a mask without voxels: draw the lesion, or leave the mask out"
 
 # ITK prints its warnings past Python's own streams; what matters is raised as ImageError here.
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -64,9 +66,10 @@ def read_image(path: Path) -> Volume:
 def read_scan(path: Path) -> tuple[Volume, ImageHeader]:
     """The CT as `read_image` gives it, and the header that it was read by. Raises what `read_image` raises."""
     volume, header = _read(path)
-    # np.maximum finds a type that holds both the file's values and -1024.
-    air = np.float32(AIR_HU) if volume.array.dtype.kind == "f" else np.int16(AIR_HU)
-    array = np.maximum(volume.array, air)
+    array = volume.array
+    if float(array.min()) < AIR_HU:
+        # np.maximum finds a type that holds both the file's values and -1024.
+        array = np.maximum(array, np.float32(AIR_HU) if array.dtype.kind == "f" else np.int16(AIR_HU))
     lowest, highest = float(array.min()), float(array.max())
     if lowest == highest:
         raise ImageError(path, f"is empty: every voxel is {lowest:g}; export the CT again")
@@ -79,11 +82,18 @@ def read_scan(path: Path) -> tuple[Volume, ImageHeader]:
 def read_mask(path: Path, reference: Volume) -> Volume:
     """The lesion mask as uint8, 1 inside, on the grid of `reference`.
 
-    Accepted are masks with one value beside 0, and fractions from 0 to 1 (inside from 0.5).
+    Accepted are masks with one value beside 0, and fractions from 0 to 1 (inside from 0.5); of DICOM, a SEG or
+    RTSTRUCT file or a folder that holds one of them, whose frames or outlines are placed on the slices by position.
 
     Raises:
-        ImageError: what `read_image` raises of a damaged file, another grid, no voxels, several labels.
+        ImageError: what `read_image` raises of a damaged file, another grid, no voxels, several labels, segments
+            or ROIs.
     """
+    if is_dicom_mask(path):
+        drawn = find_dicom_mask(path).inside(reference)
+        if not drawn.any():
+            raise ImageError(path, _EMPTY_MASK)
+        return Volume(drawn.view(np.uint8), reference.spacing, reference.origin, reference.direction)
     volume, _ = _read(path)
     if not volume.same_grid(reference):
         raise ImageError(path, f"lies on another grid than its CT: {grid_difference(volume, reference)}; resample it")
@@ -98,7 +108,7 @@ def read_mask(path: Path, reference: Volume) -> Volume:
             shown = ", ".join(f"{label:g}" for label in labels[:4]) + (", ..." if len(labels) > 4 else "")
             raise ImageError(path, f"holds {len(labels)} labels ({shown}): save a mask of the lesion alone, 0 and 1")
     if not inside.any():
-        raise ImageError(path, "is a mask without voxels: draw the lesion, or leave the mask out")
+        raise ImageError(path, _EMPTY_MASK)
     return Volume(inside.astype(np.uint8), volume.spacing, volume.origin, volume.direction)
 
 

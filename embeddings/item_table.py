@@ -13,6 +13,7 @@ from embeddings import schema
 from embeddings.connections import Connection, first_row
 from embeddings.schema import quote
 from embeddings.transactions import vectors_table
+from embeddings.vector_numbers import vectors_of
 
 _LESION_COLUMNS = ", ".join(f"l.{name}" for name in schema.LESION_COLUMNS)
 _COLUMNS = f"""i.item_id, i.case_id, i.view, i.slice_index, i.z_lps_mm, c.* EXCLUDE (case_id),
@@ -22,16 +23,23 @@ _JOINS = """JOIN items i ON i.item_id = v.item_id JOIN cases c ON c.case_id = i.
     ON l.case_id = i.case_id"""
 
 
-def joined(con: Connection, set_id: str) -> pa.Table:
-    """Items with their case, lesion, acquisition and `vector`, sorted by `item_id`."""
+def joined(con: Connection, set_id: str) -> tuple[pa.Table, NDArray[np.float32]]:
+    """Items with their case, lesion and acquisition, sorted by `item_id`, and their vectors `[n, width]`."""
     columns, joins = _COLUMNS, _JOINS
     measured = acquisition_columns(con)
     if measured:
         columns += "".join(f", a.{quote(name)}" for name in measured)
         joins += " LEFT JOIN acquisition a ON a.case_id = i.case_id"
-    return con.sql(
-        f"SELECT {columns}, v.vector FROM {vectors_table(set_id)} v {joins} ORDER BY i.item_id"
-    ).to_arrow_table()
+    vectors = vectors_table(set_id)
+    # Vectors do not go through the joins and the sorting: they are most of the file.
+    found = con.sql(f"SELECT {columns} FROM {vectors} v {joins} ORDER BY i.item_id").to_arrow_table()
+    return found, vectors_of(con, vectors, found["item_id"])
+
+
+def with_vectors(table: pa.Table, matrix: NDArray[np.float32]) -> pa.Table:
+    """The table with the vectors as its last column `vector`, lists of fixed size."""
+    column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+    return table.append_column("vector", column)
 
 
 def acquisition_columns(con: Connection) -> list[str]:
@@ -52,14 +60,13 @@ def has_acquisition(con: Connection) -> bool:
 
 
 def described(table: pa.Table, root: Path) -> pd.DataFrame:
-    """The table of `joined` without vectors: absolute paths, and no acquisition column that says nothing."""
-    found = table.drop_columns(["vector"])
+    """The table of `joined` with absolute paths, and without acquisition columns that say nothing."""
     empty = [
         name
         for name in schema.ACQUISITION_COLUMNS
-        if name in found.column_names and found[name].null_count == found.num_rows
+        if name in table.column_names and table[name].null_count == table.num_rows
     ]
-    return absolute(found.drop_columns(empty).to_pandas(), root)
+    return absolute(table.drop_columns(empty).to_pandas(), root)
 
 
 def absolute(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
@@ -67,9 +74,3 @@ def absolute(frame: pd.DataFrame, root: Path) -> pd.DataFrame:
     for column in ("image_path", "mask_path"):
         frame[column] = [None if pd.isna(path) else str(root / path) for path in frame[column]]
     return frame
-
-
-def matrix(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """Vectors `[n, width]` float32, C-contiguous, of a column of fixed-size lists."""
-    width = column.type.list_size
-    return np.asarray(column.combine_chunks().flatten(), dtype=np.float32).reshape(-1, width)

@@ -149,12 +149,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case (or one item of it) has no vector, as a sentence, and at which stage of the work."""
+    """Why a case (or one item of it) has no vector, as a sentence, and at which stage of the work.
+
+    `stamp`: sizes and times of the case's files when that happened, where they are known.
+    """
 
     case_id: str
     stage_of_work: str
     reason: str
     item_id: str | None = None
+    stamp: str | None = None
 
 
 @dataclass(frozen=True)

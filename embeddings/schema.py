@@ -68,6 +68,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Of vectors that were made elsewhere no CT may be known.
         "ALTER TABLE cases ALTER COLUMN image_path DROP NOT NULL",
     ),
+    (
+        # A scan that failed is tried again only where its files have changed since.
+        "ALTER TABLE failures ADD COLUMN stamp VARCHAR",
+        # How the set's table holds its numbers; those of before stay as they are.
+        "ALTER TABLE embedding_sets ADD COLUMN number_type VARCHAR DEFAULT 'float32'",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from embeddings.connections import utc_now
+from embeddings.process import is_alive
 from embeddings.store import Store
 
 MOST_LISTED = 10
@@ -32,8 +34,41 @@ def status(store: Store) -> dict[str, Any]:
         "sets": _records(store.sets()),
         "failures": _records(store.failures()),
         "doubts": _records(store.doubts()),
-        "runs": _records(store.runs()),
+        "runs": runs(store),
     }
+
+
+def runs(store: Store) -> list[dict[str, Any]]:
+    """Every run as plain values, newest first; `process` of one that has not ended is `alive`, `gone` or `unknown`."""
+    found = _records(store.runs())
+    for row in found:
+        row["process"] = process_of(row)
+    return found
+
+
+def process_of(row: dict[str, Any]) -> str | None:
+    """Whether the process of a run that has not ended is `alive` or `gone`; `unknown` from another machine.
+
+    A process that died by `kill -9` leaves its run marked as running until the next run starts.
+    """
+    if row["state"] != "running":
+        return None
+    if row["host"] != socket.gethostname():
+        return "unknown"
+    return "alive" if is_alive(int(row["pid"])) else "gone"
+
+
+def warning_of(row: dict[str, Any], now: datetime) -> str | None:
+    """What is wrong with a run that has not ended: its process is gone, or it is silent; None where all is well."""
+    if row["state"] != "running":
+        return None
+    if row["process"] == "gone":
+        return f"its process ({row['pid']}) is gone: run the same command again to go on"
+    silent = (now - datetime.fromisoformat(row["heartbeat"])).total_seconds()
+    if silent > SILENT_S:
+        where = f"process {row['pid']}" + ("" if row["process"] == "alive" else f" on {row['host']}")
+        return f"no sign of life of {where} for {silent / 60:.0f} min: if it is dead, run the same command again"
+    return None
 
 
 def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
@@ -57,7 +92,12 @@ def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
     lines += _listed("what could not be embedded", list(dict.fromkeys(failures)))
     doubts = [f"  {row['case_id']}: {row['doubt']}" for row in found["doubts"]]
     lines += _listed("embedded, but the values may not be HU", doubts)
-    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+    return "\n".join(printable(line) for line in lines)
+
+
+def printable(line: str) -> str:
+    """The line without characters that would move a terminal's cursor; names come from a CSV."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 def _listed(title: str, found: list[str]) -> list[str]:
@@ -72,10 +112,8 @@ def _run_line(row: dict[str, Any], now: datetime) -> str:
     ended = row["n_done"] + row["n_failed"]
     counts = f"{ended} of {row['n_planned']} cases, {row['n_failed']} failed"
     line = f"last run: {row['state']}, {counts}, started {row['started'][:16].replace('T', ' ')} UTC"
-    silent = (now - datetime.fromisoformat(row["heartbeat"])).total_seconds()
-    if row["state"] == "running" and silent > SILENT_S:
-        line += f"; no sign of life for {silent / 60:.0f} min: if it is dead, run the same command again"
-    return line
+    warning = warning_of(row, now)
+    return line if warning is None else f"{line}; {warning}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

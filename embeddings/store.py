@@ -18,7 +18,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from embeddings import case_table, item_table, transactions
-from embeddings.connections import Connection, SharedFile, StoreBusy, StoreError, first_row, utc_now
+from embeddings.connections import (
+    Connection,
+    SharedFile,
+    StoreBusy,
+    StoreError,
+    StoreUnavailable,
+    first_row,
+    utc_now,
+)
 from embeddings.records import (
     AcquisitionRecord,
     CaseOutcome,
@@ -33,8 +41,9 @@ from embeddings.records import (
 )
 from embeddings.schema import ACQUISITION_COLUMNS
 from embeddings.transactions import vectors_table, width_of
+from embeddings.vector_numbers import FLOAT32, create_table, number_type_of, sorted_vectors
 
-__all__ = ["Store", "StoreBusy", "StoreError"]
+__all__ = ["Store", "StoreBusy", "StoreError", "StoreUnavailable"]
 
 if TYPE_CHECKING:
     from embeddings.cohort import CohortReport
@@ -129,6 +138,8 @@ class Store:
         """One row an embedding set, oldest first, with `n_items` and `n_cases`."""
         with self._file.reading() as con:
             frame = con.execute("SELECT * FROM embedding_sets ORDER BY created, set_id").df()
+            if "number_type" not in frame:  # a file of before schema version 3
+                frame["number_type"] = FLOAT32
             counts = [
                 first_row(
                     con,
@@ -152,8 +163,8 @@ class Store:
     def vectors(self, set_id: str) -> tuple[list[str], NDArray[np.float32]]:
         """Item ids, sorted, and their vectors `[n, width]` float32, C-contiguous and read-only."""
         with self._reading_set(set_id) as (con, vectors):
-            found = con.sql(f"SELECT item_id, vector FROM {vectors} ORDER BY item_id").to_arrow_table()
-        return found["item_id"].to_pylist(), item_table.matrix(found["vector"])
+            ids, matrix = sorted_vectors(con, vectors)
+        return ids.to_pylist(), matrix
 
     def joined(self, set_id: str) -> pa.Table:
         """Items joined with their cases, lesions and acquisitions, and `vector`, sorted by `item_id`, in Arrow.
@@ -162,15 +173,16 @@ class Store:
         acquisition give way to a CSV's of the same name. Paths inside the data root are relative to it.
         """
         with self._reading_set(set_id) as (con, _):
-            return item_table.joined(con, set_id)
+            return item_table.with_vectors(*item_table.joined(con, set_id))
 
     def table(self, set_id: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         """The items of `joined` with absolute paths, and their vectors `[n, width]`, both sorted by `item_id`.
 
         Of the acquisition, only columns that say something of one of these items are there.
         """
-        found = self.joined(set_id)
-        return item_table.described(found, self.info().data_root), item_table.matrix(found["vector"])
+        with self._reading_set(set_id) as (con, _):
+            found, matrix = item_table.joined(con, set_id)
+        return item_table.described(found, self.info().data_root), matrix
 
     def completed(self, set_id: str) -> pd.DataFrame:
         """Cases of which the set holds every item, with the slice step it was asked for."""
@@ -208,7 +220,7 @@ class Store:
         with self._file.reading() as con:
             rows = con.execute(
                 """SELECT item_id, png, "window", pixel_mm, z_lps_mm FROM thumbnails
-                WHERE list_contains(?::VARCHAR[], item_id)""",
+                WHERE item_id IN (SELECT unnest(?::VARCHAR[]))""",
                 [list(item_ids)],
             ).fetchall()
         return {item_id: Thumbnail(bytes(png), *rest) for item_id, png, *rest in rows}
@@ -223,6 +235,11 @@ class Store:
             [set_id, _canonical(key)],
         )
         return None if frame.empty else frame
+
+    def projections(self, set_id: str) -> list[tuple[dict[str, object], pd.DataFrame]]:
+        """Every stored projection of a set: its settings, and its coordinates as `projection` gives them."""
+        frame = self._frame("SELECT key, item_id, x, y FROM projections WHERE set_id = ? ORDER BY ALL", [set_id])
+        return [(json.loads(str(key)), placed.drop(columns="key")) for key, placed in frame.groupby("key")]
 
     # Writing
 
@@ -251,13 +268,29 @@ class Store:
         with self._file.writing() as con:
             case_table.register_labels(con, labels, self.path.stem)
 
-    def open_set(self, identity: SetIdentity) -> str:
-        """The id of the embedding set of this identity, created where the store has none yet."""
+    def register_exported(
+        self, part: Path, info: CohortInfo, cases: pd.DataFrame, covariates: Mapping[str, str]
+    ) -> None:
+        """Add cases of an export or of another store (as `cases` gives them) that this store lacks.
+
+        Raises:
+            StoreError: a case is of another patient or image here, or the stages do not compare.
+        """
+        with self._file.writing() as con:
+            case_table.add_cases(con, part, info, cases, covariates)
+
+    def open_set(self, identity: SetIdentity, number_type: str | None = None) -> str:
+        """The id of the embedding set of this identity, created where the store has none yet.
+
+        `number_type` is `float32` or `float16`; by default slices are kept in half precision.
+        """
         set_id = identity.set_id
+        number_type = number_type or number_type_of(identity.view)
         with self._file.writing() as con:
             con.execute(
-                """INSERT INTO embedding_sets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO NOTHING""",
+                """INSERT INTO embedding_sets (set_id, encoder, weights_sha256, weights_source, is_published, view,
+                preset, pooling, width, code_version, created, number_type)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING""",
                 [
                     set_id,
                     identity.encoder,
@@ -270,12 +303,10 @@ class Store:
                     identity.width,
                     identity.code_version,
                     utc_now(),
+                    number_type,
                 ],
             )
-            con.execute(
-                f"""CREATE TABLE IF NOT EXISTS {vectors_table(set_id)} (
-                item_id VARCHAR PRIMARY KEY, vector FLOAT[{int(identity.width)}] NOT NULL)"""
-            )
+            create_table(con, vectors_table(set_id), identity.width, number_type)
         return set_id
 
     def commit(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from embeddings.connections import Connection, StoreError, first_row
 from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.schema import quote
+from embeddings.vector_numbers import stored
 
 
 def vectors_table(set_id: str) -> str:
@@ -45,7 +46,7 @@ def insert_items(con: Connection, set_id: str, width: int, items: Sequence[Embed
         },
         vectors_table(set_id): {
             "item_id": ids,
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width),
+            "vector": stored(con, set_id, vectors_table(set_id), vectors),
         },
     }
     pictures = [(item.item_id, item.thumbnail) for item in items if item.thumbnail is not None]
@@ -91,14 +92,14 @@ def record_failure(con: Connection, set_id: str, failure: Failure, now: datetime
     where = "WHERE set_id = ? AND case_id = ? AND item_id IS NOT DISTINCT FROM ?"
     if first_row(con, f"SELECT 1 FROM failures {where}", key):
         con.execute(
-            f"""UPDATE failures SET stage_of_work = ?, reason = ?, attempts = attempts + 1, last_at = ?
+            f"""UPDATE failures SET stage_of_work = ?, reason = ?, attempts = attempts + 1, last_at = ?, stamp = ?
             {where}""",
-            [failure.stage_of_work, failure.reason, now, *key],
+            [failure.stage_of_work, failure.reason, now, failure.stamp, *key],
         )
     else:
         con.execute(
-            "INSERT INTO failures VALUES (?, ?, ?, ?, ?, 1, ?, ?)",
-            [failure.case_id, failure.item_id, set_id, failure.stage_of_work, failure.reason, now, now],
+            "INSERT INTO failures VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)",
+            [failure.case_id, failure.item_id, set_id, failure.stage_of_work, failure.reason, now, now, failure.stamp],
         )
 
 

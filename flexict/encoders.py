@@ -154,6 +154,17 @@ def pick_device(device: str = "auto") -> str:
     return device
 
 
+def devices_of(device: str = "auto") -> list[str]:
+    """The devices that a job uses: `auto` and `cuda` mean every GPU that is visible, commas join several.
+
+    Raises:
+        ValueError: if a device asked for is not there.
+    """
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return [pick_device(one.strip()) for one in device.split(",")]
+
+
 def load_encoder(name: str, weights: str | Path | None = None, device: str = "cpu") -> Encoder:
     """Load an encoder of the registry with its weights.
 

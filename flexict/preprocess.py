@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import SimpleITK as sitk
@@ -28,6 +29,7 @@ CUBE = 160
 SLICE = 512
 FLAT_STD = 1e-6
 MAX_RESAMPLED_VOXELS = 2**30
+COUNTED_AT_ONCE = 2**22
 
 
 class PreprocessError(ValueError):
@@ -43,43 +45,73 @@ class PlacedSlice:
     pixels: Array
 
 
-def default(volume: Volume) -> Array:
+class Scan:
+    """A CT with what several presets need of it, computed when first asked for and once."""
+
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
+
+    @cached_property
+    def oriented(self) -> sitk.Image:
+        """The CT in LPS order, its voxels of the kind they have."""
+        return in_lps_order(self.volume).to_sitk()
+
+    @cached_property
+    def normalised_2mm(self) -> Array:
+        """The whole CT at 2 mm, clipped and normalised, `[z, y, x]`."""
+        return _normalise(_array(resample(self.oriented, SPACING_MM, pixel_type=sitk.sitkFloat32)))
+
+    @cached_property
+    def statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of the clipped voxels at their own spacing, HU."""
+        return _statistics(self.volume.array)
+
+
+def default(volume: Volume | Scan) -> Array:
     """Whole volume at 2 mm, centre-cropped or padded to `[160, 160, 160]` (preset `default`)."""
-    array = _normalise(_array(resample(_oriented(volume), SPACING_MM)))
-    return _centre_cube(array, CUBE)
+    return _centre_cube(_scan(volume).normalised_2mm, CUBE)
 
 
-def local_path(volume: Volume) -> Array:
+def local_path(volume: Volume | Scan) -> Array:
     """All anatomy at 2 mm, padded to a cube and resized to `[160, 160, 160]`; scale is lost (`local_path`)."""
-    array = _normalise(_array(resample(_oriented(volume), SPACING_MM)))
+    array = _scan(volume).normalised_2mm
     return _resize_cube(_pad_to(array, max(array.shape)), CUBE, align_corners=False)
 
 
-def slice_stack(volume: Volume, step: int = 1) -> Iterator[PlacedSlice]:
-    """Every `step`-th axial slice, padded to a square and resized to `[512, 512]` (preset `slice`).
+def slice_indices(volume: Volume | Scan, step: int = 1) -> range:
+    """Every `step`-th axial slice of the volume in LPS order, centred in the stack.
 
-    Slices are centred in the stack: with step 20 the first is slice 10, so that the ends, which often hold little
-    anatomy, are not over-represented.
+    With step 20 the first is slice 10, so that the ends, which often hold little anatomy, are not over-represented.
     """
     if step < 1:
         raise PreprocessError(f"a slice step must be 1 or more, not {step}")
-    oriented = _oriented(volume)
-    raw = _array(oriented)
-    clipped = np.clip(raw, HU_LOW, HU_HIGH)
-    mean, std = _statistics(clipped)
-    outside = (HU_LOW - mean) / std
-    first = min((step - 1) // 2, len(raw) // 2)
-    for index in range(first, len(raw), step):
-        square = _pad_square((clipped[index] - mean) / std, outside)
-        pixels = F.interpolate(
-            torch.from_numpy(square)[None, None], size=(SLICE, SLICE), mode="bilinear", align_corners=False
-        )
-        height = oriented.TransformIndexToPhysicalPoint((0, 0, index))[2]
-        yield PlacedSlice(index, float(height), pixels[0, 0].numpy())
+    count = _scan(volume).oriented.GetSize()[2]
+    return range(min((step - 1) // 2, count // 2), count, step)
 
 
-def lesion_seed(volume: Volume, seed_lps: tuple[float, float, float], side_mm: float = 64.0) -> Array:
+def axial_slice(volume: Volume | Scan, index: int) -> PlacedSlice:
+    """One axial slice of the volume in LPS order, padded to a square and resized to `[512, 512]` (preset `slice`)."""
+    scan = _scan(volume)
+    mean, std = scan.statistics
+    pixels = _standardised(sitk.GetArrayViewFromImage(scan.oriented)[index], scan.statistics)
+    square = _pad_square(pixels, (HU_LOW - mean) / std)
+    resized = F.interpolate(
+        torch.from_numpy(square)[None, None], size=(SLICE, SLICE), mode="bilinear", align_corners=False
+    )
+    height = scan.oriented.TransformIndexToPhysicalPoint((0, 0, index))[2]
+    return PlacedSlice(index, float(height), resized[0, 0].numpy())
+
+
+def slice_stack(volume: Volume | Scan, step: int = 1) -> Iterator[PlacedSlice]:
+    """Every `step`-th axial slice in order (preset `slice`)."""
+    scan = _scan(volume)
+    return (axial_slice(scan, index) for index in slice_indices(scan, step))
+
+
+def lesion_seed(volume: Volume | Scan, seed_lps: tuple[float, float, float], side_mm: float = 64.0) -> Array:
     """A cube of `side_mm` around a seed in LPS mm, resized to `[160, 160, 160]` (preset `lesion_seed`).
+
+    Only the voxels round the cube are normalised and resampled, by the statistics of the whole scan.
 
     Raises:
         PreprocessError: if the seed lies outside the scan.
@@ -89,22 +121,21 @@ def lesion_seed(volume: Volume, seed_lps: tuple[float, float, float], side_mm: f
         raise PreprocessError(
             f"a lesion crop of {side_mm:g} mm is impossible: use {least:g} to {most:g} mm (published: 32 and 64)"
         )
-    index = volume.index_of(seed_lps)
-    if not np.all((index > -1.0) & (index < np.array(volume.shape))):
+    scan = _scan(volume)
+    index = scan.volume.index_of(seed_lps)
+    if not np.all((index > -1.0) & (index < np.array(scan.volume.shape))):
         place = ", ".join(f"{v:.1f}" for v in seed_lps)
         raise PreprocessError(f"the seed ({place}) mm lies outside the scan: give it in LPS (not RAS) millimetres")
-    oriented = _oriented(volume)
-    normalised = sitk.GetImageFromArray(_normalise(_array(oriented)))
-    normalised.CopyInformation(oriented)
-    offset = np.array(normalised.TransformPhysicalPointToContinuousIndex([float(v) for v in seed_lps]))
+    oriented = scan.oriented
+    offset = np.array(oriented.TransformPhysicalPointToContinuousIndex([float(v) for v in seed_lps]))
     side = round(side_mm / LESION_SEED_SPACING_MM)
     # The 1 mm grid starts at the first voxel; the seed's index on it, x, y, z.
-    centre = offset * normalised.GetSpacing() / LESION_SEED_SPACING_MM
+    centre = offset * oriented.GetSpacing() / LESION_SEED_SPACING_MM
     start = [round(c) - side // 2 for c in centre]
-    return _resize_cube(_crop_resampled(normalised, start, side), CUBE, align_corners=False)
+    return _resize_cube(_crop_resampled(oriented, scan.statistics, start, side), CUBE, align_corners=False)
 
 
-def lesion_mask(volume: Volume, mask: Volume, scale: float = 1.5) -> Array:
+def lesion_mask(volume: Volume | Scan, mask: Volume, scale: float = 1.5) -> Array:
     """A cube of `scale` times the lesion's largest side around its centroid, `[160, 160, 160]` (`lesion_mask`).
 
     Raises:
@@ -112,24 +143,41 @@ def lesion_mask(volume: Volume, mask: Volume, scale: float = 1.5) -> Array:
     """
     if not np.isfinite(scale) or scale <= 0:
         raise PreprocessError(f"a lesion crop scale must be above 0 (published: 1.5 and 2.0), not {scale}")
-    if not volume.same_grid(mask):
-        raise PreprocessError(f"the mask grid {mask.shape} is not that of the scan {volume.shape}: resample the mask")
+    scan = _scan(volume)
+    if not scan.volume.same_grid(mask):
+        raise PreprocessError(
+            f"the mask grid {mask.shape} is not that of the scan {scan.volume.shape}: resample the mask"
+        )
     if not np.any(mask.array):
         raise PreprocessError("the mask has no voxels: draw the lesion or leave the mask cell empty")
     binary = Volume((mask.array != 0).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
-    resampled = resample(_oriented(binary, sitk.sitkUInt8), SPACING_MM, sitk.sitkNearestNeighbor, outside=0.0)
+    resampled = resample(in_lps_order(binary).to_sitk(), SPACING_MM, sitk.sitkNearestNeighbor, outside=0.0)
     lesion = np.argwhere(sitk.GetArrayViewFromImage(resampled))
     if len(lesion) == 0:
         raise PreprocessError("the lesion is smaller than a 2 mm voxel: use the preset lesion_seed")
-    array = _normalise(_array(resample(_oriented(volume), SPACING_MM)))
+    array = scan.normalised_2mm
     side = max(1, round(scale * int((np.ptp(lesion, axis=0) + 1).max())))
     start = [round(c - side / 2) for c in lesion.mean(axis=0)]
     box = tuple(slice(max(0, s), min(n, s + side)) for s, n in zip(start, array.shape, strict=True))
     return _resize_cube(array[box], CUBE, align_corners=True)
 
 
-def _oriented(volume: Volume, pixel_type: int = sitk.sitkFloat32) -> sitk.Image:
-    return sitk.DICOMOrient(sitk.Cast(volume.to_sitk(), pixel_type), "LPS")
+def in_lps_order(volume: Volume) -> Volume:
+    """The volume with its axes turned and flipped to LPS, without a copy; oblique ones to the nearest, as ITK does."""
+    along = np.abs(volume.direction).argmax(axis=0)  # of each index, the patient's axis
+    if not np.array_equal(np.abs(volume.direction), np.eye(3)[:, along]):
+        return Volume.from_sitk(sitk.DICOMOrient(volume.to_sitk(), "LPS"))
+    flipped = volume.direction[along, range(3)] < 0
+    corner = np.where(flipped, np.array(volume.shape[::-1]) - 1, 0)
+    origin_x, origin_y, origin_z = volume.lps_of(corner[::-1].astype(np.float64)).tolist()
+    x, y, z = np.argsort(along).tolist()
+    array = volume.array[tuple(slice(None, None, -1 if flip else 1) for flip in flipped[::-1])]
+    spacing = (volume.spacing[x], volume.spacing[y], volume.spacing[z])
+    return Volume(array.transpose(2 - z, 2 - y, 2 - x), spacing, (origin_x, origin_y, origin_z), np.eye(3))
+
+
+def _scan(volume: Volume | Scan) -> Scan:
+    return volume if isinstance(volume, Scan) else Scan(volume)
 
 
 def _array(image: sitk.Image) -> Array:
@@ -137,9 +185,15 @@ def _array(image: sitk.Image) -> Array:
 
 
 def resample(
-    image: sitk.Image, spacing: float, interpolator: int = sitk.sitkLinear, outside: float = HU_LOW
+    image: sitk.Image,
+    spacing: float,
+    interpolator: int = sitk.sitkLinear,
+    outside: float = HU_LOW,
+    pixel_type: int = sitk.sitkUnknown,
 ) -> sitk.Image:
     """The image on a grid of `spacing` mm from the same first voxel; `outside` HU where there was none.
+
+    Voxels become `pixel_type`, or stay of the kind they are.
 
     Raises:
         PreprocessError: if the result would have more than 2^30 voxels.
@@ -156,6 +210,7 @@ def resample(
         [spacing] * 3,
         image.GetDirection(),
         outside,
+        pixel_type,
     )
 
 
@@ -163,10 +218,10 @@ def _resampled_size(image: sitk.Image, spacing: float) -> list[int]:
     return [max(1, round(n * s / spacing)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
 
 
-def _crop_resampled(image: sitk.Image, start: list[int], side: int) -> Array:
-    """The cube from index `start` (x, y, z) of the image at 1 mm, zero where the image at 1 mm ends.
+def _crop_resampled(image: sitk.Image, statistics: tuple[float, float], start: list[int], side: int) -> Array:
+    """The normalised cube from index `start` (x, y, z) of the image at 1 mm, zero where the image at 1 mm ends.
 
-    Only the cube is resampled: the whole scan at 1 mm can be a hundred times as large.
+    Only the voxels that the cube needs are touched: the whole scan at 1 mm can be a hundred times as large.
     """
     ends = _resampled_size(image, LESION_SEED_SPACING_MM)
     low = [max(0, s) for s in start]
@@ -177,7 +232,7 @@ def _crop_resampled(image: sitk.Image, start: list[int], side: int) -> Array:
     step = np.array(image.GetDirection()).reshape(3, 3) * LESION_SEED_SPACING_MM
     origin = np.array(image.GetOrigin()) + step @ np.array(low, dtype=np.float64)
     part = sitk.Resample(
-        image,
+        _normalised_box(image, statistics, low, size),
         size,
         sitk.Transform(),
         sitk.sitkLinear,
@@ -191,18 +246,54 @@ def _crop_resampled(image: sitk.Image, start: list[int], side: int) -> Array:
     return out
 
 
-def _statistics(clipped: Array) -> tuple[float, float]:
-    """Mean and sample standard deviation (1 for a flat volume, which is then only centred)."""
+def _normalised_box(image: sitk.Image, statistics: tuple[float, float], low: list[int], size: list[int]) -> sitk.Image:
+    """The image, normalised round `size` steps of 1 mm from step `low`, with a margin for the interpolation.
+
+    It keeps its grid: on a smaller one the interpolation would round differently.
+    """
+    spacing = np.array(image.GetSpacing())
+    first = np.floor(np.array(low) * LESION_SEED_SPACING_MM / spacing).astype(int) - 2
+    last = np.ceil((np.array(low) + np.array(size)) * LESION_SEED_SPACING_MM / spacing).astype(int) + 2
+    first, last = np.clip(first, 0, None), np.minimum(last, np.array(image.GetSize()) - 1)
+    first = np.minimum(first, last)
+    x, y, z = (slice(int(a), int(b) + 1) for a, b in zip(first, last, strict=True))
+    voxels = sitk.GetArrayViewFromImage(image)
+    normalised = np.zeros(voxels.shape, dtype=np.float32)
+    normalised[z, y, x] = _standardised(voxels[z, y, x], statistics)
+    box = sitk.GetImageFromArray(normalised)
+    box.CopyInformation(image)
+    return box
+
+
+def _statistics(array: NDArray[np.generic]) -> tuple[float, float]:
+    """Mean and sample standard deviation of the clipped voxels (1 for a flat volume, which is then only centred).
+
+    Whole numbers are counted by value, which is exact and needs no copy of the scan in float64.
+    """
+    if array.dtype == np.int16:
+        voxels = np.ascontiguousarray(array).view(np.uint16).ravel()
+        counts = np.zeros(1 << 16, dtype=np.int64)
+        for start in range(0, len(voxels), COUNTED_AT_ONCE):
+            counts += np.bincount(voxels[start : start + COUNTED_AT_ONCE], minlength=len(counts))
+        values = np.clip(np.arange(len(counts), dtype=np.uint16).view(np.int16), HU_LOW, HU_HIGH).astype(np.float64)
+        mean = float(values @ counts / array.size)
+        std = float(np.sqrt(counts @ (values - mean) ** 2 / (array.size - 1))) if array.size > 1 else 0.0
+        return mean, std if std >= FLAT_STD else 1.0
+    clipped = np.clip(np.asarray(array, dtype=np.float32), HU_LOW, HU_HIGH)
     if not np.isfinite(clipped).all():
         raise PreprocessError("the scan holds NaN or infinite voxels: repair or leave out this scan")
     std = float(clipped.std(ddof=1, dtype=np.float64)) if clipped.size > 1 else 0.0
     return float(clipped.mean(dtype=np.float64)), std if std >= FLAT_STD else 1.0
 
 
-def _normalise(array: Array) -> Array:
-    clipped = np.clip(array, HU_LOW, HU_HIGH)
-    mean, std = _statistics(clipped)
+def _standardised(array: NDArray[np.generic], statistics: tuple[float, float]) -> Array:
+    mean, std = statistics
+    clipped = np.clip(np.asarray(array, dtype=np.float32), HU_LOW, HU_HIGH)
     return np.asarray((clipped - mean) / std, dtype=np.float32)
+
+
+def _normalise(array: Array) -> Array:
+    return _standardised(array, _statistics(array))
 
 
 def _pad_to(array: Array, least: int) -> Array:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import jobs, state
+from embeddings.command_line import DONE, SOME_FAILED
 from embeddings.store import Store, StoreError
 
 _REFRESH_S = 2.0
@@ -74,13 +75,14 @@ def _counts(job: jobs.Job) -> str:
 
 
 def _result(job: jobs.Job) -> None:
-    if job.process.returncode == 0:
+    finished = job.process.returncode in (DONE, SOME_FAILED)
+    if finished:
         st.success(f"The job is finished. {_counts(job)}")
     else:
         st.error(
             f"The job ended with exit code {job.process.returncode}. What it said is below; all that it stored is kept."
         )
-    with st.expander("What the job said", expanded=job.process.returncode != 0):
+    with st.expander("What the job said", expanded=not finished):
         st.code(job.output() or "nothing", language=None, wrap_lines=True)
     if job.request.db.exists() and st.button("Open this cohort", type="primary", key="job.open"):
         state.open_cohort(job.request.db)

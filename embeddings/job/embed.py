@@ -2,89 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import fields
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from embeddings.acquisition import acquisition_of
-from embeddings.cohort import Case, CohortReport, read_cohort
+from embeddings.cohort import Case, CohortReport
 from embeddings.cohort_images import read_headers
+from embeddings.command_line import TEMPORARY, WRONG_INPUT, exit_code_of, is_temporary
 from embeddings.image_header import ImageHeader
+from embeddings.job.collector import Collector, SetWork
 from embeddings.job.engine import Engine
-from embeddings.job.plan import missing
-from embeddings.job.views import Encoder, JobError, choose_recipe, identity_of
-from embeddings.records import Failure, RunProgress
+from embeddings.job.interruption import interruptible
+from embeddings.job.plan import Plan, missing
+from embeddings.job.run_record import RunFacts, RunRecord
+from embeddings.job.settings import JobSettings, OpenJob, open_job
+from embeddings.job.summary import RunSummary
+from embeddings.job.views import Encoder, Recipe, identity_of
+from embeddings.records import RunProgress
 from embeddings.store import Store, StoreError
-from flexict.encoders import load_encoder
 
 # A commit may wait this long for readers, or for another job on the same file.
 PATIENCE_S = 600.0
-MOST_NAMED = 5
 HEADERS_AT_ONCE = 64
 SIMULATED_MARKER = "SIMULATED.txt"
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run did; counts are cases, except `n_items` (vectors) and `n_refused` (rows of the CSV).
-
-    Attributes:
-        state: `finished`, or `interrupted` after Ctrl-C or a request to end.
-        n_planned: cases that lacked something; `n_done_before` lacked nothing.
-        n_failed: cases without all their vectors, with the reason in the store's failures.
-        n_refused: rows that never became a case, with the reason in the failures too.
-        n_unmeasured: cases whose lesion mask cannot be used, which matters to no vector of this view.
-        changed: cases embedded anew because their files or seed are no longer those of their vectors.
-        doubtful: cases of this run whose voxels may not be HU, with the reason in the store's doubts.
-    """
-
-    set_id: str
-    run_id: str
-    state: str
-    n_planned: int
-    n_done_before: int
-    n_embedded: int
-    n_failed: int
-    n_refused: int
-    n_items: int
-    seconds: float
-    n_unmeasured: int = 0
-    changed: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values for JSON."""
-        return asdict(self)
-
-    def sentence(self) -> str:
-        """The run in plain words."""
-        rate = f" ({self.n_items / self.seconds:.2g} vectors/s)" if self.n_items and self.seconds > 0 else ""
-        looked_at = self.n_embedded > 0 and self.n_items == 0
-        done = "read again, no new vector needed," if looked_at else "embedded"
-        parts = [f"{self.n_embedded} of {self.n_planned} cases {done} in {self.seconds:.0f} s{rate}"]
-        if self.n_done_before:
-            parts.append(f"{self.n_done_before} were there before")
-        if self.n_failed:
-            parts.append(f"{self.n_failed} failed")
-        if self.n_refused:
-            parts.append(f"{self.n_refused} row{'s' if self.n_refused > 1 else ''} of the CSV could not be used")
-        if self.n_unmeasured:
-            parts.append(f"{self.n_unmeasured} lesion mask{'s' if self.n_unmeasured > 1 else ''} could not be measured")
-        if self.changed:
-            parts.append(
-                f"{len(self.changed)} of them anew because their files or seeds changed ({_named(self.changed)})"
-            )
-        if self.doubtful:
-            parts.append(f"{len(self.doubtful)} with values that may not be HU ({_named(self.doubtful)})")
-        end = "; run the same command again to go on" if self.state == "interrupted" else ""
-        return f"{', '.join(parts)}{end}. Set: {self.set_id}"
 
 
 def run(
@@ -93,126 +39,108 @@ def run(
     *,
     encoder: str | Encoder,
     view: str,
-    weights: Path | str | None = None,
-    device: str = "auto",
-    batch_size: int | None = None,
-    workers: int | None = None,
-    data_root: Path | None = None,
-    mapping: Mapping[str, str | None] | None = None,
-    preset: str | None = None,
-    scale: float = 1.5,
-    seed_side_mm: float = 64.0,
-    slice_step: int = 1,
-    thumbnails: bool = True,
     commit_s: float = 3.0,
     simulated: bool | None = None,
     progress: Callable[[RunProgress], None] | None = None,
+    **options: Any,
 ) -> RunSummary:
-    """Embed what the store lacks of a cohort; a bad scan is recorded and the others go on.
+    """Embed what the store lacks of a cohort in one view; `options` are those of `JobSettings`. See `run_views`."""
+    settings = JobSettings(encoder=encoder, views=(view,), **options)
+    return run_views(cohort_csv, db, settings, commit_s=commit_s, simulated=simulated, progress=progress)[0]
 
-    Ctrl-C and SIGTERM, where this runs in the main thread, end the run after the batch at hand; what is
-    finished is stored, and the next run does the rest.
+
+def run_views(
+    cohort_csv: Path | str,
+    db: Path | str,
+    settings: JobSettings,
+    *,
+    commit_s: float = 3.0,
+    simulated: bool | None = None,
+    progress: Callable[[RunProgress], None] | None = None,
+) -> list[RunSummary]:
+    """Embed what the store lacks of a cohort, each scan read once for all views; a summary a view.
+
+    A bad scan is recorded and the others go on. Ctrl-C and SIGTERM, where this runs in the main thread, end the run
+    after the batch at hand; what is finished is stored, and the next run does the rest.
 
     Args:
-        cohort_csv: see `embeddings.cohort.read_cohort`, as for `data_root` and `mapping`.
         db: the store, made where missing.
-        encoder: a name of `flexict.encoders.REGISTRY`, loaded with `weights` on `device`, or an encoder.
-        view: `volume`, `slices` or `lesion`.
-        batch_size: items through the encoder at once (default by device and view).
-        workers: threads that read and preprocess (default: one a core, at most 4).
-        preset: of the view (default: the encoder's; lesions by mask where the cohort has any, else by seed).
-        scale: side of a `lesion_mask` crop in lesion sizes.
-        seed_side_mm: side of a `lesion_seed` crop.
-        slice_step: embed every n-th axial slice.
-        thumbnails: keep a small picture of every item.
         commit_s: seconds between two commits.
         simulated: whether the scans are; by default, whether the cohort says so of itself.
         progress: called with the counts at the start, and as batches and cases end.
 
     Raises:
         CohortError: the CSV cannot be read.
-        JobError: no row can be used, or the view, preset or parameters do not fit.
+        JobError: no row can be used, or the views, preset or parameters do not fit.
         StoreError: the store cannot be used.
         flexict.CheckpointError: the weights cannot be used.
     """
     began = time.monotonic()
-    report = read_cohort(Path(cohort_csv), data_root=data_root, mapping=mapping, check_images=False)
-    refused = _refused(report)
-    if not report.cases:
-        first = refused[0].reason if refused else "it has no rows"
-        raise JobError(f"no row of {report.path.name} can be embedded: {first}")
-    for name, value in (("batch size", batch_size), ("number of workers", workers)):
-        if value is not None and value < 1:
-            raise JobError(f"the {name} must be 1 or more, not {value}")
-    model: Encoder = load_encoder(encoder, weights=weights, device=device) if isinstance(encoder, str) else encoder
-    recipe = choose_recipe(
-        model,
-        view,
-        report.cases,
-        preset=preset,
-        scale=scale,
-        seed_side_mm=seed_side_mm,
-        slice_step=slice_step,
-    )
+    job = open_job(cohort_csv, settings)
     store = Store(db, read_only=False, patience_s=PATIENCE_S)
-    store.register_cohort(report, simulated=is_simulated(report) if simulated is None else simulated)
-    set_id = store.open_set(identity_of(model, recipe))
-    store.record_refused_rows(set_id, refused)
-    plan = missing(store, set_id, report.cases, recipe)
-    batch_size = batch_size or _default_batch(model.device, view)
-    workers = workers or min(4, os.cpu_count() or 1)
-    settings = {
-        "cohort_csv": str(report.path),
-        "view": view,
-        "preset": recipe.label,
-        "slice_step": slice_step,
-        "device": model.device,
-        "batch_size": batch_size,
-        "workers": workers,
-        "thumbnails": thumbnails,
-    }
-    run_id = store.start_run(set_id, settings, len(plan.tasks))
+    store.register_cohort(job.report, simulated=is_simulated(job.report) if simulated is None else simulated)
+    by_set = {store.open_set(identity_of(job.chosen.encoder, recipe)): recipe for recipe in job.recipes}
+    for set_id in by_set:
+        store.record_refused_rows(set_id, job.refused)
+    plan = missing(store, by_set, job.cases, retry_failed=settings.retry_failed, limit=settings.limit)
+    works = {set_id: _start(store, set_id, recipe, job, plan) for set_id, recipe in by_set.items()}
+    record = RunRecord(store.path, _facts(store, works, job, plan), job.cases)
+    record.start(RunProgress(sum(work.n_planned for work in works.values()), 0, 0, 0))
+
+    def report(counts: RunProgress) -> None:
+        record.update(counts)
+        if progress is not None:
+            progress(counts)
+
     try:
-        with _interruptible() as stop:
-            engine = Engine(
-                store=store,
-                set_id=set_id,
-                run_id=run_id,
-                encoder=model,
-                recipe=recipe,
-                plan=plan,
-                batch_size=batch_size,
-                workers=workers,
-                commit_s=commit_s,
-                thumbnails=thumbnails,
-                stop=stop,
-                report=progress or (lambda _: None),
-            )
+        with interruptible() as stop:
+            collector = Collector(store, works, commit_s, report, record.note)
             if plan.tasks:
-                engine.go()
-            _fill_acquisitions(store, set_id, report.cases, {task.case.case_id for task in plan.tasks}, stop)
+                _work_through(plan, job.chosen.engine, collector, stop)
+            if not stop.is_set():
+                read = {task.case.case_id for task in plan.tasks}
+                _fill_acquisitions(store, next(iter(works)), job.cases, read, stop)
             state = "interrupted" if stop.is_set() else "finished"
-    except BaseException:
+    except BaseException as error:
         # Whatever broke the run may keep it from being closed too, and is what the reader has to see.
         with suppress(StoreError):
-            store.finish_run(run_id, "failed")
+            for work in works.values():
+                store.finish_run(work.run_id, "failed")
+        code = TEMPORARY if is_temporary(error) else WRONG_INPUT
+        record.finish("failed", _total(works), exit_code=code, error=str(error))
         raise
-    store.finish_run(run_id, state)
-    return RunSummary(
-        set_id=set_id,
-        run_id=run_id,
-        state=state,
-        n_planned=len(plan.tasks),
-        n_done_before=plan.n_done_before,
-        n_embedded=engine.n_done,
-        n_failed=engine.n_failed,
-        n_refused=len(refused),
-        n_items=engine.n_items,
-        seconds=time.monotonic() - began,
-        n_unmeasured=engine.n_unmeasured,
-        changed=tuple(sorted(engine.changed)),
-        doubtful=tuple(sorted(engine.doubtful)),
-    )
+    for work in works.values():
+        store.finish_run(work.run_id, state)
+    summaries = _summaries(works, job, plan, state, began, collector)
+    record.finish(state, _total(works), exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
+    return summaries
+
+
+def _summaries(
+    works: Mapping[str, SetWork], job: OpenJob, plan: Plan, state: str, began: float, collector: Collector
+) -> list[RunSummary]:
+    return [
+        RunSummary(
+            set_id=set_id,
+            run_id=work.run_id,
+            state=state,
+            n_planned=work.n_planned,
+            n_done_before=plan.tallies[set_id].n_done_before,
+            n_embedded=work.n_done,
+            n_failed=work.n_failed,
+            n_refused=len(job.refused),
+            n_items=work.n_items,
+            seconds=time.monotonic() - began,
+            n_unmeasured=work.n_unmeasured,
+            n_failed_before=plan.tallies[set_id].n_failed_before,
+            n_left_out=plan.n_left_out,
+            changed=tuple(sorted(work.changed)),
+            doubtful=tuple(sorted(work.doubtful)),
+            vanished=collector.vanished,
+            pace=job.chosen.engine.pace,
+        )
+        for set_id, work in works.items()
+    ]
 
 
 def is_simulated(report: CohortReport) -> bool:
@@ -223,22 +151,60 @@ def is_simulated(report: CohortReport) -> bool:
     return bool(marks) and all(str(mark).casefold() in ("true", "yes", "1") for mark in marks)
 
 
-def _named(case_ids: Sequence[str]) -> str:
-    rest = len(case_ids) - MOST_NAMED
-    return ", ".join(case_ids[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: threading.Event) -> None:
+    """All messages of the engine into the store, until it ends, is stopped, or a folder goes away."""
+    with closing(engine.messages(plan.tasks, stop)) as messages:
+        for message in messages:
+            collector.take(message)
+            if collector.vanished is not None:
+                stop.set()
+    collector.commit()
 
 
-def _refused(report: CohortReport) -> list[Failure]:
-    """The rows with errors, one failure a row; a file that lacks a column altogether counts as one."""
-    good = {case.case_id for case in report.cases}
-    reasons: dict[str, list[str]] = {}
-    for problem in report.problems:
-        if problem.severity == "error":
-            row = "the whole file" if problem.row is None else f"row {problem.row}"
-            # A repeated case id names the row that came first, which may well be embedded.
-            name = row if problem.case_id is None or problem.case_id in good else problem.case_id
-            reasons.setdefault(name, []).append(f"{row}: {problem.reason}")
-    return [Failure(name, "validate", "; ".join(found)) for name, found in reasons.items()]
+def _total(works: Mapping[str, SetWork]) -> RunProgress:
+    counts = [work.progress for work in works.values()]
+    return RunProgress(*(sum(getattr(one, field.name) for one in counts) for field in fields(RunProgress)))
+
+
+def _facts(store: Store, works: Mapping[str, SetWork], job: OpenJob, plan: Plan) -> RunFacts:
+    """What the run record says of the run from its start."""
+    tallies = plan.tallies.values()
+    asked = job.settings
+    return RunFacts(
+        run_ids={set_id: work.run_id for set_id, work in works.items()},
+        cohort_csv=job.report.path,
+        cohort_sha256=store.info().cohort_sha256,
+        settings=job.chosen.settings
+        | {
+            "encoder": job.chosen.encoder.name,
+            "views": list(asked.views),
+            "slice_step": asked.slice_step,
+            "shard": asked.shard,
+            "limit": asked.limit,
+            "retry_failed": asked.retry_failed,
+        },
+        devices=str(job.chosen.settings["device"]).split(","),
+        command=sys.argv,
+        n_done_before=sum(tally.n_done_before for tally in tallies),
+        n_failed_before=sum(tally.n_failed_before for tally in tallies),
+        n_refused=len(job.refused),
+        n_left_out=plan.n_left_out,
+    )
+
+
+def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) -> SetWork:
+    """A new run of one set."""
+    shard = job.settings.shard
+    settings = job.chosen.settings | {
+        "cohort_csv": str(job.report.path),
+        "view": recipe.view,
+        "preset": recipe.label,
+        "slice_step": recipe.slice_step,
+        "thumbnails": job.settings.thumbnails,
+        "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
+    }
+    n_planned = plan.tallies[set_id].n_planned
+    return SetWork(set_id, store.start_run(set_id, settings, n_planned), recipe.slice_step, n_planned)
 
 
 def _fill_acquisitions(
@@ -257,29 +223,3 @@ def _fill_acquisitions(
         found = [acquisition_of(name, header) for name, header in described if isinstance(header, ImageHeader)]
         if found:
             store.commit(set_id, acquisitions=found)
-
-
-def _default_batch(device: str, view: str) -> int:
-    slices = view == "slices"
-    return (32 if slices else 8) if device.startswith("cuda") else (4 if slices else 1)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C ends the program as usual."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.job.prepare import Prepared, reason_of
-from embeddings.job.views import Encoder
+from embeddings.job.messages import Encoded, Prepared
+from embeddings.job.prepare import reason_of
+from embeddings.job.views import Encoder, JobError
+
+# What both messages say of an item.
+_SHARED = [field.name for field in fields(Encoded) if field.name != "outcome"]
 
 
-def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[NDArray[np.float32] | str]:
-    """For each item its vector `[width]`, or the reason why there is none.
+class DeviceLost(JobError):  # noqa: N818  a state
+    """The device no longer computes; every further item would fail too."""
+
+    temporary = True
+
+
+def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Encoded]:
+    """The items of one set with their vectors, or the reason why one has none.
 
     A batch that fails as a whole, for want of memory or because of one item, is tried again item by item.
+
+    Raises:
+        DeviceLost: the device has failed, which is no item's fault.
     """
+    outcomes = _outcomes(encoder, batch)
+    return [
+        Encoded(outcome=outcome, **{name: getattr(item, name) for name in _SHARED})
+        for item, outcome in zip(batch, outcomes, strict=True)
+    ]
+
+
+def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[NDArray[np.float32] | str]:
     try:
         vectors = np.asarray(encoder.encode(np.stack([item.array for item in batch])[:, None]))
     except (RuntimeError, ValueError, MemoryError) as error:
+        if "CUDA error" in str(error):
+            raise DeviceLost(
+                f"the device {encoder.device} has failed ({reason_of(error)}): see to it and run the same command again"
+            ) from error
         if len(batch) == 1:
             return [f"the encoder {encoder.name} failed: {reason_of(error)}"]
-        return [outcome for item in batch for outcome in encode(encoder, [item])]
+        return [outcome for item in batch for outcome in _outcomes(encoder, [item])]
     if vectors.shape != (len(batch), encoder.width):
         found = f"{list(vectors.shape)} numbers where {[len(batch), encoder.width]} were expected"
         return [f"the encoder {encoder.name} gave {found}"] * len(batch)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from embeddings.acquisition import acquisition_of
 from embeddings.images import ImageError, plausibility, read_mask, read_scan
-from embeddings.job.plan import Task
-from embeddings.job.sources import content_of
+from embeddings.job.input_cache import CachedCase, InputCache, Keeping
+from embeddings.job.messages import CaseEnd, Prepared
+from embeddings.job.plan import Task, Wanted
+from embeddings.job.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.thumbnails import Painter
 from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
-from embeddings.records import AcquisitionRecord, Failure, LesionRecord, Source, Thumbnail
+from embeddings.records import Failure, LesionRecord, Source
 from flexict import preprocess
 from flexict.volume import Volume
 
@@ -30,59 +32,52 @@ LEAST_SIDE_MM = 60.0
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """One item ready for the encoder: its input without batch and channel axes, `[H, W]` or `[D, H, W]`."""
+class Preparation:
+    """How every case is prepared: with pictures or without, and where prepared input is kept, if anywhere."""
 
-    item_id: str
-    case_id: str
-    array: NDArray[np.float32]
-    slice_index: int | None = None
-    z_lps_mm: float | None = None
-    thumbnail: Thumbnail | None = None
+    thumbnails: bool = True
+    cache: Path | None = None
 
 
-@dataclass
-class CaseEnd:
-    """What is known of a case once its last item was prepared.
+class ChangedMeanwhileError(ValueError):
+    """The files were written while they were read."""
 
-    `broken` if items are missing; `changed` if the set held vectors of other files or another seed.
+
+def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | CaseEnd]:
+    """Yield the items that the sets lack of a case, and one `CaseEnd` a set.
+
+    The files are read once for all sets. Whatever goes wrong with a case is told in its ends: one bad scan must
+    not end a run. What a set holds of a changed case is kept until the case has given a new item.
     """
-
-    case_id: str
-    n_prepared: int = 0
-    broken: bool = False
-    changed: bool = False
-    acquisition: AcquisitionRecord | None = None
-    lesions: list[LesionRecord] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-
-
-def prepare_case(task: Task, recipe: Recipe, thumbnails: bool) -> Iterator[Source | Prepared | CaseEnd]:
-    """Yield what the case is made from, its items that the set does not hold yet, then one `CaseEnd`.
-
-    The source of a case that has changed comes only once it has given an item: until then, what was embedded
-    before is kept. Whatever goes wrong with a case is told in its `CaseEnd`: one bad scan must not end a run.
-    """
-    end = CaseEnd(task.case.case_id)
-    stage = "read"
+    stamp = stamp_of(task.case)
+    wanted = list(task.wanted)
+    cache = None if preparation.cache is None else InputCache(preparation.cache)
+    if cache is not None:
+        for one in task.wanted:
+            found = cache.find(task.case, one.recipe, stamp, preparation.thumbnails)
+            if found is not None:
+                yield from _from_cache(task.case, one, stamp, found)
+                wanted.remove(one)
+    if not wanted:
+        return
+    ends = {one.set_id: CaseEnd(task.case.case_id, one.set_id, stamp) for one in wanted}
     try:
-        volume, header = read_scan(task.case.image_path)
-        end.acquisition = acquisition_of(task.case.case_id, header)
-        mask, lesion = _read_lesion(task.case, recipe, volume, end)
-        source = Source(task.case.case_id, content_of(task.case, recipe), task.stamp, plausibility(volume))
-        end.changed = task.content not in (None, source.content)
-        stage = "preprocess"
-        held = frozenset() if end.changed else task.held
-        items = _items(task.case, held, recipe, volume, mask, lesion, thumbnails)
-        first = next(items, None)
-        yield source
-        for item in chain([] if first is None else [first], items):
-            end.n_prepared += 1
-            yield item
+        scan = _Scan(task.case)
+        digests = Digests(task.case)
+        contents = {one.set_id: digests.content(one.recipe) for one in wanted}
+        if stamp_of(task.case) != stamp:
+            raise ChangedMeanwhileError(
+                f"{task.case.image_path.name} or its mask was written while it was read: run the same command again "
+                "once it is complete"
+            )
     except Exception as error:
-        end.broken = True
-        end.failures.append(Failure(task.case.case_id, stage, reason_of(error)))
-    yield end
+        for end in ends.values():
+            yield _broken(task, end, "read", error)
+        return
+    for one in wanted:
+        end = ends[one.set_id]
+        source = Source(task.case.case_id, contents[one.set_id], stamp, scan.doubt)
+        yield from _prepare_set(task, one, source, scan, end, preparation, cache)
 
 
 def reason_of(error: Exception) -> str:
@@ -93,78 +88,147 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
 
 
-def _read_lesion(case: Case, recipe: Recipe, volume: Volume, end: CaseEnd) -> tuple[Volume | None, Lesion | None]:
-    """The mask and its measures; without them only a view that needs them fails."""
-    if case.seed_lps is not None:
-        end.lesions.append(LesionRecord(case.case_id, "seed", case.seed_lps))
-    if case.mask_path is None:
-        return None, None
-    try:
-        mask = read_mask(case.mask_path, volume)
-        lesion = measure(mask)
-    except (ValueError, OSError, RuntimeError) as error:
-        if recipe.preset == "lesion_mask" or (recipe.preset == "lesion_seed" and case.seed_lps is None):
-            raise
-        end.failures.append(Failure(case.case_id, "measure", reason_of(error)))
-        return None, None
-    end.lesions.append(
-        LesionRecord(
-            case.case_id,
-            "mask",
-            lesion.centroid_lps,
-            lesion.volume_ml,
-            lesion.equivalent_diameter_mm,
-            lesion.max_extent_mm,
-            lesion.n_components,
-        )
+class _Scan:
+    """The files of a case, read: what all its sets share."""
+
+    def __init__(self, case: Case) -> None:
+        self.volume, header = read_scan(case.image_path)
+        self.acquisition = acquisition_of(case.case_id, header)
+        self.doubt = plausibility(self.volume)
+        self.preprocessed = preprocess.Scan(self.volume)
+        self.painter = Painter(self.volume)
+        self.mask: Volume | None = None
+        self.lesion: Lesion | None = None
+        self.mask_error: Exception | None = None
+        self.lesions: list[LesionRecord] = []
+        if case.seed_lps is not None:
+            self.lesions.append(LesionRecord(case.case_id, "seed", case.seed_lps))
+        if case.mask_path is not None:
+            try:
+                self.mask = read_mask(case.mask_path, self.volume)
+                self.lesion = measure(self.mask)
+            except (ValueError, OSError, RuntimeError) as error:
+                self.mask_error = error
+            else:
+                self.lesions.append(_record(case.case_id, self.lesion))
+
+
+def _record(case_id: str, lesion: Lesion) -> LesionRecord:
+    return LesionRecord(
+        case_id,
+        "mask",
+        lesion.centroid_lps,
+        lesion.volume_ml,
+        lesion.equivalent_diameter_mm,
+        lesion.max_extent_mm,
+        lesion.n_components,
     )
-    return mask, lesion
+
+
+def _prepare_set(
+    task: Task,
+    one: Wanted,
+    source: Source,
+    scan: _Scan,
+    end: CaseEnd,
+    preparation: Preparation,
+    cache: InputCache | None,
+) -> Iterator[Prepared | CaseEnd]:
+    """The items of one set, kept in the cache where there is one, then the end."""
+    case, recipe = task.case, one.recipe
+    end.acquisition, end.lesions = scan.acquisition, scan.lesions
+    end.changed = one.content not in (None, source.content)
+    held = frozenset() if end.changed else one.held
+    stage = "read"
+    try:
+        if scan.mask_error is not None:
+            if recipe.preset == "lesion_mask" or (recipe.preset == "lesion_seed" and case.seed_lps is None):
+                raise scan.mask_error
+            end.failures.append(Failure(case.case_id, "measure", reason_of(scan.mask_error)))
+        stage = "preprocess"
+        items = _items(case, one, held if cache is None else frozenset(), source, scan, preparation.thumbnails)
+        if cache is not None:
+            items = _kept(items, cache.keep(case, recipe, source.stamp, preparation.thumbnails), source, end)
+        for item in items:
+            if item.item_id not in held:
+                end.item_ids.append(item.item_id)
+                yield item
+        end.source = source
+    except Exception as error:
+        if end.item_ids:
+            end.source = source
+        end = _broken(task, end, stage, error)
+    yield end
+
+
+def _kept(items: Iterator[Prepared], keeping: Keeping, source: Source, end: CaseEnd) -> Iterator[Prepared]:
+    """The items, each written to the cache as it passes; the entry counts once all have passed."""
+    with keeping:
+        for item in items:
+            keeping.add(item)
+            yield item
+        keeping.finish(source, end)
+
+
+def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
+    end.broken = True
+    end.vanished = vanished_folder(task.case, task.stamp, error)
+    end.failures.append(Failure(task.case.case_id, stage, reason_of(error)))
+    return end
+
+
+def _from_cache(case: Case, one: Wanted, stamp: str, found: CachedCase) -> Iterator[Prepared | CaseEnd]:
+    source = found.source
+    end = CaseEnd(case.case_id, one.set_id, stamp, source)
+    end.changed = one.content not in (None, source.content)
+    end.acquisition, end.lesions, end.failures = found.acquisition, list(found.lesions), list(found.failures)
+    held = frozenset() if end.changed else one.held
+    for item in found.items(one.set_id):
+        if item.item_id not in held:
+            end.item_ids.append(item.item_id)
+            yield item
+    yield end
 
 
 def _items(
-    case: Case,
-    held: frozenset[str],
-    recipe: Recipe,
-    volume: Volume,
-    mask: Volume | None,
-    lesion: Lesion | None,
-    thumbnails: bool,
+    case: Case, one: Wanted, held: frozenset[str], source: Source, scan: _Scan, thumbnails: bool
 ) -> Iterator[Prepared]:
-    case_id = case.case_id
-    painter = Painter(volume)
+    case_id, recipe, painter = case.case_id, one.recipe, scan.painter
     if recipe.view == "slices":
-        for placed in preprocess.slice_stack(volume, recipe.slice_step):
-            item_id = recipe.item_id(case_id, placed.index)
+        for index in preprocess.slice_indices(scan.preprocessed, recipe.slice_step):
+            item_id = recipe.item_id(case_id, index)
             if item_id not in held:
-                picture = painter.axial(placed.index) if thumbnails else None
-                yield Prepared(item_id, case_id, placed.pixels, placed.index, placed.z_lps_mm, picture)
+                placed = preprocess.axial_slice(scan.preprocessed, index)
+                picture = painter.axial(index) if thumbnails else None
+                yield Prepared(one.set_id, item_id, case_id, placed.pixels, source, index, placed.z_lps_mm, picture)
         return
     item_id = recipe.item_id(case_id)
     if item_id in held:
         return
     if recipe.view == "volume":
-        array = getattr(preprocess, recipe.preset)(volume)
-        yield Prepared(item_id, case_id, array, thumbnail=painter.middle() if thumbnails else None)
+        array = getattr(preprocess, recipe.preset)(scan.preprocessed)
+        picture = painter.middle() if thumbnails else None
+        yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture)
         return
-    array, centre, side_mm = _lesion_crop(case, recipe, volume, mask, lesion)
+    array, centre, side_mm = _lesion_crop(case, recipe, scan)
     picture = painter.around(centre, max(LEAST_SIDE_MM, SURROUNDINGS * side_mm)) if thumbnails else None
-    yield Prepared(item_id, case_id, array, thumbnail=picture)
+    yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture)
 
 
 def _lesion_crop(
-    case: Case, recipe: Recipe, volume: Volume, mask: Volume | None, lesion: Lesion | None
+    case: Case, recipe: Recipe, scan: _Scan
 ) -> tuple[NDArray[np.float32], tuple[float, float, float], float]:
     """The input, the lesion's centre (LPS mm) and its extent in mm."""
     if recipe.preset == "lesion_mask":
-        if mask is None or lesion is None:
+        if scan.mask is None or scan.lesion is None:
             raise ValueError(
                 "the case has no lesion mask, which the preset lesion_mask needs: add one, or embed the "
                 "cohort with the preset lesion_seed"
             )
-        array = preprocess.lesion_mask(volume, mask, recipe.scale)
-        return array, lesion.centroid_lps, max(lesion.bounding_box_mm)
-    centre = case.seed_lps or (lesion.centroid_lps if lesion is not None else None)
+        array = preprocess.lesion_mask(scan.preprocessed, scan.mask, recipe.scale)
+        return array, scan.lesion.centroid_lps, max(scan.lesion.bounding_box_mm)
+    centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
     if centre is None:
         raise ValueError("the case has no seed and no lesion mask: add seed_x, seed_y and seed_z in LPS mm")
-    array = preprocess.lesion_seed(volume, centre, recipe.seed_side_mm)
+    array = preprocess.lesion_seed(scan.preprocessed, centre, recipe.seed_side_mm)
     return array, centre, recipe.seed_side_mm / SURROUNDINGS

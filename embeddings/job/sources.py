@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from embeddings.job.views import Recipe
 
 if TYPE_CHECKING:
     from embeddings.cohort import Case
+
+_OF_A_LOST_FOLDER = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 
 
 def stamp_of(case: Case) -> str:
@@ -21,18 +24,49 @@ def stamp_of(case: Case) -> str:
     return f"image {_file_stamp(case.image_path)}; mask {mask}; seed {case.seed_lps}"
 
 
-def content_of(case: Case, recipe: Recipe) -> str:
-    """SHA-256 of the files, and the seed, that decide the case's vectors under this recipe.
+class Digests:
+    """SHA-256 of a case's files, each read once however many recipes ask."""
 
-    Raises:
-        OSError: a file that cannot be read.
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._of_file: dict[Path, str] = {}
+
+    def content(self, recipe: Recipe) -> str:
+        """Digests of the files, and the seed, that decide the case's vectors under this recipe.
+
+        Raises:
+            OSError: a file that cannot be read.
+        """
+        case = self._case
+        parts = [self._digest(case.image_path)]
+        if recipe.preset == "lesion_seed" and case.seed_lps is not None:
+            parts.append(repr(case.seed_lps))
+        elif recipe.view == "lesion" and case.mask_path is not None:
+            parts.append(self._digest(case.mask_path))
+        return " ".join(parts)
+
+    def _digest(self, path: Path) -> str:
+        if path not in self._of_file:
+            self._of_file[path] = content_sha256(path)
+        return self._of_file[path]
+
+
+def vanished_folder(case: Case, planned_stamp: str, error: Exception) -> str | None:
+    """The folder that has gone away since the plan was made, where that is why a case could not be read.
+
+    A network folder that is lost leaves nothing, an empty folder, or errors of its own; none of its scans is to
+    blame. A file that alone is missing is.
     """
-    parts = [content_sha256(case.image_path)]
-    if recipe.preset == "lesion_seed" and case.seed_lps is not None:
-        parts.append(repr(case.seed_lps))
-    elif recipe.view == "lesion" and case.mask_path is not None:
-        parts.append(content_sha256(case.mask_path))
-    return " ".join(parts)
+    folder = case.image_path.parent
+    if "unreadable" in planned_stamp:
+        return None
+    lost = isinstance(error, OSError) and error.errno in _OF_A_LOST_FOLDER
+    try:
+        if case.image_path.exists() and not lost:
+            return None
+        return None if any(folder.iterdir()) else str(folder)
+    except OSError:
+        return str(folder)
 
 
 def _file_stamp(path: Path) -> str:

@@ -6,11 +6,11 @@ import io
 from functools import cached_property
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from PIL import Image
 
 from embeddings.records import Thumbnail
+from flexict.preprocess import in_lps_order
 from flexict.volume import Volume
 
 SIDE = 128
@@ -31,7 +31,7 @@ class Painter:
 
     @cached_property
     def _lps(self) -> Volume:
-        return Volume.from_sitk(sitk.DICOMOrient(self._volume.to_sitk(), "LPS"))
+        return in_lps_order(self._volume)
 
     def middle(self) -> Thumbnail:
         """The whole axial slice at half height."""

@@ -21,6 +21,7 @@ CODE_VERSION = "1"
 # A larger crop than this many lesion sizes shows the patient, not the lesion.
 MOST_SCALE = 20.0
 
+ENGINES = ("local", "ray")
 VIEWS: Mapping[str, tuple[str, ...]] = {
     "volume": ("default", "local_path"),
     "slices": ("slice",),
@@ -68,7 +69,10 @@ class Encoder(Protocol):
         """`cpu`, `cuda`, `cuda:1`."""
 
     def encode(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`."""
+        """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`.
+
+        On a CPU it may be called from several threads at once.
+        """
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,35 @@ class Recipe:
     def item_id(self, case_id: str, slice_index: int | None = None) -> str:
         """`CASE/volume`, `CASE/lesion` or `CASE/slice/0123`."""
         return f"{case_id}/{self.view}" if slice_index is None else f"{case_id}/slice/{slice_index:04d}"
+
+
+def choose_recipes(
+    encoder: Encoder,
+    views: Sequence[str],
+    cases: Sequence[Case],
+    *,
+    preset: str | None,
+    scale: float,
+    seed_side_mm: float,
+    slice_step: int,
+) -> list[Recipe]:
+    """A recipe a view; the preset is that of the view which has it. Raises what `choose_recipe` raises."""
+    if not views or len(set(views)) < len(views):
+        raise JobError(f"the views must be one or more of {', '.join(VIEWS)}, each once")
+    owners = [view for view in views if preset in VIEWS.get(view, ())]
+    return [
+        choose_recipe(
+            encoder,
+            view,
+            cases,
+            # A preset of none of the views is refused with the first.
+            preset=preset if view in owners or not owners else None,
+            scale=scale,
+            seed_side_mm=seed_side_mm,
+            slice_step=slice_step,
+        )
+        for view in views
+    ]
 
 
 def choose_recipe(

@@ -31,7 +31,7 @@ def test_the_command_shown_is_understood_by_the_command_line(tmp_path: Path) -> 
     assert options.cohort == tmp_path / "my cohort.csv"
     assert options.map == ["stage=T stage; rm -rf"]
     assert options.slice_step == 5
-    assert options.view == "slices"
+    assert options.view == ["slices"]
 
 
 def test_the_slice_step_is_left_out_for_other_views(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import errno
 import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +19,12 @@ import SimpleITK as sitk
 import torch
 from safetensors.torch import save_file
 
+from embeddings import command_line, commands
 from embeddings.__main__ import main
+from embeddings.command_line import exit_code_of, run_command
 from embeddings.export import defused
-from embeddings.store import Store
+from embeddings.job.summary import RunSummary
+from embeddings.store import Store, StoreBusy
 from flexict.backbone import FlexiCTBackbone
 from flexict.encoders import NANO_SHAPE
 
@@ -253,3 +259,101 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert found.stderr.startswith("error: there is no file")
     assert "Traceback" not in found.stderr
+
+
+class LaterError(ValueError):
+    """Says of itself that it passes."""
+
+    temporary = True
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("the CSV has no rows"), 2),
+        (FileNotFoundError(errno.ENOENT, "No such file"), 2),
+        (PermissionError(errno.EACCES, "Permission denied"), 2),
+        (OSError(errno.ENOSPC, "No space left on device"), 75),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 75),
+        (OSError(errno.ESTALE, "Stale file handle"), 75),
+        (OSError(errno.EIO, "Input/output error"), 75),
+        (LaterError("the folder has gone away"), 75),
+        (StoreBusy("in use"), 75),
+        (caused(ValueError("the folder cannot be made"), OSError(errno.ENOSPC, "No space left on device")), 75),
+        (caused(ValueError("the store cannot be written"), ValueError("cell 3")), 2),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=lambda value: f"{type(value).__name__} {value}".strip() if isinstance(value, BaseException) else str(value),
+)
+def test_an_error_ends_in_a_code_that_says_whether_to_try_again(
+    error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise error
+
+    assert run_command(argparse.Namespace(command=fail), when_interrupted="run it again") == code
+    err = capsys.readouterr().err
+    assert err.startswith("interrupted; run it again" if code == 130 else "error: ")
+    assert len(err.splitlines()) == 1
+
+
+def summary(**changes: object) -> RunSummary:
+    values: dict[str, object] = {
+        "set_id": "nano.volume.1",
+        "run_id": "r",
+        "state": "finished",
+        "n_planned": 0,
+        "n_done_before": 0,
+        "n_embedded": 0,
+        "n_failed": 0,
+        "n_refused": 0,
+        "n_items": 0,
+        "seconds": 1.0,
+    }
+    return RunSummary(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"n_planned": 5, "n_embedded": 5}, command_line.DONE),
+        ({"n_done_before": 5}, command_line.DONE),
+        ({"n_planned": 2, "n_embedded": 2, "n_left_out": 3}, command_line.DONE),
+        ({"n_planned": 5, "n_embedded": 4, "n_failed": 1}, command_line.SOME_FAILED),
+        ({"n_planned": 5, "n_embedded": 5, "n_refused": 1}, command_line.SOME_FAILED),
+        # The same command again, which finds only what failed before, ends as before.
+        ({"n_done_before": 4, "n_failed_before": 1}, command_line.SOME_FAILED),
+        ({"n_planned": 5, "n_failed": 5}, command_line.NOTHING_DONE),
+        ({"n_planned": 1, "n_failed": 1, "n_done_before": 4}, command_line.NOTHING_DONE),
+        ({"n_failed_before": 5}, command_line.NOTHING_DONE),
+        ({"n_planned": 5, "n_embedded": 2, "state": "interrupted"}, command_line.INTERRUPTED),
+        ({"n_planned": 5, "state": "interrupted", "vanished": "/mnt/ct"}, command_line.TEMPORARY),
+    ],
+    ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
+)
+def test_a_run_ends_in_a_code_for_a_scheduler(changes: dict[str, object], code: int) -> None:
+    assert exit_code_of([summary(**changes)]) == code
+
+
+def test_a_run_of_several_sets_ends_in_one_code() -> None:
+    done, failed = summary(n_planned=2, n_embedded=2), summary(n_planned=2, n_failed=2)
+    assert exit_code_of([done, done]) == 0
+    assert exit_code_of([done, failed]) == 3
+    assert exit_code_of([failed, failed]) == 1
+
+
+def test_a_store_in_use_is_worth_another_try(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
+    monkeypatch.setattr(commands, "Store", partial(Store, patience_s=0.2))
+    with subprocess.Popen([sys.executable, "-c", code, str(db)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        try:
+            assert main(["status", str(db)]) == 75
+        finally:
+            holder.kill()

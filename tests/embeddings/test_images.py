@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nibabel as nib
@@ -236,3 +238,25 @@ def test_real_tumours_and_their_masks_lie_on_one_grid(real_ct: Path) -> None:
     )
     with pytest.raises(ImageError, match="without voxels"):
         read_mask(folder / "NSCLC-050_gtv.nii.gz", volume)
+
+
+def test_headers_of_niftis_are_read_by_one_thread_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # ITK assigns the file's name to a static string while it reads the header; two threads at once end the process.
+    path = tmp_path / "ct.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(np.arange(8 * 8 * 8, dtype=np.int16).reshape(8, 8, 8)), str(path))
+    inside, most = 0, 0
+    read = sitk.ImageFileReader.ReadImageInformation
+
+    def watched(reader: sitk.ImageFileReader) -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.005)
+        read(reader)
+        inside -= 1
+
+    monkeypatch.setattr(sitk.ImageFileReader, "ReadImageInformation", watched)
+    with ThreadPoolExecutor(4) as threads:
+        headers = list(threads.map(inspect, [path] * 12))
+    assert len(headers) == 12
+    assert most == 1

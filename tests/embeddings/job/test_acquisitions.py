@@ -25,12 +25,14 @@ def stored(csv: Path) -> Store:
 
 
 def make_version_1(path: Path) -> None:
-    """Take back what the second migration did."""
+    """Take back what the second and the third migration did."""
     with duckdb.connect(path) as con:
+        con.execute("ALTER TABLE failures DROP COLUMN stamp")
+        con.execute("ALTER TABLE embedding_sets DROP COLUMN number_type")
         con.execute("DROP TABLE acquisition")
         con.execute("ALTER TABLE cases ALTER COLUMN image_path SET NOT NULL")
         con.execute("UPDATE schema_version SET version = 1")
-    assert len(MIGRATIONS) == 2
+    assert len(MIGRATIONS) == 3
 
 
 def test_every_scan_that_was_read_tells_its_grid(make_cohort: MakeCohort, tiny: Any) -> None:

@@ -24,7 +24,7 @@ MakeCohort = Callable[..., Path]
 
 
 def go(csv: Path, encoder: Any, view: str = "volume", **options: Any) -> job.RunSummary:
-    return job.run(csv, csv.parent / "out.duckdb", encoder=encoder, view=view, workers=2, **options)
+    return job.run(csv, csv.parent / "out.duckdb", encoder=encoder, view=view, **{"workers": 2} | options)
 
 
 def stored(csv: Path) -> Store:
@@ -103,9 +103,10 @@ def test_killing_the_job_loses_nothing_committed_and_the_next_run_does_the_rest(
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = stored(csv).vectors(stored(csv).sets().loc[0, "set_id"])
-    assert len(before[0]) == 2
+    n_before = len(before[0])
+    assert n_before in (1, 2)  # the second commit may have been under way
     summary = go(csv, make_encoder())
-    assert (summary.n_done_before, summary.n_embedded) == (2, 4)
+    assert (summary.n_done_before, summary.n_embedded) == (n_before, 6 - n_before)
     ids, X = stored(csv).vectors(summary.set_id)
     assert len(ids) == 6
     np.testing.assert_array_equal(X[: len(before[0])], before[1])
@@ -125,7 +126,7 @@ def test_an_interrupted_run_stores_what_it_has_and_is_resumed(
 
     first.before = interrupt_at_the_third
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    summary = go(csv, first)
+    summary = go(csv, first, workers=1)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert summary.state == stored(csv).runs().loc[0, "state"] == "interrupted"
     assert "again to go on" in summary.sentence()
@@ -162,7 +163,7 @@ def test_a_run_that_breaks_is_marked_failed_and_keeps_what_was_committed(
             raise AssertionError("a fault of the program")
 
     with pytest.raises(AssertionError):
-        go(csv, make_encoder(before=break_at_the_third), commit_s=0)
+        go(csv, make_encoder(before=break_at_the_third), commit_s=0, workers=1)
     assert stored(csv).runs().loc[0, "state"] == "failed"
     with duckdb.connect(csv.parent / "out.duckdb") as con:
         assert con.execute("SELECT count(*) FROM completed").fetchall() == [(2,)]

@@ -1,0 +1,97 @@
+"""What an exported table carries of its cohort and sets, so that `import` makes the same store of it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from embeddings.records import CohortInfo, SetIdentity
+from embeddings.store import Store
+
+FORMAT = 1
+KEY = "flexict"
+_TYPES: dict[str, pa.DataType] = {
+    str(kind): kind for kind in (pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us"), pa.float32())
+}
+
+
+class NotOurExportError(ValueError):
+    """A file that this program did not export, or that was changed since."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """The cohort of an export.
+
+    Attributes:
+        covariates: CSV header -> column of the table.
+        sets: set id -> its identity, and how its store kept the numbers (`float32` or `float16`).
+        types: of the table's columns but `vector`, as Arrow names them.
+    """
+
+    info: CohortInfo
+    covariates: dict[str, str]
+    sets: dict[str, tuple[SetIdentity, str]]
+    types: dict[str, pa.DataType]
+
+
+def describe(store: Store, set_ids: Sequence[str], schema: pa.Schema) -> str:
+    """The description of these sets as JSON."""
+    info = store.info()
+    sets = store.sets().set_index("set_id")
+    names = [field.name for field in fields(SetIdentity)]
+    identities = {
+        set_id: {name: _plain(sets.loc[set_id, name]) for name in (*names, "number_type")} for set_id in set_ids
+    }
+    cohort = asdict(info) | {"created": info.created.isoformat(), "data_root": str(info.data_root)}
+    types = {field.name: str(field.type) for field in schema if field.name != "vector"}
+    return json.dumps(
+        {"format": FORMAT, "cohort": cohort, "covariates": store.covariates(), "sets": identities, "types": types}
+    )
+
+
+def read_description(path: Path, text: str | bytes) -> Description:
+    """The description that an export carries.
+
+    Raises:
+        NotOurExportError: something else, or what a newer version of this program wrote.
+    """
+    try:
+        found = json.loads(text)
+        if found["format"] > FORMAT:
+            raise NotOurExportError(f"{path.name} was exported by a newer version of this program: update it")
+        cohort = found["cohort"]
+        info = CohortInfo(
+            **cohort
+            | {
+                "created": datetime.fromisoformat(cohort["created"]),
+                "data_root": Path(cohort["data_root"]),
+                "stage_order": tuple(cohort["stage_order"]),
+            }
+        )
+        sets = {set_id: _identity(path, set_id, values) for set_id, values in found["sets"].items()}
+        types = {str(name): _TYPES[kind] for name, kind in found["types"].items()}
+        covariates = {str(header): str(column) for header, column in found["covariates"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, NotOurExportError):
+            raise
+        raise NotOurExportError(
+            f"{path.name} does not carry what this program exports with a table: export it again, or give --labels"
+        ) from error
+    return Description(info, covariates, sets, types)
+
+
+def _identity(path: Path, set_id: str, values: Mapping[str, object]) -> tuple[SetIdentity, str]:
+    identity = SetIdentity(**{field.name: values[field.name] for field in fields(SetIdentity)})  # type: ignore[arg-type]
+    if identity.set_id != set_id or values["number_type"] not in ("float32", "float16"):
+        raise NotOurExportError(f"{path.name} was changed since it was exported (set {set_id!r}): export it again")
+    return identity, str(values["number_type"])
+
+
+def _plain(value: object) -> object:
+    return value.item() if hasattr(value, "item") else value

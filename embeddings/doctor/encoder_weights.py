@@ -1,0 +1,92 @@
+"""Which weights are on this machine, for each encoder of the registry; nothing is downloaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from huggingface_hub import try_to_load_from_cache
+
+from embeddings.doctor.check import Check
+from embeddings.doctor.disk import hub_cache
+from flexict.checkpoints import HUB_FILE, OVERRIDE_VARIABLE, CheckpointError, WeightsFile, find_weights, read_tensors
+from flexict.encoders import REGISTRY, EncoderSpec
+
+_PREFIX = 12
+
+
+def check_weights(given: str | None = None) -> Iterator[Check]:
+    """One finding an encoder, and one for the weights that were given."""
+    if given is not None:
+        yield _check_given(given)
+    for spec in REGISTRY.values():
+        yield _check_encoder(spec)
+
+
+def _check_given(given: str) -> Check:
+    name = f"weights {given}"
+    path = Path(given).expanduser()
+    if not path.exists():
+        cached = _cached(given)
+        if cached is None:
+            return Check(name, "problem", "are not on this machine", "check the path, or download them first")
+        path = cached
+    try:
+        found = find_weights("the encoder", path, None, None, None)
+        tensors = read_tensors(found.path)
+    except CheckpointError as error:
+        return Check(name, "problem", str(error), "give a .safetensors or .pth file of FlexiCT")
+    token = next((value for key, value in tensors.items() if key.endswith("cls_token")), None)
+    wide = None if token is None else int(token.shape[-1])
+    fits = [spec.name for spec in REGISTRY.values() if spec.shape["embed_dim"] == wide]
+    values = {"file": str(found.path), "sha256": found.sha256, "fits": fits}
+    if not fits:
+        return Check(name, "problem", "are of another model", "give weights of an encoder of the registry", values)
+    return Check(name, "ok", f"{_file(found)}, of the size of {' or '.join(fits)}", values=values)
+
+
+def _check_encoder(spec: EncoderSpec) -> Check:
+    """Looks in the order of `find_weights`, but asks the hub's cache alone."""
+    name = f"weights of {spec.name}"
+    chosen: tuple[str, Path] | None
+    if spec.bundled is not None:
+        places = ["bundled"]
+        chosen = ("bundled", spec.bundled)
+    else:
+        variables = [variable for variable in (OVERRIDE_VARIABLE, spec.variable) if variable]
+        places = [*(f"${variable}" for variable in variables), f"hub cache {hub_cache()}"]
+        named = next(((v, Path(os.environ[v])) for v in variables if os.environ.get(v)), None)
+        cached = None if named or spec.hub is None else _cached(spec.hub)
+        chosen = named or (("hub cache", cached) if cached is not None else None)
+    values: dict[str, object] = {"looked": places, "present": False}
+    looked = ", ".join(places)
+    if chosen is None:
+        finding = f"not on this machine (looked: {looked})"
+        if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+            advice = f"HF_HUB_OFFLINE keeps them from being fetched: set {spec.variable} to the file"
+        else:
+            advice = f"they are fetched from the hub when first asked for; without network, set {spec.variable}"
+        return Check(name, "warning", finding, f"{advice}. Not needed for flexict-nano", values)
+    by, path = chosen
+    try:
+        found = find_weights(spec.name, path, None, None, None)
+        sha256 = found.sha256
+    except (CheckpointError, OSError) as error:
+        return Check(name, "problem", f"{by} names {path}: {error}", f"correct {by}", values)
+    values |= {"present": True, "chosen_by": by, "file": str(found.path), "sha256": sha256}
+    return Check(name, "ok", f"{_file(found)} ({by})", values=values)
+
+
+def _file(found: WeightsFile) -> str:
+    return f"{found.path}, SHA-256 {found.sha256[:_PREFIX]}"
+
+
+def _cached(hub: str) -> Path | None:
+    """The hub's file where it was downloaded before."""
+    try:
+        found = try_to_load_from_cache(hub, HUB_FILE, cache_dir=hub_cache())
+    except ValueError:
+        # No name that the hub could have.
+        return None
+    return Path(found) if isinstance(found, str) else None

@@ -1,0 +1,196 @@
+"""Takes what an engine yields, in any order, and stores it in short transactions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from embeddings.job.messages import CaseEnd, Encoded, Message
+from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
+from embeddings.store import Store
+
+ITEMS_A_COMMIT = 512
+HEARTBEAT_S = 15.0
+
+
+@dataclass
+class SetWork:
+    """One set of a run: what it is to hold, and how far it has come, in cases except `n_items`."""
+
+    set_id: str
+    run_id: str
+    slice_step: int
+    n_planned: int
+    n_done: int = 0
+    n_failed: int = 0
+    n_items: int = 0
+    n_unmeasured: int = 0
+    changed: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
+
+    @property
+    def progress(self) -> RunProgress:
+        """The counts that the store keeps of a run."""
+        return RunProgress(self.n_planned, self.n_done, self.n_failed, self.n_items)
+
+
+@dataclass
+class _OpenCase:
+    """A case that is not settled: which of its items came, and which of them have no vector."""
+
+    seen: set[str] = field(default_factory=set)
+    lost: bool = False
+    end: CaseEnd | None = None
+    sourced: bool = False
+
+
+@dataclass
+class _Pending:
+    """What the next commit of one set will store."""
+
+    items: list[EmbeddedItem] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    outcomes: list[CaseOutcome] = field(default_factory=list)
+    lesions: list[LesionRecord] = field(default_factory=list)
+    acquisitions: list[AcquisitionRecord] = field(default_factory=list)
+
+
+class Collector:
+    """Gathers by set, case and item id: messages may come in any order and more than once.
+
+    Args:
+        commit_s: seconds between two commits.
+        report: called with the counts as items and cases end.
+        note: called with every failure.
+
+    Attributes:
+        vanished: the folder that went away while the run was at work; the case that found out is no failure.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        works: Mapping[str, SetWork],
+        commit_s: float,
+        report: Callable[[RunProgress], None],
+        note: Callable[[Failure], None] = lambda _: None,
+    ) -> None:
+        self._store, self._works, self._commit_s = store, works, commit_s
+        self._report, self._note = report, note
+        self._open: dict[tuple[str, str], _OpenCase] = {}
+        self._settled: set[tuple[str, str]] = set()
+        self._pending = {set_id: _Pending() for set_id in works}
+        self._committed_at = time.monotonic()
+        self.vanished: str | None = None
+        self._report(self.progress)
+
+    @property
+    def progress(self) -> RunProgress:
+        """How far the run has come, over all sets."""
+        works = self._works.values()
+        return RunProgress(
+            sum(work.n_planned for work in works),
+            sum(work.n_done for work in works),
+            sum(work.n_failed for work in works),
+            sum(work.n_items for work in works),
+        )
+
+    def take(self, message: Message | None) -> None:
+        """Note a message, and commit where that is due."""
+        if message is not None:
+            key = (message.set_id, message.case_id)
+            if key not in self._settled:
+                case = self._open.setdefault(key, _OpenCase())
+                if isinstance(message, Encoded):
+                    self._take_item(case, message)
+                else:
+                    self._take_end(case, message)
+                self._settle(key, case)
+        self._commit_if_due()
+
+    def commit(self) -> None:
+        """Store what is finished, with a heartbeat of every set."""
+        for set_id, work in self._works.items():
+            pending, self._pending[set_id] = self._pending[set_id], _Pending()
+            self._store.commit(
+                set_id,
+                pending.items,
+                sources=pending.sources,
+                failures=pending.failures,
+                outcomes=pending.outcomes,
+                lesions=pending.lesions,
+                acquisitions=pending.acquisitions,
+                run_id=work.run_id,
+                progress=work.progress,
+            )
+        self._committed_at = time.monotonic()
+
+    def _take_item(self, case: _OpenCase, item: Encoded) -> None:
+        if item.item_id in case.seen:
+            return
+        case.seen.add(item.item_id)
+        self._note_source(case, item.set_id, item.source)
+        pending, work = self._pending[item.set_id], self._works[item.set_id]
+        if isinstance(item.outcome, str):
+            case.lost = True
+            failure = Failure(item.case_id, "encode", item.outcome, item.item_id, item.source.stamp)
+            pending.failures.append(failure)
+            self._note(failure)
+        else:
+            work.n_items += 1
+            pending.items.append(
+                EmbeddedItem(item.item_id, item.case_id, item.outcome, item.slice_index, item.z_lps_mm, item.thumbnail)
+            )
+        self._report(self.progress)
+
+    def _take_end(self, case: _OpenCase, end: CaseEnd) -> None:
+        if case.end is not None:
+            return
+        if end.vanished is not None:
+            self.vanished = self.vanished or end.vanished
+            return
+        case.end = end
+        if end.source is not None:
+            self._note_source(case, end.set_id, end.source)
+        pending, work = self._pending[end.set_id], self._works[end.set_id]
+        pending.lesions.extend(end.lesions)
+        if end.acquisition is not None:
+            pending.acquisitions.append(end.acquisition)
+        for failure in end.failures:
+            pending.failures.append(replace(failure, stamp=end.stamp))
+            self._note(failure)
+        work.n_unmeasured += any(failure.stage_of_work == "measure" for failure in end.failures)
+
+    def _note_source(self, case: _OpenCase, set_id: str, source: Source) -> None:
+        if case.sourced:
+            return
+        case.sourced = True
+        self._pending[set_id].sources.append(source)
+        if source.doubt is not None:
+            self._works[set_id].doubtful.append(source.case_id)
+
+    def _settle(self, key: tuple[str, str], case: _OpenCase) -> None:
+        """Close a case once its end and all its items have come."""
+        end = case.end
+        if end is None or not case.seen.issuperset(end.item_ids):
+            return
+        work = self._works[end.set_id]
+        complete = not end.broken and not case.lost
+        work.n_done += complete
+        work.n_failed += not complete
+        if complete and end.changed:
+            work.changed.append(end.case_id)
+        self._pending[end.set_id].outcomes.append(CaseOutcome(end.case_id, complete, work.slice_step))
+        self._settled.add(key)
+        del self._open[key]
+        self._report(self.progress)
+
+    def _commit_if_due(self) -> None:
+        waited = time.monotonic() - self._committed_at
+        pending = self._pending.values()
+        finished = any(one.items or one.outcomes for one in pending)
+        full = any(len(one.items) >= ITEMS_A_COMMIT for one in pending)
+        if full or (finished and waited >= self._commit_s) or waited >= HEARTBEAT_S:
+            self.commit()

@@ -1,0 +1,67 @@
+"""What passes between reading, encoding and storing; every message names its set, case and item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.records import AcquisitionRecord, Failure, LesionRecord, Source, Thumbnail
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One item ready for the encoder: its input without batch and channel axes, `[H, W]` or `[D, H, W]`."""
+
+    set_id: str
+    item_id: str
+    case_id: str
+    array: NDArray[np.float32]
+    source: Source
+    slice_index: int | None = None
+    z_lps_mm: float | None = None
+    thumbnail: Thumbnail | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One item after the encoder; `outcome` is its vector `[width]` float32, or the reason why it has none."""
+
+    set_id: str
+    item_id: str
+    case_id: str
+    outcome: NDArray[np.float32] | str
+    source: Source
+    slice_index: int | None = None
+    z_lps_mm: float | None = None
+    thumbnail: Thumbnail | None = None
+
+
+@dataclass
+class CaseEnd:
+    """What is known of a case in one set once its last item was prepared; it may arrive before its items do.
+
+    Attributes:
+        stamp: sizes and times of the case's files when they were read.
+        source: what its vectors are made from; None where the files could not be read.
+        item_ids: the items that were prepared.
+        broken: items are missing.
+        changed: the set held vectors of other files or another seed.
+        vanished: the folder that is gone, where that is why it could not be read.
+    """
+
+    case_id: str
+    set_id: str
+    stamp: str
+    source: Source | None = None
+    item_ids: list[str] = field(default_factory=list)
+    broken: bool = False
+    changed: bool = False
+    vanished: str | None = None
+    acquisition: AcquisitionRecord | None = None
+    lesions: list[LesionRecord] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+Message = Encoded | CaseEnd

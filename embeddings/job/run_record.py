@@ -1,0 +1,234 @@
+"""What a run is, does and did, as a JSON file beside the database that can be read without opening it.
+
+`lungs.duckdb` has a folder `lungs.runs` with one `RUN_ID.json` a run. The file is replaced as a whole at the start,
+about every 15 s, and at the end, so whoever reads it never meets half of it. It names no case: failures are counted by
+reason, and reasons lose file names, numbers and quotations. docs/operations.md lists the fields.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embeddings.connections import utc_now
+from embeddings.records import Failure, RunProgress
+from embeddings.versions import versions
+
+if TYPE_CHECKING:
+    from embeddings.cohort import Case
+    from embeddings.job.engine import Pace
+
+FORMAT = 1
+EVERY_S = 15.0
+MOST_REASONS = 200
+_MORE = "other reasons"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_FILE = re.compile(r"\S*[/\\]\S+|\S+\.(?:nii|gz|nrrd|mha|mhd|raw|dcm|ima)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d+(?:[.,:/]?\d+)*")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run when it starts.
+
+    Attributes:
+        run_ids: the run's id in the store, by set; the first one names the file.
+        cohort_csv: of which the record keeps the name alone.
+        cohort_sha256: of the CSV as it was registered.
+        settings: as the store keeps them; paths among them are cut down to their last part.
+        devices: of the encoders, such as `cuda:0`.
+        command: the words of the command line (`sys.argv`); paths are cut down likewise.
+        n_done_before, n_failed_before, n_refused, n_left_out: as in `RunSummary`, over all sets.
+    """
+
+    run_ids: Mapping[str, str]
+    cohort_csv: Path
+    cohort_sha256: str
+    settings: Mapping[str, object]
+    devices: Sequence[str] = ()
+    command: Sequence[str] = ()
+    n_done_before: int = 0
+    n_failed_before: int = 0
+    n_refused: int = 0
+    n_left_out: int = 0
+
+
+class RunRecord:
+    """The record of one run. That it cannot be written is told on standard error, once, and costs the run nothing.
+
+    Args:
+        db: the store that the record lies beside.
+        cases: of the run, whose file names must not get into the reasons.
+    """
+
+    def __init__(
+        self,
+        db: Path,
+        facts: RunFacts,
+        cases: Iterable[Case] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._facts, self._clock = facts, clock
+        self.path = folder_of(db) / f"{next(iter(facts.run_ids.values()))}.json"
+        self._names = {case.case_id: _names_of(case) for case in cases}
+        self._failures: Counter[tuple[str, str]] = Counter()
+        self._progress = RunProgress(0, 0, 0, 0)
+        self._began = self._written_at = clock()
+        self._started = utc_now()
+        self._warned = False
+        self._fixed = {
+            "format": FORMAT,
+            "run_id": self.path.stem,
+            "sets": dict(facts.run_ids),
+            "cohort": {"csv": facts.cohort_csv.name, "sha256": facts.cohort_sha256},
+            "settings": {name: _without_folder(value) for name, value in facts.settings.items()},
+            "devices": list(facts.devices),
+            "versions": versions(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "command": [_without_folder(word) for word in facts.command],
+        }
+
+    def start(self, progress: RunProgress) -> None:
+        """Write the record for the first time."""
+        self._progress = progress
+        self._write("running")
+
+    def note(self, failure: Failure) -> None:
+        """Count a failure; the next update writes it."""
+        reason = anonymous(failure.reason, self._names.get(failure.case_id, ()))
+        key = (failure.stage_of_work, reason)
+        if key not in self._failures and len(self._failures) >= MOST_REASONS:
+            key = (failure.stage_of_work, _MORE)
+        self._failures[key] += 1
+
+    def update(self, progress: RunProgress) -> None:
+        """Note how far the run has come, and write that where the last time is long enough ago."""
+        self._progress = progress
+        if self._clock() - self._written_at >= EVERY_S:
+            self._write("running")
+
+    def finish(
+        self, state: str, progress: RunProgress, *, exit_code: int, pace: Pace | None = None, error: str | None = None
+    ) -> None:
+        """Write the end of the run.
+
+        Args:
+            state: `finished`, `interrupted` or `failed`, as in the store.
+            pace: how busy readers and encoders were, where the engine can tell.
+            error: what ended a run that failed.
+        """
+        self._progress = progress
+        ended = {"ended": _utc(utc_now()), "exit_code": exit_code}
+        self._write(state, ended | {"error": None if error is None else anonymous(error)}, pace)
+
+    def _write(self, state: str, end: Mapping[str, object] | None = None, pace: Pace | None = None) -> None:
+        self._written_at = self._clock()
+        record = self._fixed | {
+            "state": state,
+            "started": _utc(self._started),
+            "updated": _utc(utc_now()),
+            "ended": None,
+            "exit_code": None,
+            "error": None,
+            **(end or {}),
+            "counts": self._counts(),
+            "failures": [
+                {"stage_of_work": stage, "reason": reason, "count": count}
+                for (stage, reason), count in self._failures.most_common()
+            ],
+            "throughput": self._throughput(pace),
+        }
+        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            try:
+                partial.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+                partial.replace(self.path)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            if not self._warned:
+                why = error.strerror or type(error).__name__
+                print(
+                    f"warning: the run record {self.path} cannot be written ({why}); the run goes on", file=sys.stderr
+                )
+            self._warned = True
+        else:
+            self._warned = False
+
+    def _counts(self) -> dict[str, int]:
+        facts, progress = self._facts, self._progress
+        return {
+            "planned": progress.n_planned,
+            "done": progress.n_done,
+            "failed": progress.n_failed,
+            "items": progress.n_items,
+            "done_before": facts.n_done_before,
+            "failed_before": facts.n_failed_before,
+            "refused_rows": facts.n_refused,
+            "left_out": facts.n_left_out,
+        }
+
+    def _throughput(self, pace: Pace | None) -> dict[str, Any]:
+        """The pace of the whole run so far; a scan that is read once for several sets is one volume."""
+        seconds = self._clock() - self._began
+        ended = (self._progress.n_done + self._progress.n_failed) / len(self._facts.run_ids)
+        return {
+            "seconds": round(seconds, 1),
+            "volumes_per_min": round(60.0 * ended / seconds, 2) if seconds > 0 else None,
+            "items_per_min": round(60.0 * self._progress.n_items / seconds, 2) if seconds > 0 else None,
+            "reader_busy": None if pace is None else round(pace.reader_share, 3),
+            "encoder_busy": None if pace is None else round(pace.encoder_share, 3),
+            "limit": None if pace is None else pace.limit,
+        }
+
+
+def folder_of(db: Path) -> Path:
+    """Where the records of a store's runs lie: `lungs.runs` beside `lungs.duckdb`."""
+    return db.with_name(f"{db.stem}.runs")
+
+
+def anonymous(reason: str, names: Iterable[str] = ()) -> str:
+    """A reason that many cases can share: without names, file names, quotations and numbers.
+
+    DICOM identifiers and dates are numbers too.
+    """
+    for name in sorted(names, key=len, reverse=True):
+        reason = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "FILE", reason)
+    reason = _QUOTED.sub("'...'", reason)
+    reason = _FILE.sub("FILE", reason)
+    reason = _NUMBER.sub("#", reason)
+    return " ".join(reason.split())
+
+
+def _names_of(case: Case) -> tuple[str, ...]:
+    """How a reason may name the case's files: by path, by folder and name, or by name."""
+    paths = [path for path in (case.image_path, case.mask_path) if path is not None]
+    return tuple(name for path in paths for name in (str(path), f"{path.parent.name}/{path.name}", path.name))
+
+
+def _without_folder(value: object) -> object:
+    """A path, also after `--option=`, cut down to its last part; folders may be named after patients."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        return value
+    option, sign, word = value.partition("=") if value.startswith("--") else ("", "", value)
+    is_path = os.sep in word and (os.path.isabs(word) or word.startswith(("~", ".")) or os.path.exists(word))
+    return f"{option}{sign}{Path(word).name}" if is_path else value
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds") + "Z"

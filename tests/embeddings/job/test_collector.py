@@ -1,0 +1,89 @@
+"""What an engine yields is gathered by id: its order and its repeats change nothing."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from embeddings.job.collector import Collector, SetWork
+from embeddings.job.messages import CaseEnd, Encoded, Message
+from embeddings.records import Failure, RunProgress, Source
+from embeddings.store import Store
+
+WIDTH = 6
+
+
+def messages_of(set_id: str, n_cases: int) -> list[Message]:
+    """Cases of three items each; the last item of case 1 has no vector, and case 2 could not be read at all."""
+    found: list[Message] = []
+    for number in range(n_cases):
+        case_id = f"c{number}"
+        source = Source(case_id, f"content {number}", "stamp")
+        end = CaseEnd(case_id, set_id, "stamp", source)
+        if number == 2:
+            found.append(replace(end, source=None, broken=True, failures=[Failure(case_id, "read", "is cut off")]))
+            continue
+        for place in range(3):
+            item_id = f"{case_id}/slice/{place:04d}"
+            lost = number == 1 and place == 2
+            vector = np.full(WIDTH, 10 * number + place, np.float32)
+            found.append(
+                Encoded(set_id, item_id, case_id, "no memory" if lost else vector, source, place, float(place))
+            )
+            end.item_ids.append(item_id)
+        found.append(end)
+    return found
+
+
+@given(seed=st.integers(0, 2**32), repeats=st.integers(0, 8))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_order_and_repeats_change_nothing(
+    tmp_path: Path, make_report: Any, make_case: Any, identity: Any, seed: int, repeats: int
+) -> None:
+    db = tmp_path / f"{seed}-{repeats}.duckdb"
+    store = Store(db, read_only=False)
+    cases = [make_case(f"c{n}", n, tmp_path / f"c{n}.nii.gz", stage="T1") for n in range(4)]
+    csv = tmp_path / "cohort.csv"
+    csv.write_text("case,patient,image\n")
+    store.register_cohort(make_report(csv, cases))
+    set_id = store.open_set(identity(view="lesion"))
+    messages = messages_of(set_id, 4)
+    chance = random.Random(seed)
+    messages += chance.choices(messages, k=repeats)
+    chance.shuffle(messages)
+    seen: list[RunProgress] = []
+    work = SetWork(set_id, store.start_run(set_id, {}, 4), 1, 4)
+    collector = Collector(store, {set_id: work}, commit_s=0, report=seen.append)
+    for message in messages:
+        collector.take(message)
+    collector.commit()
+    ids, vectors = store.vectors(set_id)
+    assert ids == sorted(f"c{n}/slice/{z:04d}" for n in (0, 1, 3) for z in range(3) if (n, z) != (1, 2))
+    assert vectors[:, 0].tolist() == [0, 1, 2, 10, 11, 30, 31, 32]
+    assert sorted(store.completed(set_id)["case_id"]) == ["c0", "c3"]
+    failures = store.failures(set_id)
+    assert failures[["case_id", "stage_of_work", "attempts"]].to_numpy().tolist() == [
+        ["c1", "encode", 1],
+        ["c2", "read", 1],
+    ]
+    assert (work.n_done, work.n_failed, work.n_items) == (2, 2, 8)
+    ended = [progress.n_done + progress.n_failed for progress in seen]
+    assert ended == sorted(ended)
+
+
+def test_a_vanished_folder_is_no_failure_of_the_case(store: Store, identity: Any) -> None:
+    set_id = store.open_set(identity())
+    work = SetWork(set_id, store.start_run(set_id, {}, 1), 1, 1)
+    collector = Collector(store, {set_id: work}, commit_s=0, report=lambda _: None)
+    failure = Failure("c0", "read", "does not exist")
+    collector.take(CaseEnd("c0", set_id, "stamp", broken=True, vanished="/mnt/ct", failures=[failure]))
+    collector.commit()
+    assert collector.vanished == "/mnt/ct"
+    assert store.failures(set_id).empty
+    assert work.n_failed == 0

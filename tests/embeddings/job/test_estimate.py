@@ -1,0 +1,246 @@
+"""The estimate of a run from a sample of its cases, held against runs whose cost is known."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from embeddings.cohort import Case, read_cohort
+from embeddings.job import prepare
+from embeddings.job.dry_run import dry_plan, dry_run
+from embeddings.job.estimate import EngineSize, Estimate, Range, bytes_of, estimate
+from embeddings.job.local_engine import LocalEngine
+from embeddings.job.messages import Encoded
+from embeddings.job.plan import Task, Wanted
+from embeddings.job.prepare import Preparation
+from embeddings.job.settings import JobSettings
+from embeddings.job.sources import stamp_of
+from embeddings.job.views import Recipe, identity_of
+from embeddings.store import Store
+
+VOLUME = Recipe("volume", "default", 1.5, 64.0, 1)
+SLICES = Recipe("slices", "slice", 1.5, 64.0, 4)
+SIZE = EngineSize(readers=2, encoders=1, batch_size=1, cores=8)
+
+
+@pytest.fixture
+def sized_cohort(tmp_path: Path) -> list[Case]:
+    """Twelve scans of 4 to 48 slices, uncompressed, so that bytes and slices go together."""
+    rng = np.random.default_rng(0)
+    lines = ["case_id,image_path"]
+    for n in range(12):
+        image = sitk.GetImageFromArray(rng.normal(-500, 300, (4 * (n + 1), 48, 48)).astype(np.int16))
+        image.SetSpacing((4.0, 4.0, 4.0))
+        sitk.WriteImage(image, str(tmp_path / f"c{n}.nii"))
+        lines.append(f"c{n},c{n}.nii")
+    (tmp_path / "cohort.csv").write_text("\n".join(lines) + "\n")
+    return read_cohort(tmp_path / "cohort.csv").cases
+
+
+def tasks_of(cases: list[Case], recipes: Mapping[str, Recipe]) -> list[Task]:
+    return [Task(case, stamp_of(case), tuple(Wanted(s, r) for s, r in recipes.items())) for case in cases]
+
+
+@pytest.fixture
+def slow_reading(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """`slow_reading(s)`: reading takes so many seconds a megabyte more."""
+
+    def slow(seconds: float) -> None:
+        read = prepare.read_scan
+
+        def read_and_wait(path: Path) -> Any:
+            found = read(path)
+            time.sleep(seconds * path.stat().st_size / 1e6)
+            return found
+
+        monkeypatch.setattr(prepare, "read_scan", read_and_wait)
+
+    return slow
+
+
+def waiting(seconds: float) -> Callable[[NDArray[np.float32]], None]:
+    """What an encoder does before it computes: as long for each item of a batch."""
+    return lambda batch: time.sleep(seconds * len(batch))
+
+
+def run(engine: LocalEngine, tasks: list[Task]) -> tuple[float, int]:
+    """Seconds that the engine takes for the tasks, and the vectors it gives."""
+    began = time.monotonic()
+    count = sum(isinstance(message, Encoded) for message in engine.messages(tasks, threading.Event()))
+    return time.monotonic() - began, count
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("reading_s", "encoding_s", "recipe", "limit"),
+    [(4.0, 0.02, VOLUME, "reading"), (0.2, 0.25, VOLUME, "encoding"), (0.5, 0.03, SLICES, "encoding")],
+    ids=["reading sets the pace", "encoding sets the pace", "slices"],
+)
+def test_the_range_holds_what_the_run_takes(
+    reading_s: float,
+    encoding_s: float,
+    recipe: Recipe,
+    limit: str,
+    sized_cohort: list[Case],
+    slow_reading: Callable[[float], None],
+    make_encoder: Any,
+) -> None:
+    slow_reading(reading_s)
+    encoder = make_encoder(before=waiting(encoding_s))
+    tasks = tasks_of(sized_cohort, {"set": recipe})
+    found = estimate(tasks, Preparation(), encoder, SIZE)
+    engine = LocalEngine([encoder], Preparation(), SIZE.batch_size, SIZE.readers)
+    seconds, n_items = run(engine, tasks)
+    assert found.seconds is not None
+    assert found.seconds.low <= seconds <= found.seconds.high, (found, seconds)
+    # Not so wide that it says nothing.
+    assert found.seconds.high < 4 * found.seconds.low
+    assert (found.limit, found.n_cases, found.n_sampled) == (limit, 12, 5)
+    assert found.n_items == pytest.approx(n_items, rel=0.05)
+    assert found.failures == ()
+
+
+def test_large_files_weigh_by_their_bytes(
+    sized_cohort: list[Case], slow_reading: Callable[[float], None], make_encoder: Any
+) -> None:
+    slow_reading(3.0)
+    tasks = tasks_of(sized_cohort, {"set": VOLUME})
+    found = estimate(tasks, Preparation(thumbnails=False), make_encoder(), replace(SIZE, readers=1), sample=3)
+    truth = 3.0 * sum(case.image_path.stat().st_size for case in sized_cohort) / 1e6
+    assert found.seconds is not None
+    assert truth <= found.seconds.likely <= 1.5 * truth
+
+
+def test_cores_that_are_shared_set_the_pace(sized_cohort: list[Case], make_encoder: Any) -> None:
+    tasks = tasks_of(sized_cohort, {"set": VOLUME})
+    encoder = make_encoder(before=waiting(0.05))
+    wide = estimate(tasks, Preparation(), encoder, EngineSize(8, 8, 1, 8))
+    narrow = estimate(tasks, Preparation(), encoder, EngineSize(8, 8, 1, 1))
+    gpu = estimate(tasks, Preparation(), encoder, EngineSize(8, 1, 1, 8, on_gpu=True))
+    assert wide.seconds is not None
+    assert narrow.seconds is not None
+    assert gpu.seconds is not None
+    assert narrow.seconds.likely > 4 * wide.seconds.likely
+    assert gpu.seconds.likely == pytest.approx(12 * 0.05, rel=0.3)
+
+
+def test_disk_is_counted_by_width_storage_pictures_and_cache(
+    sized_cohort: list[Case], make_encoder: Any, tmp_path: Path
+) -> None:
+    tasks = tasks_of(sized_cohort, {"set": SLICES})
+    encoder = make_encoder()
+    cache = tmp_path / "cache"
+    full = estimate(tasks, Preparation(cache=cache), encoder, SIZE)
+    half = estimate(tasks, Preparation(thumbnails=False), encoder, SIZE, bytes_per_number={"set": 2})
+    assert full.n_items == half.n_items
+    assert full.vector_bytes - half.vector_bytes == 2 * 12 * full.n_items
+    assert full.thumbnail_bytes > 1000 * full.n_items
+    assert half.thumbnail_bytes == 0
+    assert full.cache_bytes == full.n_items * 512 * 512 * 4
+    assert half.cache_bytes == 0
+    assert half.memory_bytes > 50e6
+    # The sample was not kept.
+    assert not cache.exists()
+
+
+def test_nothing_to_do_is_said(make_encoder: Any) -> None:
+    found = estimate([], Preparation(), make_encoder(), SIZE)
+    assert found == Estimate(0, 0, 0, Range(0.0, 0.0, 0.0), 0, 0, 0, 0, None)
+    assert found.text() == "Nothing is left to do."
+
+
+def test_what_goes_wrong_in_the_sample_is_told(
+    sized_cohort: list[Case], slow_reading: Callable[[float], None], make_encoder: Any
+) -> None:
+    slow_reading(3.0)
+    broken = sized_cohort[10].image_path
+    broken.write_bytes(bytes(352) + broken.read_bytes()[352:])
+    sized_cohort[5].image_path.unlink()
+    tasks = tasks_of([sized_cohort[n] for n in (5, 7, 10)], {"set": VOLUME})
+    found = estimate(tasks, Preparation(), make_encoder(), SIZE)
+    assert {failure.case_id for failure in found.failures} == {"c5", "c10"}
+    assert found.seconds is not None
+    assert "2 of the 3 could not be embedded:" in found.text()
+    assert "c10 (read): " in found.text()
+    # A file that fails at once says nothing of how long others of its size take.
+    assert found.seconds.likely > 3.0 * (tasks[1].case.image_path.stat().st_size + broken.stat().st_size) / 1e6 / 2
+    for case in sized_cohort:
+        case.image_path.unlink(missing_ok=True)
+    nothing = estimate(tasks_of(sized_cohort, {"set": VOLUME}), Preparation(), make_encoder(), SIZE)
+    assert (nothing.seconds, nothing.limit) == (None, None)
+    assert "How long it takes cannot be told" in nothing.text()
+
+
+def test_an_encoder_that_refuses_is_told(sized_cohort: list[Case], make_encoder: Any) -> None:
+    def refuse(batch: NDArray[np.float32]) -> None:
+        raise RuntimeError("out of memory")
+
+    found = estimate(tasks_of(sized_cohort, {"set": VOLUME}), Preparation(), make_encoder(before=refuse), SIZE)
+    assert len(found.failures) == 5
+    assert "out of memory" in found.text()
+
+
+def test_the_sentences_name_time_disk_and_memory() -> None:
+    found = Estimate(1000, 200_000, 5, Range(7200, 5400, 9600), 300_000_000, 10**9, 0, 3_500_000_000, "reading")
+    assert found.text() == (
+        "1000 cases to embed, about 200000 vectors; 5 cases were tried.\n"
+        "It will take about 2 h 0 min (90 min to 2 h 40 min); reading sets the pace.\n"
+        "On disk 300 MB of vectors and 1 GB of pictures; in memory up to about 3.5 GB."
+    )
+
+
+def test_the_size_of_a_case_is_that_of_its_files(make_cohort: Callable[..., Path]) -> None:
+    for task in tasks_of(read_cohort(make_cohort(2)).cases, {"set": VOLUME}):
+        assert task.case.mask_path is not None
+        assert bytes_of(task) == task.case.image_path.stat().st_size + task.case.mask_path.stat().st_size
+
+
+def test_the_plan_of_a_dry_run_is_that_of_the_run_and_writes_nothing(
+    make_cohort: Callable[..., Path], make_encoder: Any, tmp_path: Path
+) -> None:
+    from embeddings import job
+
+    csv, db, encoder = make_cohort(4), tmp_path / "x.duckdb", make_encoder()
+    cases = read_cohort(csv).cases
+    volumes, slices = identity_of(encoder, VOLUME).set_id, identity_of(encoder, SLICES).set_id
+    both = {volumes: VOLUME, slices: SLICES}
+    # Without a store, everything.
+    tasks = dry_plan(db, both, cases)
+    assert [[one.set_id for one in task.wanted] for task in tasks] == [[volumes, slices]] * 4
+    assert not db.exists()
+    # With one of the two sets, what that lacks and all of the other.
+    job.run(csv, db, encoder=encoder, view="volume", limit=3)
+    before = db.read_bytes()
+    tasks = dry_plan(db, both, cases)
+    assert sorted(tuple(sorted(one.set_id for one in task.wanted)) for task in tasks) == sorted(
+        [(slices,)] * 3 + [tuple(sorted((volumes, slices)))]
+    )
+    assert [task.case.case_id for task in dry_plan(db, {volumes: VOLUME}, cases)] == ["c3"]
+    assert len(dry_plan(db, both, cases, limit=2)) == 2
+    settings = JobSettings(encoder=encoder, views=("volume", "slices"), slice_step=4, shard=(1, 1), engine="ray")
+    found = dry_run(csv, db, settings)
+    assert found.n_cases == 4
+    assert found.n_items == 1 + 4 * 24 // 4
+    assert db.read_bytes() == before
+    assert len(Store(db).sets()) == 1
+
+
+def test_the_spread_of_the_sample_widens_the_range(make_encoder: Any, sized_cohort: list[Case]) -> None:
+    uneven = iter([0.01, 0.2] * 20)
+    tasks = tasks_of(sized_cohort, {"set": VOLUME})
+    even = estimate(tasks, Preparation(), make_encoder(before=waiting(0.1)), SIZE).seconds
+    wild = estimate(tasks, Preparation(), make_encoder(before=lambda _: time.sleep(next(uneven))), SIZE).seconds
+    assert even is not None
+    assert wild is not None
+    assert statistics.fmean([even.low, even.high]) < 2 * even.likely
+    assert wild.high / wild.low > 1.5 * even.high / even.low

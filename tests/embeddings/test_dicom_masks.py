@@ -1,0 +1,504 @@
+"""SEG and RTSTRUCT files as masks on a CT's grid: placed by position, of known volume, or refused."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+
+from embeddings.cohort import read_cohort
+from embeddings.dicom_mask import find_dicom_mask
+from embeddings.images import ImageError, read_image, read_mask
+from flexict.volume import Volume
+from tests.embeddings.dicom_files import write_ct_series, write_rtstruct, write_seg
+
+TURN = np.deg2rad(20)
+OBLIQUE = np.array([[np.cos(TURN), 0, np.sin(TURN)], [0, 1, 0], [-np.sin(TURN), 0, np.cos(TURN)]])
+DIRECTIONS = {"LPS": np.eye(3), "RAS": np.diag([-1.0, -1.0, 1.0]), "oblique": OBLIQUE, "upside down": -np.eye(3)}
+
+
+def grid_of(shape: tuple[int, int, int] = (9, 13, 11), direction: NDArray[np.float64] = DIRECTIONS["LPS"]) -> Volume:
+    """A CT of nothing, of 0.7 x 0.9 x 2.5 mm."""
+    return Volume(np.zeros(shape, np.int16), (0.7, 0.9, 2.5), (-31.4, 12.7, -205.5), direction)
+
+
+@pytest.fixture(params=list(DIRECTIONS))
+def grid(request: pytest.FixtureRequest) -> Volume:
+    return grid_of(direction=DIRECTIONS[request.param])
+
+
+def blob(shape: Sequence[int], seed: int = 0) -> NDArray[np.bool_]:
+    return np.random.default_rng(seed).random(shape) < 0.3
+
+
+def on_plane(grid: Volume, z: float, points_yx: NDArray[np.floating]) -> NDArray[np.float64]:
+    """An outline given in indices, in LPS mm."""
+    return grid.lps_of(np.column_stack([np.full(len(points_yx), z), points_yx]))
+
+
+def box(y0: float, y1: float, x0: float, x1: float) -> NDArray[np.float64]:
+    return np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])
+
+
+class TestSegmentations:
+    def test_frames_come_back_where_they_lie(self, tmp_path: Path, grid: Volume) -> None:
+        drawn = blob(grid.shape)
+        mask = read_mask(write_seg(tmp_path / "m.dcm", grid, drawn), grid)
+        np.testing.assert_array_equal(mask.array, drawn)
+        assert mask.array.dtype == np.uint8
+        assert mask.same_grid(grid)
+
+    def test_order_and_number_of_the_frames_do_not_matter(self, tmp_path: Path, grid: Volume) -> None:
+        drawn = blob(grid.shape)
+        chosen = [6, 2, 4, 3]
+        path = write_seg(tmp_path / "m.dcm", grid, drawn[chosen], [(z, 0, 0) for z in chosen])
+        expected = np.zeros_like(drawn)
+        expected[chosen] = drawn[chosen]
+        np.testing.assert_array_equal(read_mask(path, grid).array, expected)
+
+    def test_frames_may_start_elsewhere_in_the_plane(self, tmp_path: Path, grid: Volume) -> None:
+        part = blob((4, 5, 3))
+        path = write_seg(tmp_path / "m.dcm", grid, part, [(z + 2, 7, 1) for z in range(4)])
+        expected = np.zeros(grid.shape, bool)
+        expected[2:6, 7:12, 1:4] = part
+        np.testing.assert_array_equal(read_mask(path, grid).array, expected)
+
+    def test_frames_larger_than_the_scan_may_be_empty_outside(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        z, y, x = grid.shape
+        part = np.zeros((z, y + 4, x + 6), bool)
+        part[:, 2:-2, 3:-3] = blob(grid.shape)
+        places = [(i, -2, -3) for i in range(z)]
+        np.testing.assert_array_equal(
+            read_mask(write_seg(tmp_path / "m.dcm", grid, part, places), grid).array, blob(grid.shape)
+        )
+        part[3, 0, :5] = True
+        with pytest.raises(ImageError, match="marks 5 voxels outside its CT"):
+            read_mask(write_seg(tmp_path / "m.dcm", grid, part, places), grid)
+
+    @pytest.mark.parametrize("signs", [(1, -1), (-1, 1), (-1, -1)])
+    def test_mirrored_rows_and_columns_are_turned_back(
+        self, tmp_path: Path, grid: Volume, signs: tuple[int, int]
+    ) -> None:
+        drawn = blob(grid.shape)
+        column, row = signs
+        axes = np.concatenate([column * grid.direction[:, 0], row * grid.direction[:, 1]])
+        first = (0 if row > 0 else grid.shape[1] - 1, 0 if column > 0 else grid.shape[2] - 1)
+        path = write_seg(
+            tmp_path / "m.dcm", grid, drawn[:, ::row, ::column], [(z, *first) for z in range(9)], axes=axes
+        )
+        np.testing.assert_array_equal(read_mask(path, grid).array, drawn)
+
+    def test_sagittal_frames_of_the_same_voxels_are_placed(self, tmp_path: Path, grid: Volume) -> None:
+        drawn = blob(grid.shape)
+        path = write_seg(
+            tmp_path / "m.dcm",
+            grid,
+            drawn.transpose(2, 0, 1),
+            [(0, 0, x) for x in range(grid.shape[2])],
+            axes=np.concatenate([grid.direction[:, 1], grid.direction[:, 2]]),
+            pixel_mm=(2.5, 0.9),
+        )
+        np.testing.assert_array_equal(read_mask(path, grid).array, drawn)
+
+    @pytest.mark.parametrize("highest", [1, 100, 255])
+    def test_fractions_are_inside_from_one_half(self, tmp_path: Path, highest: int) -> None:
+        grid = grid_of()
+        stored = np.random.default_rng(1).integers(0, highest + 1, grid.shape)
+        mask = read_mask(write_seg(tmp_path / "m.dcm", grid, stored, highest=highest), grid)
+        np.testing.assert_array_equal(mask.array, stored / highest >= 0.5)
+
+    def test_run_length_coded_fractions_are_read(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        drawn = blob(grid.shape)
+        path = write_seg(tmp_path / "m.dcm", grid, drawn * 255, highest=255, syntax=RLELossless)
+        np.testing.assert_array_equal(read_mask(path, grid).array, drawn)
+
+    def test_position_in_the_shared_groups_serves_a_single_frame(self, tmp_path: Path) -> None:
+        grid = grid_of()
+
+        def share(ds: Dataset) -> None:
+            frame = ds.PerFrameFunctionalGroupsSequence[0]
+            shared = ds.SharedFunctionalGroupsSequence[0]
+            for name in ("PlanePositionSequence", "SegmentIdentificationSequence"):
+                shared[name] = frame[name]
+                del frame[name]
+
+        path = write_seg(tmp_path / "m.dcm", grid, blob((1, 13, 11)), [(4, 0, 0)], change=share)
+        np.testing.assert_array_equal(read_mask(path, grid).array[4], blob((1, 13, 11))[0])
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_any_part_of_any_grid_comes_back(self, tmp_path: Path, data: st.DataObject) -> None:
+        angles = data.draw(st.tuples(*[st.floats(-3.1, 3.1)] * 3))
+        turned = sitk.Euler3DTransform((0, 0, 0), *angles).GetMatrix()
+        shape = data.draw(st.tuples(*[st.integers(2, 7)] * 3))
+        spacing = data.draw(st.tuples(*[st.floats(0.3, 6)] * 3))
+        origin = data.draw(st.tuples(*[st.floats(-900, 900)] * 3))
+        grid = Volume(np.zeros(shape, np.int16), spacing, origin, np.array(turned).reshape(3, 3))
+        z0 = data.draw(st.integers(0, shape[0] - 1))
+        order = data.draw(st.permutations(range(z0, shape[0])))
+        drawn = np.zeros(shape, bool)
+        drawn[z0:] = blob((shape[0] - z0, *shape[1:]))
+        drawn[z0, 0, 0] = True
+        path = write_seg(tmp_path / "m.dcm", grid, drawn[list(order)], [(z, 0, 0) for z in order])
+        np.testing.assert_array_equal(read_mask(path, grid).array, drawn)
+
+
+class TestSegmentationsRefused:
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"segments": (1, 2, 5)}, r"holds 3 segments \(1, 2, 5\)"),
+            ({"segments": tuple(range(1, 21))}, r"holds 20 segments \(1, 2, 3, 4, 5, 6, 7, 8, \.\.\.\)"),
+            ({"axes": OBLIQUE[:, :2].T}, "orientation unlike the voxels of its CT|between the voxels"),
+            ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "orientation unlike"),
+            ({"pixel_mm": (1.8, 1.4)}, "pixels or an orientation unlike"),
+            ({"pixel_mm": (0.93, 0.7)}, "lies between the voxels"),
+            ({"places": [(z, 0.5, 0) for z in range(9)]}, "lies between the voxels"),
+            ({"places": [(z + 0.4, 0, 0) for z in range(9)]}, "lies between the voxels"),
+            ({"places": [(2 * z, 0, 0) for z in range(9)]}, "frames 2 slices of its CT apart"),
+            ({"places": [(z + 20, 0, 0) for z in range(9)]}, "no frame inside its CT"),
+            ({"places": [(z // 2, 0, 0) for z in range(9)]}, "two frames at the same place"),
+            ({"places": [(z, 1e12, 0) for z in range(9)]}, "far beyond its CT|between the voxels"),
+        ],
+    )
+    def test_another_grid_or_more_than_one_segment(self, tmp_path: Path, changes: dict[str, object], said: str) -> None:
+        grid = grid_of()
+        path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), **changes)  # type: ignore[arg-type]
+        with pytest.raises(ImageError, match=said):
+            read_mask(path, grid)
+
+    def test_no_voxel(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        with pytest.raises(ImageError, match="mask without voxels"):
+            read_mask(write_seg(tmp_path / "m.dcm", grid, np.zeros(grid.shape, int)), grid)
+
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("NumberOfFrames", 2**31 - 1, "claims 2147483647 frames and places 9"),
+            ("Rows", 65535, "cut off or damaged"),
+            ("SegmentationType", "LABELMAP", "neither a binary nor a fractional"),
+            ("BitsAllocated", 32, "neither a binary nor a fractional"),
+            ("SamplesPerPixel", 3, "neither a binary nor a fractional"),
+            ("Rows", None, "lacks tags"),
+            ("SegmentSequence", [], "holds 0 segments"),
+            ("PerFrameFunctionalGroupsSequence", [], "places 0"),
+            ("SharedFunctionalGroupsSequence", [], "lacks tags"),
+        ],
+    )
+    def test_headers_that_lie(self, tmp_path: Path, name: str, value: object, said: str) -> None:
+        grid = grid_of()
+        path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), change=lambda ds: setattr(ds, name, value))
+        with pytest.raises(ImageError, match=said):
+            find_dicom_mask(path)
+
+    def test_frames_of_a_segment_that_is_not_there(self, tmp_path: Path) -> None:
+        def another(ds: Dataset) -> None:
+            ds.PerFrameFunctionalGroupsSequence[3].SegmentIdentificationSequence[0].ReferencedSegmentNumber = 7
+
+        with pytest.raises(ImageError, match="segments that it does not describe"):
+            find_dicom_mask(write_seg(tmp_path / "m.dcm", grid_of(), blob((9, 13, 11)), change=another))
+
+    @pytest.mark.parametrize("position", [["nan", 0, 0], [1, 2], ["x", "y", "z"]])
+    def test_damaged_positions(self, tmp_path: Path, position: list[object]) -> None:
+        path = write_seg(tmp_path / "m.dcm", grid_of(), blob((9, 13, 11)))
+        whole = path.read_bytes()
+        tag = b"\x20\x00\x32\x00DS"
+        at = whole.index(tag) + 8
+        length = int.from_bytes(whole[at - 2 : at], "little")
+        text = "\\".join(map(str, position)).encode().ljust(length)
+        path.write_bytes(whole[:at] + text + whole[at + length :])
+        with pytest.raises(ImageError, match=r"m\.dcm lacks tags"):
+            find_dicom_mask(path)
+
+    def test_a_file_cut_anywhere_is_an_image_error(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape))
+        whole = path.read_bytes()
+        for length in range(0, len(whole) - 2, 97):
+            path.write_bytes(whole[:length])
+            with pytest.raises(ImageError):
+                read_mask(path, grid)
+
+    def test_a_deflated_file_is_not_inflated(self, tmp_path: Path) -> None:
+        path = write_seg(tmp_path / "m.dcm", grid_of(), blob((9, 13, 11)), syntax=DeflatedExplicitVRLittleEndian)
+        head = path.read_bytes()[:330]
+        bomb = zlib.compressobj(9, wbits=-15)
+        path.write_bytes(head + bomb.compress(b"\0" * 2**24) + bomb.flush())
+        with pytest.raises(ImageError, match="deflated"):
+            find_dicom_mask(path)
+
+
+class TestStructureSets:
+    def test_a_box_is_exact(self, tmp_path: Path, grid: Volume) -> None:
+        outlines = [on_plane(grid, z, box(2.5, 9.5, 1.5, 7.5)) for z in (3, 4, 5)]
+        mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
+        expected = np.zeros(grid.shape, np.uint8)
+        expected[3:6, 3:10, 2:8] = 1
+        np.testing.assert_array_equal(mask.array, expected)
+        assert mask.same_grid(grid)
+
+    def test_an_outline_within_another_is_a_hole(self, tmp_path: Path, grid: Volume) -> None:
+        rings = [on_plane(grid, 4, box(1.5, 10.5, 1.5, 9.5)), on_plane(grid, 4, box(4.5, 7.5, 3.5, 6.5)[::-1])]
+        for order in (rings, rings[::-1]):
+            mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": order}), grid)
+            assert mask.array.sum() == 9 * 8 - 3 * 3
+            assert mask.array[4, 6, 5] == 0
+
+    def test_a_hole_joined_to_the_outline_by_a_channel_is_a_hole(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        keyhole = np.vstack([box(1.5, 10.5, 1.5, 9.5), [[1.5, 1.5]], box(4.5, 7.5, 3.5, 6.5)[::-1], [[7.5, 3.5]]])
+        keyhole = np.vstack([keyhole[:5], [[4.5, 3.5]], box(4.5, 7.5, 3.5, 6.5)[::-1], [[7.5, 3.5]], [[4.5, 3.5]]])
+        mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": [on_plane(grid, 4, keyhole)]}), grid)
+        assert mask.array.sum() == 9 * 8 - 3 * 3
+
+    @pytest.mark.parametrize("direction", list(DIRECTIONS))
+    def test_volumes_are_those_of_the_closed_forms(self, tmp_path: Path, direction: str) -> None:
+        grid = Volume(np.zeros((60, 90, 100), np.int16), (0.8, 0.8, 1.0), (3.3, -8.1, 70.2), DIRECTIONS[direction])
+        angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+        centre = np.array([30.2, 44.7, 49.6])
+
+        def ellipse(z: float, a_mm: float, b_mm: float) -> NDArray[np.float64]:
+            y, x = centre[1] + b_mm / 0.8 * np.sin(angle), centre[2] + a_mm / 0.8 * np.cos(angle)
+            return on_plane(grid, z, np.column_stack([y, x]))
+
+        cylinder = [ellipse(z, 30.0, 20.0) for z in range(10, 50)]
+        radius = 24.0
+        chords = {z: np.sqrt(radius**2 - (z - centre[0]) ** 2) for z in range(60) if abs(z - centre[0]) < radius - 0.1}
+        ball = [ellipse(z, chord, chord) for z, chord in chords.items()]
+        for outlines, ml in ((cylinder, np.pi * 30 * 20 * 40 / 1000), (ball, 4 / 3 * np.pi * radius**3 / 1000)):
+            mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
+            assert mask.array.sum() * mask.voxel_ml == pytest.approx(ml, rel=0.02)
+            middle = mask.lps_of(np.argwhere(mask.array).mean(axis=0))
+            expected = centre if outlines is ball else np.array([29.5, *centre[1:]])
+            assert np.linalg.norm(middle - grid.lps_of(expected)) < 0.1
+
+    def test_slices_are_matched_within_half_a_spacing(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        for offset, first in ((0.4, 3), (-0.4, 3), (0.6, 4)):
+            outlines = [on_plane(grid, z + offset, box(2.5, 9.5, 1.5, 7.5)) for z in (3, 4)]
+            mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
+            assert list(np.flatnonzero(mask.array.any(axis=(1, 2)))) == [first, first + 1]
+
+    def test_outlines_stacked_along_another_axis_of_the_file(self, tmp_path: Path) -> None:
+        grid = grid_of(direction=np.array([[0.0, 0, 1], [0, 1, 0], [1, 0, 0]]))  # stored sagittally
+        corners = box(2.5, 9.5, 1.5, 7.5)
+        outlines = [
+            grid.lps_of(np.column_stack([corners[:, 1], corners[:, 0], np.full(4, float(x))])) for x in range(4, 7)
+        ]
+        mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
+        expected = np.zeros(grid.shape, np.uint8)
+        expected[2:8, 3:10, 4:7] = 1
+        np.testing.assert_array_equal(mask.array, expected)
+
+    @pytest.mark.parametrize(
+        ("names", "chosen"),
+        [(["anything"], 0), (["BODY", "gtv-1"], 1), (["GTVp", "CTV", "PTV"], 0), (["x", "y", "the Gtv of it"], 2)],
+    )
+    def test_the_only_roi_or_the_only_gtv_is_the_lesion(self, tmp_path: Path, names: list[str], chosen: int) -> None:
+        grid = grid_of()
+        rois = {name: [on_plane(grid, i + 1, box(2.5, 9.5, 1.5, 7.5))] for i, name in enumerate(names)}
+        mask = read_mask(write_rtstruct(tmp_path / "m.dcm", rois), grid)
+        assert list(np.flatnonzero(mask.array.any(axis=(1, 2)))) == [chosen + 1]
+
+    def test_markers_and_outlines_of_two_points_are_left_out(self, tmp_path: Path) -> None:
+        grid = grid_of()
+
+        def mark(ds: Dataset) -> None:
+            ds.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "POINT"
+
+        outlines = [
+            on_plane(grid, 0, np.array([[5.0, 5.0]])),
+            on_plane(grid, 1, np.array([[5.0, 5.0], [6.0, 6.0]])),
+            on_plane(grid, 4, box(2.5, 9.5, 1.5, 7.5)),
+        ]
+        mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}, change=mark), grid)
+        assert mask.array.sum() == mask.array[4].sum() == 42
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 40))
+    def test_a_star_is_filled_as_its_angles_tell(self, tmp_path: Path, seed: int, n: int) -> None:
+        """Inside a star-shaped outline is what lies nearer to its centre than the edge in that direction."""
+        grid = grid_of((3, 41, 41), OBLIQUE)
+        rng = np.random.default_rng(seed)
+        angle = (np.arange(n) + rng.uniform(0.1, 0.9, n)) * 2 * np.pi / n
+        points = 20.0137 + rng.uniform(3, 19, n)[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
+        mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": [on_plane(grid, 1, points)]}), grid)
+        y, x = np.mgrid[:41, :41].astype(float)
+        expected = np.zeros((41, 41), bool)
+        for (y0, x0), (y1, x1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+            a, b = np.array([y0 - 20.0137, x0 - 20.0137]), np.array([y1 - 20.0137, x1 - 20.0137])
+            turn = a[0] * b[1] - a[1] * b[0]
+            s = ((y - 20.0137) * b[1] - (x - 20.0137) * b[0]) / turn
+            t = (a[0] * (x - 20.0137) - a[1] * (y - 20.0137)) / turn
+            expected ^= (s >= 0) & (t >= 0) & (s + t <= 1)
+        assert np.count_nonzero(expected != mask.array[1]) <= 1  # written with eight digits
+
+
+class TestStructureSetsRefused:
+    @pytest.mark.parametrize(
+        ("names", "said"),
+        [
+            (["Jane Roe", "CTV"], "holds 2 ROIs, 0 of them with GTV"),
+            (["GTV Roe 1", "GTV 2", "BODY"], "holds 3 ROIs, 2 of them with GTV"),
+            ([], "holds 0 ROIs"),
+        ],
+    )
+    def test_rois_are_counted_and_not_named(self, tmp_path: Path, names: list[str], said: str) -> None:
+        rois = {name: [on_plane(grid_of(), 2, box(2.5, 9.5, 1.5, 7.5))] for name in names}
+        with pytest.raises(ImageError, match=said) as error:
+            find_dicom_mask(write_rtstruct(tmp_path / "m.dcm", rois))
+        assert "Roe" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("places", "said"),
+        [
+            ([(z, 0) for z in (20, 21)], "has 2 of 2 outlines outside its CT"),
+            ([(z, 0) for z in (-1, 0, 1)], "has 1 of 3 outlines outside its CT"),
+            ([(z, 30) for z in (2, 3)], "has 2 of 2 outlines outside its CT"),
+            ([(z, 0) for z in (2, 4, 6)], "outlines 2 slices of its CT apart"),
+            ([(z, 0) for z in (2, 2.4, 2.8)], "several outlined planes within one slice"),
+        ],
+    )
+    def test_outlines_of_another_scan(self, tmp_path: Path, places: list[tuple[float, float]], said: str) -> None:
+        grid = grid_of()
+        outlines = [on_plane(grid, z, box(2.5, 9.5, 1.5, 7.5) + shift) for z, shift in places]
+        with pytest.raises(ImageError, match=said):
+            read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
+
+    def test_outlines_tilted_against_the_slices(self, tmp_path: Path) -> None:
+        tilted = on_plane(grid_of(direction=OBLIQUE), 4, box(2.5, 9.5, 1.5, 7.5))
+        with pytest.raises(ImageError, match="tilted against the slices"):
+            read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": [tilted]}), grid_of())
+
+    @pytest.mark.parametrize(
+        ("kind", "said"),
+        [("OPEN_PLANAR", "open outlines"), ("OPEN_NONPLANAR", "open outlines"), ("POINT", "no closed outline")],
+    )
+    def test_outlines_that_enclose_nothing(self, tmp_path: Path, kind: str, said: str) -> None:
+        outline = on_plane(grid_of(), 4, box(2.5, 9.5, 1.5, 7.5))
+        with pytest.raises(ImageError, match=said):
+            find_dicom_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": [outline]}, kind=kind))
+
+    def test_an_empty_roi(self, tmp_path: Path) -> None:
+        with pytest.raises(ImageError, match="no closed outline"):
+            find_dicom_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": []}))
+
+    def test_an_outline_between_the_voxel_centres_is_empty(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        small = on_plane(grid, 4, box(5.2, 5.8, 5.2, 5.8))
+        with pytest.raises(ImageError, match="mask without voxels"):
+            read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": [small]}), grid)
+
+    @pytest.mark.parametrize("text", [b"1\\2\\nan", b"1\\2", b"a\\b\\c", b"1\\2\\1e999"])
+    def test_damaged_points(self, tmp_path: Path, text: bytes) -> None:
+        path = write_rtstruct(tmp_path / "m.dcm", {"lesion": [on_plane(grid_of(), 4, box(2.5, 9.5, 1.5, 7.5))]})
+        whole = path.read_bytes()
+        at = whole.index(b"\x06\x30\x50\x00DS") + 8
+        length = int.from_bytes(whole[at - 2 : at], "little")
+        path.write_bytes(whole[:at] + text.ljust(length) + whole[at + length :])
+        with pytest.raises(ImageError, match=r"m\.dcm lacks tags"):
+            find_dicom_mask(path)
+
+    def test_outlines_too_long_to_be_tested(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("embeddings.dicom_rtstruct._MOST_TESTS", 100)
+        grid = grid_of()
+        path = write_rtstruct(tmp_path / "m.dcm", {"lesion": [on_plane(grid, 4, box(2.5, 9.5, 1.5, 7.5))]})
+        with pytest.raises(ImageError, match="far too many points"):
+            read_mask(path, grid)
+
+    def test_a_file_cut_anywhere_is_no_other_error(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        outlines = [on_plane(grid, z, box(2.5, 9.5, 1.5, 7.5)) for z in (3, 4, 5)]
+        path = write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines})
+        whole = path.read_bytes()
+        for length in range(0, len(whole) - 2, 61):
+            path.write_bytes(whole[:length])
+            with pytest.raises(ImageError):
+                read_mask(path, grid)
+
+
+class TestPaths:
+    def test_a_folder_with_one_mask_is_that_mask(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        folder = write_ct_series(tmp_path / "study", grid)
+        write_seg(folder / "drawn", grid, blob(grid.shape))
+        (folder / "LICENCE").write_text("CC BY")
+        np.testing.assert_array_equal(read_mask(folder, grid).array, blob(grid.shape))
+        write_rtstruct(folder / "drawn too", {"lesion": []})
+        with pytest.raises(ImageError, match="study is a folder with 2 DICOM SEG or RTSTRUCT files"):
+            read_mask(folder, grid)
+
+    def test_other_dicom_is_refused(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        folder = write_ct_series(tmp_path / "study", grid)
+        with pytest.raises(ImageError, match="study is a folder with no DICOM SEG or RTSTRUCT file"):
+            read_mask(folder, grid)
+        with pytest.raises(ImageError, match="is not a DICOM SEG or RTSTRUCT file"):
+            read_mask(folder / "000.dcm", grid)
+        with pytest.raises(ImageError, match="does not exist"):
+            read_mask(folder / "none.dcm", grid)
+
+    def test_a_mask_without_extension_is_known_by_its_content(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        path = write_seg(tmp_path / "1.2.840.1", grid, blob(grid.shape))
+        np.testing.assert_array_equal(read_mask(path, grid).array, blob(grid.shape))
+
+    @pytest.mark.parametrize("kind", ["seg", "rtstruct"])
+    def test_a_cohort_is_checked_by_headers_alone(
+        self, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A mask of another scan is that row's error before anything is decoded."""
+        grid = grid_of()
+        hu = np.random.default_rng(3).integers(-900, 200, grid.shape).astype(np.int16)
+        write_ct_series(tmp_path / "ct", Volume(hu, grid.spacing, grid.origin, grid.direction))
+        for name, z in (("good.dcm", 2), ("bad.dcm", 30)):
+            if kind == "seg":
+                write_seg(tmp_path / name, grid, blob((2, 13, 11)), [(z, 0, 0), (z + 1, 0, 0)])
+            else:
+                outlines = [on_plane(grid, i, box(2.5, 9.5, 1.5, 7.5)) for i in (z, z + 1)]
+                write_rtstruct(tmp_path / name, {"lesion": outlines})
+        (tmp_path / "c.csv").write_text("case,patient,image,mask\na,p,ct,good.dcm\nb,p,ct,bad.dcm\n")
+
+        def decoded(*_: object) -> None:
+            raise AssertionError("pixels were decoded")
+
+        monkeypatch.setattr("embeddings.dicom_seg.iter_pixels", decoded)
+        report = read_cohort(tmp_path / "c.csv")
+        assert [case.case_id for case in report.cases] == ["a"]
+        (problem,) = [p for p in report.problems if p.severity == "error"]
+        assert problem.case_id == "b"
+        assert problem.column == "mask"
+        assert "CT" in problem.reason
+
+
+def test_a_ball_outlined_on_a_real_series_has_its_volume(real_ct: Path, tmp_path: Path) -> None:
+    folder = real_ct / "dicom" / "CRLM-CT-1004" / "image"
+    if not folder.is_dir():
+        pytest.skip(f"no DICOM series at {folder}")
+    scan = read_image(folder)
+    centre = np.array(scan.shape) / 2
+    radius, (dx, dy, dz) = 30.0, scan.spacing
+    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    outlines = []
+    for z in range(scan.shape[0]):
+        if abs(z - centre[0]) * dz < radius - 0.1:
+            chord = np.sqrt(radius**2 - ((z - centre[0]) * dz) ** 2)
+            y, x = centre[1] + chord / dy * np.sin(angle), centre[2] + chord / dx * np.cos(angle)
+            outlines.append(on_plane(scan, z, np.column_stack([y, x])))
+    mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), scan)
+    assert mask.array.sum() * mask.voxel_ml == pytest.approx(4 / 3 * np.pi * radius**3 / 1000, rel=0.02)
+    assert mask.same_grid(scan)
+    shown = write_seg(tmp_path / "s.dcm", scan, mask.array[::-1], [(z, 0, 0) for z in reversed(range(scan.shape[0]))])
+    np.testing.assert_array_equal(read_mask(shown, scan).array, mask.array)
