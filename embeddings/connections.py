@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from embeddings.schema import MIGRATIONS, SCHEMA_VERSION
+from embeddings.turnstile import turnstile
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -143,7 +144,8 @@ class SharedFile:
         if not turn.acquire(timeout=self.patience_s):
             raise self._busy()
         try:
-            con = self._connect(read_only, deadline)
+            with turnstile(self.path, not read_only, deadline):
+                con = self._connect(read_only, deadline)
             try:
                 yield con
             except (

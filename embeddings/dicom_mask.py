@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RTStructureSetStorage, SegmentationStorage
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RTStructureSetStorage, SegmentationStorage
 
 from embeddings import dicom_rtstruct, dicom_seg
 from embeddings.dicom_rtstruct import StructureSet
@@ -15,8 +16,12 @@ from embeddings.dicom_seg import Segmentation
 from embeddings.image_header import ImageError
 
 _PREAMBLE = 128
+_DAMAGED = "is a damaged DICOM file: copy or export it again"
+# What pydicom raises of damaged files; OSError, which can be the disk's, is looked at by itself.
+_UNREADABLE = (EOFError, struct.error, InvalidDicomError, BytesLengthException, RecursionError, NotImplementedError)
+_WRONG_TAGS = (AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError)
 # What 2^31 voxels take as fractions; a structure set is text, of which a contour needs some kilobytes.
-_MOST_BYTES = {SegmentationStorage: 2**31, RTStructureSetStorage: 2**27}
+_MOST_BYTES: dict[str, int] = {SegmentationStorage: 2**31, RTStructureSetStorage: 2**27}
 
 
 def is_dicom_mask(path: Path) -> bool:
@@ -52,15 +57,18 @@ def find_dicom_mask(path: Path) -> Segmentation | StructureSet:
         return reader.from_tags(path, file, tags)
     except ImageError:
         raise
-    except (EOFError, InvalidDicomError, RecursionError, NotImplementedError) as error:
-        raise ImageError(path, "is a damaged DICOM file: copy or export it again") from error
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise ImageError(
-            path, "lacks tags that its kind of DICOM must have, or they are damaged: export it again"
-        ) from (error)
+    except OSError as error:
+        if error.errno is not None:  # the disk's; pydicom raises OSError of a damaged sequence too
+            raise
+        raise ImageError(path, _DAMAGED) from error
+    except _UNREADABLE as error:
+        raise ImageError(path, _DAMAGED) from error
+    except _WRONG_TAGS as error:
+        what = "lacks tags that its kind of DICOM must have, or they are damaged: export it again"
+        raise ImageError(path, what) from error
 
 
-def _one_file(path: Path) -> tuple[Path, UID, UID]:
+def _one_file(path: Path) -> tuple[Path, str, str]:
     """The mask's file, its SOP class and its transfer syntax."""
     if not path.is_dir():
         found = _kind_of(path)
@@ -78,11 +86,11 @@ def _one_file(path: Path) -> tuple[Path, UID, UID]:
     return masks[0]
 
 
-def _kind_of(file: Path) -> tuple[UID, UID] | None:
+def _kind_of(file: Path) -> tuple[str, str] | None:
     """SOP class and transfer syntax by the file's meta information, where it is a SEG or an RTSTRUCT."""
     try:
         meta = read_file_meta_info(file)
-        kind, syntax = meta.get("MediaStorageSOPClassUID"), meta.get("TransferSyntaxUID")
-    except (InvalidDicomError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
+        kind, syntax = str(meta.get("MediaStorageSOPClassUID")), str(meta.get("TransferSyntaxUID"))
+    except (*_UNREADABLE, *_WRONG_TAGS):
         return None
-    return (kind, syntax) if kind in _MOST_BYTES and syntax else None
+    return (kind, syntax) if kind in _MOST_BYTES else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,13 +83,13 @@ class Segmentation:
                 held = ((index >= 0) & (index < np.array(grid.shape))).all(axis=1)
                 n_outside += len(held) - int(held.sum())
                 inside[tuple(index[held].T)] = True
-        except (RuntimeError, ValueError, NotImplementedError, AttributeError, KeyError, EOFError) as error:
+        except (RuntimeError, ValueError, AttributeError, KeyError, EOFError, struct.error) as error:
             raise ImageError(self.path, "has frames that cannot be decoded: save it again, uncompressed") from error
         if n_outside:
             raise ImageError(self.path, f"marks {n_outside:,} voxels outside its CT: give the CT that it was drawn on")
         return inside
 
-    def _frames(self) -> Iterator[NDArray[np.generic]]:
+    def _frames(self) -> Iterator[NDArray[np.uint8]]:
         if not self.packed:
             yield from iter_pixels(self.file, raw=True)
             return

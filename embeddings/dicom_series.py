@@ -11,6 +11,7 @@ import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from embeddings.acquisition import DICOM_TAGS, scanner_settings
 from embeddings.image_header import ImageError, ImageHeader, checked_header, triple
@@ -25,10 +26,12 @@ _TAGS = [
     "Rows",
     "Columns",
     "NumberOfFrames",
+    "BitsAllocated",
     "RescaleSlope",
     "RescaleIntercept",
     *DICOM_TAGS,
 ]
+_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 _SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
 _MOST_TILT_MM = 1.0
@@ -106,13 +109,30 @@ def _slices_in(folder: Path) -> list[_Slice]:
         if file.name.startswith(".") or file.name.upper() == "DICOMDIR" or not file.is_file():
             continue
         try:
-            tags = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
+            with file.open("rb") as opened:
+                tags = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=_TAGS)
+                # Where it stopped, the pixels begin.
+                n_bytes = file.stat().st_size - opened.tell()
         except InvalidDicomError:
             continue  # a note or a licence beside the slices
         except (OSError, EOFError, ValueError, KeyError, NotImplementedError) as error:
             raise ImageError(file, "is a damaged DICOM file: copy or export the series again") from error
+        _check_pixels(file, tags, n_bytes)
         found.append(_Slice(file, tags))
     return found
+
+
+def _check_pixels(file: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
+    """Refuse a slice with fewer pixels than it claims, which GDCM fills with what it likes.
+
+    Raises:
+        ImageError: fewer bytes than rows x columns need, where they are not compressed.
+    """
+    if tags.file_meta.get("TransferSyntaxUID") not in _UNCOMPRESSED:
+        return
+    claimed = int(tags.get("Rows") or 0) * int(tags.get("Columns") or 0) * int(tags.get("BitsAllocated") or 16) // 8
+    if tags.get("Modality") == "CT" and n_bytes < claimed * int(tags.get("NumberOfFrames") or 1):
+        raise ImageError(file, "holds fewer pixels than its header claims: copy or export the series again")
 
 
 def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> Series:

@@ -70,7 +70,12 @@ def read_nifti_voxels(path: Path) -> NDArray[np.generic]:
         raise ImageError(path, f"is cut off: only {share:.0%} of its voxels are there; {_AGAIN}")
     stored = np.frombuffer(raw, dtype=dtype, count=int(np.prod(shape)), offset=start).reshape(shape[::-1])
     stored = stored.astype(dtype.newbyteorder("="), copy=False)
-    slope, intercept = header.get_slope_inter()
+    try:
+        slope, intercept = header.get_slope_inter()
+    except HeaderDataError as error:
+        raise ImageError(path, f"has an intercept of {float(header['scl_inter']):g} in its header: {_AGAIN}") from error
+    if np.isinf(header["scl_slope"]):  # nibabel takes it for none, as NaN and 0 are
+        raise ImageError(path, f"has a slope of {float(header['scl_slope']):g} in its header: {_AGAIN}")
     if slope is None or (slope == 1.0 and intercept == 0.0):
         return stored
     with np.errstate(over="ignore"):  # what becomes infinite is refused with the other infinite voxels

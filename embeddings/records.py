@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 # What a vector that was made elsewhere may be of: a slice would have to bring its place.
 IMPORT_VIEWS = ("volume", "lesion")
+LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,11 @@ class Failure:
     reason: str
     item_id: str | None = None
     stamp: str | None = None
+
+
+def shortened(reason: str) -> str:
+    """A reason that somebody can read: a name of thousands of characters in it loses its middle."""
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON // 2]} ... {reason[-100:]}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from embeddings.job.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.thumbnails import Painter
 from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
-from embeddings.records import Failure, LesionRecord, Source
+from embeddings.records import Failure, LesionRecord, Source, shortened
 from flexict import preprocess
 from flexict.volume import Volume
 
@@ -82,7 +82,7 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
 
 def reason_of(error: Exception) -> str:
     """The error as a sentence; the kind is named where the message was not written for the reader."""
-    text = " ".join(str(error).split())
+    text = shortened(" ".join(str(error).split()))
     if isinstance(error, ImageError | preprocess.PreprocessError | ValueError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"

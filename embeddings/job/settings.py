@@ -11,7 +11,7 @@ from embeddings.job.engines import ChosenEngine, EngineChoice, choose_engine
 from embeddings.job.plan import shard_of
 from embeddings.job.prepare import Preparation
 from embeddings.job.views import Encoder, JobError, Recipe, choose_recipes
-from embeddings.records import Failure
+from embeddings.records import Failure, shortened
 
 
 @dataclass(frozen=True)
@@ -136,4 +136,4 @@ def _refused(report: CohortReport) -> list[Failure]:
             # A repeated case id names the row that came first, which may well be embedded.
             name = row if problem.case_id is None or problem.case_id in good else problem.case_id
             reasons.setdefault(name, []).append(f"{row}: {problem.reason}")
-    return [Failure(name, "validate", "; ".join(found)) for name, found in reasons.items()]
+    return [Failure(name, "validate", shortened("; ".join(found))) for name, found in reasons.items()]

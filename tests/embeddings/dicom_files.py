@@ -25,10 +25,10 @@ Tagged = Callable[[Dataset], None]
 
 
 def new_file(path: Path, sop_class: UID, modality: str, syntax: UID = ExplicitVRLittleEndian) -> FileDataset:
-    """A DICOM file of a kind that holds nothing yet."""
+    """A DICOM file of a kind that holds nothing yet; its UID follows from its name."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name, modality])
     meta.TransferSyntaxUID = syntax
     ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SOPClassUID, ds.SOPInstanceUID, ds.Modality = sop_class, meta.MediaStorageSOPInstanceUID, modality

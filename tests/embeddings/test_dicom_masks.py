@@ -226,7 +226,7 @@ class TestSegmentationsRefused:
         grid = grid_of()
         path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape))
         whole = path.read_bytes()
-        for length in range(0, len(whole) - 2, 97):
+        for length in range(0, len(whole) - 2, 5):
             path.write_bytes(whole[:length])
             with pytest.raises(ImageError):
                 read_mask(path, grid)
@@ -423,10 +423,35 @@ class TestStructureSetsRefused:
         outlines = [on_plane(grid, z, box(2.5, 9.5, 1.5, 7.5)) for z in (3, 4, 5)]
         path = write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines})
         whole = path.read_bytes()
-        for length in range(0, len(whole) - 2, 61):
+        for length in range(0, len(whole) - 2, 3):
             path.write_bytes(whole[:length])
             with pytest.raises(ImageError):
                 read_mask(path, grid)
+
+
+class TestDamage:
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    @pytest.mark.parametrize("kind", ["seg", "rtstruct"])
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_any_damage_ends_in_a_mask_or_an_image_error(self, tmp_path: Path, kind: str, data: st.DataObject) -> None:
+        grid = grid_of()
+        if kind == "seg":
+            path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape))
+        else:
+            path = write_rtstruct(tmp_path / "m.dcm", {"l": [on_plane(grid, 4, box(2.5, 9.5, 1.5, 7.5))]})
+        whole = bytearray(path.read_bytes())
+        for at, value in data.draw(
+            st.lists(st.tuples(st.integers(132, len(whole) - 1), st.integers(0, 255)), min_size=1, max_size=6)
+        ):
+            whole[at] = value
+        path.write_bytes(whole)
+        try:
+            mask = read_mask(path, grid)
+        except ImageError as error:
+            assert str(error).startswith(f"{tmp_path.name}/m.dcm ")  # noqa: PT017
+        else:
+            assert mask.same_grid(grid)
 
 
 class TestPaths:
