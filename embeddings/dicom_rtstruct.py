@@ -104,6 +104,8 @@ def from_tags(path: Path, file: Path, tags: Dataset) -> StructureSet:
         AttributeError, KeyError, IndexError, TypeError, ValueError: tags that are missing or damaged.
     """
     names = {int(roi.ROINumber): str(roi.get("ROIName", "")) for roi in tags.get("StructureSetROISequence") or []}
+    if not names:
+        raise ImageError(path, "holds no ROI: draw the lesion, or export it again")
     tumours = [number for number, name in names.items() if "GTV" in name.upper()]
     chosen = list(names) if len(names) == 1 else tumours
     if len(chosen) != 1:

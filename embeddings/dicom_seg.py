@@ -31,7 +31,8 @@ TAGS = (
 )
 # Of a voxel: positions in headers are rounded, and slices may be a twentieth of their distance off.
 _OFF_GRID = 0.1
-_LARGEST_FRAME = 4  # times a slice of the CT
+_MOST_TIMES = 4  # the CT's voxels in a frame, and its slices in frames
+_MOST_OTHER_BYTES = 2**27  # beside the pixels; a frame's place takes one or two kilobytes
 _FARTHEST = 2**20  # voxels from the CT's first
 _SEGMENTS_SHOWN = 8
 
@@ -117,8 +118,10 @@ class Segmentation:
             raise ImageError(self.path, "lies between the voxels of its CT: resample it to the CT's grid")
         axis = int(np.argmin(np.abs(whole[0]) + np.abs(whole[1])))
         plane = grid.array.size // grid.shape[axis]
-        if rows * columns > _LARGEST_FRAME * plane or np.abs(starts).max() > _FARTHEST:
-            raise ImageError(self.path, f"has frames of {columns} x {rows} pixels, far beyond its CT: export it again")
+        too_many = rows * columns > _MOST_TIMES * plane or len(starts) > _MOST_TIMES * grid.shape[axis]
+        if too_many or np.abs(starts).max() > _FARTHEST:
+            held = f"{len(starts)} frames of {columns} x {rows} pixels"
+            raise ImageError(self.path, f"has {held}, far beyond its CT: export it again")
         self._check_slices(np.sort(np.rint(starts[:, axis])), grid.shape[axis])
         first, column_step, row_step = (np.rint(v).astype(np.int64) for v in (starts, whole[0], whole[1]))
         return first, column_step, row_step
@@ -157,6 +160,8 @@ def from_tags(path: Path, file: Path, tags: Dataset) -> Segmentation:
     syntax = read_file_meta_info(file).TransferSyntaxUID
     stored = file.stat().st_size * (8 // bits)
     check_capacity(path, n_frames * rows * columns, 1, stored, compressed=syntax.is_compressed)
+    if not syntax.is_compressed and file.stat().st_size > n_frames * rows * columns * bits // 8 + _MOST_OTHER_BYTES:
+        raise ImageError(path, "is far larger than the frames that its header claims: export it again")
     if (syntax.is_compressed and bits == 1) or not syntax.is_little_endian:
         raise ImageError(path, f"is stored as {syntax.name}, in which it is not read: save it uncompressed")
     if syntax.is_compressed and not get_decoder(syntax).is_available:

@@ -1,4 +1,8 @@
-"""A folder of DICOM slices as one series in order, or the reason why it is none."""
+"""DICOM slices, or frames of one file, as one series in order, or the reason why they are none.
+
+Of several CT series in a folder one is read: localizers are left out; original slices go before derived ones such as
+reformats; then the series with most slices, then the one with the thinnest. The note that says so names no UID.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from embeddings.acquisition import DICOM_TAGS, scanner_settings
+from embeddings.dicom_multiframe import TAGS as MULTIFRAME_TAGS
+from embeddings.dicom_multiframe import Frame, frames_of, is_multiframe, read_frames
+from embeddings.gantry_tilt import STEEPEST_DEGREES, Tilt, straightened, tilt_of
 from embeddings.image_header import ImageError, ImageHeader, checked_header, triple
 
 _TAGS = [
@@ -30,11 +37,13 @@ _TAGS = [
     "RescaleSlope",
     "RescaleIntercept",
     *DICOM_TAGS,
+    *MULTIFRAME_TAGS,
 ]
 _UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 _SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
-_MOST_TILT_MM = 1.0
+_LEAST_TILT_MM = 1.0
+_ONE_FILE = "is one DICOM file: give the folder that holds the series"
 
 
 @dataclass(frozen=True)
@@ -43,55 +52,84 @@ class Series:
 
     Attributes:
         files: one a slice, along the direction's third column.
-        rescale_varies: slices have slopes or intercepts of their own, or fractions of HU.
+        frames: of a multi-frame file, the number of each slice's frame in it; None of slices in files of their own.
+        rescale: slope and intercept of each slice.
+        tilt: where the slices shift sideways; the header is that of the rectangular grid.
     """
 
     header: ImageHeader
     files: tuple[Path, ...]
-    rescale_varies: bool
+    frames: tuple[int, ...] | None
+    rescale: tuple[tuple[float, float], ...]
+    tilt: Tilt | None
+
+    @property
+    def rescale_varies(self) -> bool:
+        """Whether slices have slopes or intercepts of their own, or fractions of HU."""
+        fractional = any(not value.is_integer() for pair in self.rescale for value in pair)
+        return fractional or len(set(self.rescale)) > 1
 
 
 @dataclass(frozen=True)
 class _Slice:
     file: Path
     tags: pydicom.Dataset
+    frame: int | None
+    place: Frame
 
 
-def find_series(folder: Path) -> Series:
-    """The CT series of a folder (not of its sub-folders): the one with most slices where there are several.
+def find_series(path: Path) -> Series:
+    """The CT series of a folder (not of its sub-folders), or of one multi-frame file; see the top of this file.
 
     Raises:
-        ImageError: no DICOM slices, no CT, enhanced multi-frame files, slices that are missing, doubled,
-            unevenly spaced or tilted, or of different sizes.
+        ImageError: no DICOM slices, no CT, one slice, slices that are missing, doubled, unevenly spaced, or of
+            different sizes or directions.
     """
-    slices = _slices_in(folder)
-    if not slices:
-        raise ImageError(folder, "is a folder without DICOM slices: give the folder that holds the .dcm files itself")
-    by_series: dict[str, list[_Slice]] = {}
-    for one in slices:
-        if one.tags.get("Modality") == "CT" and "LOCALIZER" not in (one.tags.get("ImageType") or []):
-            by_series.setdefault(str(one.tags.get("SeriesInstanceUID", "")), []).append(one)
+    files = _files_in(path)
+    if not files:
+        raise ImageError(path, "is a folder without DICOM slices: give the folder that holds the .dcm files itself")
+    by_series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
+    for file, tags in files:
+        if tags.get("Modality") == "CT" and "LOCALIZER" not in (tags.get("ImageType") or []):
+            by_series.setdefault(str(tags.get("SeriesInstanceUID", "")), []).append((file, tags))
     if not by_series:
-        kinds = ", ".join(sorted({str(one.tags.get("Modality", "unknown")) for one in slices}))
-        raise ImageError(folder, f"holds DICOM of modality {kinds}, no CT slices: give the folder of the CT series")
-    uid = max(by_series, key=lambda name: (len(by_series[name]), name))
-    chosen = by_series[uid]
+        kinds = ", ".join(sorted({str(tags.get("Modality", "unknown")) for _, tags in files}))
+        raise ImageError(path, f"holds DICOM of modality {kinds}, no CT slices: give the folder of the CT series")
+    best = max(by_series, key=lambda uid: _preference(uid, by_series[uid]))
     notes: tuple[str, ...] = ()
     if len(by_series) > 1:
-        others = ", ".join(str(len(group)) for name, group in by_series.items() if name != uid)
+        others = "; ".join(_in_words(group) for uid, group in by_series.items() if uid != best)
         notes = (
-            f"{folder.name} holds {len(by_series)} CT series: the one with most slices ({len(chosen)}, "
-            f"{uid}) is read, those of {others} slices are left out",
+            f"{path.name} holds {len(by_series)} CT series: the one of {_in_words(by_series[best])} is read, "
+            f"left out: {others}",
         )
-    return _ordered(folder, chosen, notes)
+    return _ordered(path, _slices_of(path, by_series[best]), notes)
 
 
-def read_series_voxels(folder: Path, series: Series) -> NDArray[np.generic]:
-    """The voxels `[z, y, x]` in HU (GDCM applies slope and intercept of each slice).
+def read_series_voxels(path: Path, series: Series) -> NDArray[np.generic]:
+    """The voxels `[z, y, x]` in HU, on the grid of the series' header.
 
     Raises:
         ImageError: a slice that cannot be decoded.
     """
+    voxels = _read_slices(path, series) if series.frames is None else _read_multiframe(series)
+    if series.tilt is not None:
+        if voxels.shape[0] != series.header.shape_zyx[0]:
+            raise ImageError(path, f"holds {voxels.shape} voxels, not one slice a file: export it again")
+        voxels = straightened(voxels, series.tilt, series.header.spacing[:2])
+    return voxels
+
+
+def _read_multiframe(series: Series) -> NDArray[np.generic]:
+    assert series.frames is not None
+    in_file: list[tuple[float, float]] = [(1.0, 0.0)] * len(series.frames)
+    for place, frame in enumerate(series.frames):
+        in_file[frame] = series.rescale[place]
+    return read_frames(series.files[0], in_file)[list(series.frames)]
+
+
+def _read_slices(path: Path, series: Series) -> NDArray[np.generic]:
+    """GDCM applies slope and intercept of each slice."""
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileNames([str(file) for file in series.files])
@@ -100,12 +138,30 @@ def read_series_voxels(folder: Path, series: Series) -> NDArray[np.generic]:
     try:
         return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
     except RuntimeError as error:
-        raise ImageError(folder, "has a slice whose pixels cannot be decoded: export the series again") from error
+        raise ImageError(path, "has a slice whose pixels cannot be decoded: export the series again") from error
 
 
-def _slices_in(folder: Path) -> list[_Slice]:
-    found = []
-    for file in sorted(folder.iterdir()):
+def _preference(uid: str, group: Sequence[tuple[Path, pydicom.Dataset]]) -> tuple[bool, int, float, str]:
+    first = group[0][1]
+    original = str((first.get("ImageType") or ["ORIGINAL"])[0]).upper() == "ORIGINAL"
+    thickness = scanner_settings([tags for _, tags in group]).slice_thickness_mm or float("inf")
+    return original, _n_slices(group), -thickness, uid
+
+
+def _n_slices(group: Sequence[tuple[Path, pydicom.Dataset]]) -> int:
+    return sum(int(tags.get("NumberOfFrames") or 1) for _, tags in group)
+
+
+def _in_words(group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
+    settings = scanner_settings([tags for _, tags in group])
+    thickness = f" of {settings.slice_thickness_mm:g} mm" if settings.slice_thickness_mm else ""
+    kernel = f", kernel {settings.kernel}" if settings.kernel else ""
+    return f"{_n_slices(group)} slices{thickness}{kernel}"
+
+
+def _files_in(path: Path) -> list[tuple[Path, pydicom.Dataset]]:
+    found: list[tuple[Path, pydicom.Dataset]] = []
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         if file.name.startswith(".") or file.name.upper() == "DICOMDIR" or not file.is_file():
             continue
         try:
@@ -113,16 +169,46 @@ def _slices_in(folder: Path) -> list[_Slice]:
                 tags = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=_TAGS)
                 # Where it stopped, the pixels begin.
                 n_bytes = file.stat().st_size - opened.tell()
-        except InvalidDicomError:
+        except InvalidDicomError as error:
+            if file == path:
+                raise ImageError(path, _ONE_FILE) from error
             continue  # a note or a licence beside the slices
         except (OSError, EOFError, ValueError, KeyError, NotImplementedError) as error:
-            raise ImageError(file, "is a damaged DICOM file: copy or export the series again") from error
-        _check_pixels(file, tags, n_bytes)
-        found.append(_Slice(file, tags))
+            raise ImageError(path, "holds a damaged DICOM file: copy or export the series again") from error
+        if file == path and not is_multiframe(tags):
+            raise ImageError(path, _ONE_FILE)
+        _check_pixels(path, tags, n_bytes)
+        found.append((file, tags))
     return found
 
 
-def _check_pixels(file: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
+def _slices_of(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> list[_Slice]:
+    """The slices of a series with their places: one a file, or the frames of one file."""
+    if any(is_multiframe(tags) for _, tags in group):
+        if len(group) > 1:
+            raise ImageError(path, f"holds a series in {len(group)} multi-frame files: leave one of them in the folder")
+        file, tags = group[0]
+        return [_Slice(file, tags, number, frame) for number, frame in enumerate(frames_of(file, tags))]
+    try:
+        return [
+            _Slice(
+                file,
+                tags,
+                None,
+                Frame(
+                    tuple(float(v) for v in tags.ImagePositionPatient),
+                    tuple(float(v) for v in tags.ImageOrientationPatient),
+                    tuple(float(v) for v in tags.PixelSpacing),
+                    (float(tags.get("RescaleSlope", 1)), float(tags.get("RescaleIntercept", 0))),
+                ),
+            )
+            for file, tags in group
+        ]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ImageError(path, "has slices without position, orientation or size: export the series again") from error
+
+
+def _check_pixels(path: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
     """Refuse a slice with fewer pixels than it claims, which GDCM fills with what it likes.
 
     Raises:
@@ -132,26 +218,18 @@ def _check_pixels(file: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
         return
     claimed = int(tags.get("Rows") or 0) * int(tags.get("Columns") or 0) * int(tags.get("BitsAllocated") or 16) // 8
     if tags.get("Modality") == "CT" and n_bytes < claimed * int(tags.get("NumberOfFrames") or 1):
-        raise ImageError(file, "holds fewer pixels than its header claims: copy or export the series again")
+        raise ImageError(path, "holds fewer pixels than its header claims: copy or export the series again")
 
 
 def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> Series:
-    try:
-        positions = np.array([[float(v) for v in s.tags.ImagePositionPatient] for s in slices])
-        axes = np.array([[float(v) for v in s.tags.ImageOrientationPatient] for s in slices])
-        pixels = np.array([[float(v) for v in s.tags.PixelSpacing] for s in slices])
-        sizes = {(int(s.tags.Rows), int(s.tags.Columns)) for s in slices}
-        rescale = {(float(s.tags.get("RescaleSlope", 1)), float(s.tags.get("RescaleIntercept", 0))) for s in slices}
-    except (AttributeError, TypeError, ValueError) as error:
-        if any(int(s.tags.get("NumberOfFrames") or 1) > 1 for s in slices):
-            raise ImageError(
-                folder, "holds enhanced (multi-frame) DICOM: convert it to NIfTI, as dcm2niix does"
-            ) from error
-        raise ImageError(folder, "has slices without position, orientation or size: export the series again") from error
     if len(slices) < 2:
         raise ImageError(folder, "holds a single slice: give the folder of the whole series")
-    if positions.shape[1:] != (3,) or axes.shape[1:] != (6,) or pixels.shape[1:] != (2,):
+    sizes = {(int(s.tags.get("Rows") or 0), int(s.tags.get("Columns") or 0)) for s in slices}
+    if {(len(s.place.position), len(s.place.axes), len(s.place.pixel_mm)) for s in slices} != {(3, 6, 2)}:
         raise ImageError(folder, "has slices with a damaged position or orientation: export the series again")
+    positions, axes, pixels = (
+        np.array([getattr(s.place, name) for s in slices]) for name in ("position", "axes", "pixel_mm")
+    )
     if len(sizes) > 1 or np.ptp(axes, axis=0).max() > 1e-3 or np.ptp(pixels, axis=0).max() > 1e-3:
         raise ImageError(folder, "mixes slices of different size or orientation: leave one series in the folder")
     rows, columns = sizes.pop()
@@ -161,24 +239,53 @@ def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> 
     order = np.argsort(heights, kind="stable")
     spacing_z = _even_spacing(folder, heights[order])
     positions = positions[order]
-    drift = positions - positions[0] - np.outer(heights[order] - heights[order][0], normal)
-    if np.abs(drift).max() > _MOST_TILT_MM:
-        raise ImageError(folder, "has a tilted gantry (its slices shift sideways): resample it to a rectangular grid")
+    pixel_mm = (float(pixels[0, 1]), float(pixels[0, 0]))  # PixelSpacing is row, column
+    tilt = _tilt(folder, positions, np.column_stack([along_x, along_y, normal]), spacing_z, pixel_mm)
+    start = np.zeros(2)
+    if tilt is not None:
+        columns, rows = columns + tilt.added[0], rows + tilt.added[1]
+        start = np.array(tilt.start_mm(pixel_mm))
+        notes = (*notes, f"its gantry was tilted by {tilt.degrees:.1f} degrees: resampled to a rectangular grid")
     header = ImageHeader(
         shape_zyx=(len(slices), rows, columns),
-        spacing=(float(pixels[0, 1]), float(pixels[0, 0]), spacing_z),  # PixelSpacing is row, column
+        spacing=(*pixel_mm, spacing_z),
         kind="DICOM",
-        origin=triple(positions[0]),
+        origin=triple(positions[0] + start[0] * along_x + start[1] * along_y),
         direction=np.column_stack([along_x, along_y, normal]),
         notes=notes,
         scanner=scanner_settings([s.tags for s in slices]),
     )
-    fractional = any(not value.is_integer() for pair in rescale for value in pair)
+    in_order = [slices[i] for i in order]
     return Series(
         header=checked_header(folder, header),
-        files=tuple(slices[i].file for i in order),
-        rescale_varies=len(rescale) > 1 or fractional,
+        files=tuple(one.file for one in in_order),
+        frames=None if in_order[0].frame is None else tuple(one.frame or 0 for one in in_order),
+        rescale=tuple(one.place.rescale for one in in_order),
+        tilt=tilt,
     )
+
+
+def _tilt(
+    folder: Path,
+    positions: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    spacing_z: float,
+    pixel_mm: tuple[float, float],
+) -> Tilt | None:
+    """How ordered slices shift sideways; None where they do not.
+
+    Raises:
+        ImageError: they shift unevenly, or by more than any gantry tilts.
+    """
+    steps = np.arange(len(positions))[:, None]
+    sideways = ((positions - positions[0]) @ axes)[:, :2]
+    if np.abs(sideways).max() <= _LEAST_TILT_MM:
+        return None
+    shift = sideways[-1] / (len(positions) - 1)
+    found = tilt_of((float(shift[0]), float(shift[1])), spacing_z, pixel_mm, len(positions))
+    if np.abs(sideways - steps * shift).max() > _LEAST_TILT_MM or found.degrees > STEEPEST_DEGREES:
+        raise ImageError(folder, "has slices that shift sideways unevenly: resample it to a rectangular grid")
+    return found
 
 
 def _even_spacing(folder: Path, heights: NDArray[np.float64]) -> float:

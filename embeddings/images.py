@@ -46,7 +46,7 @@ def inspect(path: Path) -> ImageHeader:
     Raises:
         ImageError: missing, not a volume, an impossible header, or less in the file than the header claims.
     """
-    if path.is_dir():
+    if _is_dicom(path):
         return find_series(path).header
     _check_file(path)
     return inspect_nifti(path) if path.name.lower().endswith(_NIFTI) else inspect_nrrd_mha(path)
@@ -165,13 +165,16 @@ def _grid_words(grid: ImageHeader | Volume) -> str:
     return ImageHeader(shape, grid.spacing, "", grid.origin, grid.direction).describe()
 
 
+def _is_dicom(path: Path) -> bool:
+    """A folder of slices, or a file that is called like one and may hold many frames."""
+    return path.is_dir() or (path.is_file() and path.name.lower().endswith((".dcm", ".ima")))
+
+
 def _check_file(path: Path) -> None:
     """Refuse what cannot be an image by name; the content is checked by the readers."""
     if not path.exists():
         raise ImageError(path, "does not exist: correct the path")
     name = path.name.lower()
-    if name.endswith((".dcm", ".ima")):
-        raise ImageError(path, "is one DICOM file: give the folder that holds the series")
     if not path.is_file() or not name.endswith(EXTENSIONS):
         raise ImageError(path, f"is not a CT: give {', '.join(EXTENSIONS)} or a folder of DICOM slices")
     if path.stat().st_size == 0:
@@ -180,7 +183,7 @@ def _check_file(path: Path) -> None:
 
 def _read(path: Path) -> tuple[Volume, ImageHeader]:
     """Voxels of any file that passes its checks (floats are finite), and its header."""
-    if path.is_dir():
+    if _is_dicom(path):
         series = find_series(path)
         header, array = series.header, read_series_voxels(path, series)
     else:

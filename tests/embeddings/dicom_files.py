@@ -23,6 +23,28 @@ from flexict.volume import Volume
 
 Tagged = Callable[[Dataset], None]
 
+TURN = np.deg2rad(20)
+OBLIQUE = np.array([[np.cos(TURN), 0, np.sin(TURN)], [0, 1, 0], [-np.sin(TURN), 0, np.cos(TURN)]])
+DIRECTIONS = {"LPS": np.eye(3), "RAS": np.diag([-1.0, -1.0, 1.0]), "oblique": OBLIQUE, "upside down": -np.eye(3)}
+
+
+def grid_of(shape: tuple[int, int, int] = (9, 13, 11), direction: NDArray[np.float64] = DIRECTIONS["LPS"]) -> Volume:
+    """A CT of nothing, of 0.7 x 0.9 x 2.5 mm."""
+    return Volume(np.zeros(shape, np.int16), (0.7, 0.9, 2.5), (-31.4, 12.7, -205.5), direction)
+
+
+def blob(shape: Sequence[int], seed: int = 0) -> NDArray[np.bool_]:
+    return np.random.default_rng(seed).random(shape) < 0.3
+
+
+def on_plane(grid: Volume, z: float, points_yx: NDArray[np.floating]) -> NDArray[np.float64]:
+    """An outline given in indices, in LPS mm."""
+    return grid.lps_of(np.column_stack([np.full(len(points_yx), z), points_yx]))
+
+
+def box(y0: float, y1: float, x0: float, x1: float) -> NDArray[np.float64]:
+    return np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])
+
 
 def new_file(path: Path, sop_class: UID, modality: str, syntax: UID = ExplicitVRLittleEndian) -> FileDataset:
     """A DICOM file of a kind that holds nothing yet; its UID follows from its name."""

@@ -64,7 +64,6 @@ TEXTS = [
     "ReasonForTheRequestedProcedure",
     "ImageComments",
     "DerivationDescription",
-    "ContentLabel",
     "ContentDescription",
     "StructureSetLabel",
     "StructureSetName",
@@ -98,6 +97,8 @@ ROOT = "1.2.826.0.1.7766554"
 # Of dates also what a database or a record would make of them.
 CANARIES = [WORD, DAY, "1937-08-13", TIME, "09:47:13", CODE, ROOT]
 
+LONG = [canary for canary in CANARIES if len(canary) > len(CODE)]  # not met by chance in bytes that are no text
+
 
 def mark(ds: Dataset) -> None:
     """Every identifying tag, private ones and nested ones too, says something that can be found again."""
@@ -109,7 +110,7 @@ def mark(ds: Dataset) -> None:
         setattr(ds, name, DAY)
     for name in TIMES:
         setattr(ds, name, TIME)
-    ds.PatientAge = CODE
+    ds.PatientAge, ds.ContentLabel = CODE, f"{WORD}_LABEL"
     for i, name in enumerate(UIDS):
         setattr(ds, name, f"{ROOT}.{i}.{ds.SOPInstanceUID}"[:64] if name == "SOPInstanceUID" else f"{ROOT}.{i}")
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
@@ -290,9 +291,8 @@ def test_nothing_that_identifies_is_stored(study: Study, views: tuple[str, ...],
     assert leaks(stored) == []
     assert any(path.is_file() for path in kept.rglob("*"))
     for path in (found for found in tmp_path.rglob("*") if found.is_file()):
-        raw = path.read_bytes()
-        assert leaks(raw.decode("latin-1")) == []
-        assert [c for c in CANARIES if c.encode("utf-16-le") in raw] == []
+        raw = path.read_bytes().upper()
+        assert [c for c in LONG for coding in ("latin-1", "utf-16-le") if c.encode(coding) in raw] == [], path.name
     assert leaks(printed.getvalue()) == []
 
 

@@ -96,7 +96,7 @@ def test_the_series_with_most_slices_is_taken_and_said_so(tmp_path: Path) -> Non
     header = inspect(tmp_path / "ct")
     assert header.shape_zyx == stored.shape
     assert "2 CT series" in header.notes[0]
-    assert "1.2" in header.notes[0]
+    assert header.notes[0].endswith("the one of 4 slices is read, left out: 2 slices")
     np.testing.assert_array_equal(read_image(tmp_path / "ct").array, stored - 1024)
 
 
@@ -121,11 +121,22 @@ def test_rounded_positions_are_even_enough(tmp_path: Path) -> None:
     assert inspect(tmp_path / "ct").spacing[2] == pytest.approx(0.625)
 
 
-def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
+def test_original_slices_go_before_more_derived_ones_and_thin_before_thick(tmp_path: Path) -> None:
+    series_folder(tmp_path / "ct", heights=(0, 1, 2, 3, 4), series="1.1", ImageType=["DERIVED", "SECONDARY", "MPR"])
+    series_folder(tmp_path / "ct", heights=(0, 5, 10), series="1.2", SliceThickness=5, ConvolutionKernel="B70f")
+    series_folder(tmp_path / "ct", heights=(0, 2, 4), series="1.3", SliceThickness=2, ConvolutionKernel="B30f")
+    header = inspect(tmp_path / "ct")
+    assert header.spacing[2] == pytest.approx(2)
+    assert "the one of 3 slices of 2 mm, kernel B30f is read" in header.notes[0]
+    assert "3 slices of 5 mm, kernel B70f" in header.notes[0]
+    assert "1.3" not in header.notes[0]
+
+
+def test_slices_that_shift_sideways_unevenly_are_refused(tmp_path: Path) -> None:
     (tmp_path / "ct").mkdir()
-    for i in range(4):
-        slice_file(tmp_path / "ct" / f"{i}.dcm", "1.2", (0, 1.5 * i, 5 * i), np.ones((ROWS, COLUMNS)))
-    with pytest.raises(ImageError, match="tilted gantry"):
+    for i, shift in enumerate((0, 1, 6, 7)):
+        slice_file(tmp_path / "ct" / f"{i}.dcm", "1.2", (0, shift, 5 * i), np.ones((ROWS, COLUMNS)))
+    with pytest.raises(ImageError, match="sideways unevenly"):
         inspect(tmp_path / "ct")
 
 
