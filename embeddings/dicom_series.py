@@ -14,36 +14,16 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from embeddings.acquisition import DICOM_TAGS, scanner_settings
-from embeddings.dicom_multiframe import TAGS as MULTIFRAME_TAGS
+from embeddings.acquisition import scanner_settings
+from embeddings.dicom_headers import DAMAGED, OF_DAMAGED_TAGS, ct_files
 from embeddings.dicom_multiframe import Frame, frames_of, is_multiframe, read_frames
 from embeddings.gantry_tilt import STEEPEST_DEGREES, Tilt, straightened, tilt_of
 from embeddings.image_header import ImageError, ImageHeader, checked_header, triple
 
-_TAGS = [
-    "SeriesInstanceUID",
-    "Modality",
-    "ImageType",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "PixelSpacing",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "BitsAllocated",
-    "RescaleSlope",
-    "RescaleIntercept",
-    *DICOM_TAGS,
-    *MULTIFRAME_TAGS,
-]
-_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 _SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
 _LEAST_TILT_MM = 1.0
-_ONE_FILE = "is one DICOM file: give the folder that holds the series"
 
 
 @dataclass(frozen=True)
@@ -85,7 +65,16 @@ def find_series(path: Path) -> Series:
         ImageError: no DICOM slices, no CT, one slice, slices that are missing, doubled, unevenly spaced, or of
             different sizes or directions.
     """
-    files = _files_in(path)
+    try:
+        return _find(path)
+    except ImageError:
+        raise
+    except OF_DAMAGED_TAGS as error:  # pydicom reads a tag's value when it is asked for
+        raise ImageError(path, DAMAGED) from error
+
+
+def _find(path: Path) -> Series:
+    files = ct_files(path)
     if not files:
         raise ImageError(path, "is a folder without DICOM slices: give the folder that holds the .dcm files itself")
     by_series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
@@ -159,29 +148,6 @@ def _in_words(group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
     return f"{_n_slices(group)} slices{thickness}{kernel}"
 
 
-def _files_in(path: Path) -> list[tuple[Path, pydicom.Dataset]]:
-    found: list[tuple[Path, pydicom.Dataset]] = []
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.name.startswith(".") or file.name.upper() == "DICOMDIR" or not file.is_file():
-            continue
-        try:
-            with file.open("rb") as opened:
-                tags = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=_TAGS)
-                # Where it stopped, the pixels begin.
-                n_bytes = file.stat().st_size - opened.tell()
-        except InvalidDicomError as error:
-            if file == path:
-                raise ImageError(path, _ONE_FILE) from error
-            continue  # a note or a licence beside the slices
-        except (OSError, EOFError, ValueError, KeyError, NotImplementedError) as error:
-            raise ImageError(path, "holds a damaged DICOM file: copy or export the series again") from error
-        if file == path and not is_multiframe(tags):
-            raise ImageError(path, _ONE_FILE)
-        _check_pixels(path, tags, n_bytes)
-        found.append((file, tags))
-    return found
-
-
 def _slices_of(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> list[_Slice]:
     """The slices of a series with their places: one a file, or the frames of one file."""
     if any(is_multiframe(tags) for _, tags in group):
@@ -206,19 +172,6 @@ def _slices_of(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> lis
         ]
     except (AttributeError, TypeError, ValueError) as error:
         raise ImageError(path, "has slices without position, orientation or size: export the series again") from error
-
-
-def _check_pixels(path: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
-    """Refuse a slice with fewer pixels than it claims, which GDCM fills with what it likes.
-
-    Raises:
-        ImageError: fewer bytes than rows x columns need, where they are not compressed.
-    """
-    if tags.file_meta.get("TransferSyntaxUID") not in _UNCOMPRESSED:
-        return
-    claimed = int(tags.get("Rows") or 0) * int(tags.get("Columns") or 0) * int(tags.get("BitsAllocated") or 16) // 8
-    if tags.get("Modality") == "CT" and n_bytes < claimed * int(tags.get("NumberOfFrames") or 1):
-        raise ImageError(path, "holds fewer pixels than its header claims: copy or export the series again")
 
 
 def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> Series:

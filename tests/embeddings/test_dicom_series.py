@@ -8,8 +8,10 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
 
 from embeddings.images import ImageError, inspect, read_image
 
@@ -183,3 +185,36 @@ def test_a_real_series_agrees_with_itk(real_ct: Path) -> None:
     assert volume.origin == pytest.approx(image.GetOrigin())
     assert volume.spacing == pytest.approx(image.GetSpacing())
     np.testing.assert_allclose(volume.direction.ravel(), image.GetDirection(), atol=1e-9)
+
+
+@given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_byte_is_read_past_or_refused_in_one_sentence(tmp_path: Path, place: int, byte: int) -> None:
+    folder = tmp_path / "ct"
+    if not folder.exists():
+        series_folder(folder)
+    file = sorted(folder.iterdir())[1]
+    whole = file.read_bytes()
+    raw = bytearray(whole)
+    raw[128 + place % (len(raw) - 128)] = byte
+    file.write_bytes(raw)
+    said = ""
+    try:
+        read_image(folder)
+    except ImageError as error:
+        said = str(error)
+    finally:
+        file.write_bytes(whole)
+    assert "\n" not in said
+    assert file.name not in said  # such names may hold a patient's
+
+
+def test_much_that_is_deflated_is_not_inflated(tmp_path: Path) -> None:
+    series_folder(tmp_path / "ct")
+    file = next((tmp_path / "ct").iterdir())
+    tags = pydicom.dcmread(file)
+    tags.PixelData = np.random.default_rng(0).bytes(2 << 20)
+    tags.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    tags.save_as(file)
+    with pytest.raises(ImageError, match="deflated DICOM of more than 1 MiB"):
+        inspect(tmp_path / "ct")
