@@ -1,4 +1,4 @@
-"""`python -m embeddings`: validate, embed, import, status, export, demo."""
+"""`python -m embeddings`: validate, embed, import, status, export, merge, doctor, demo."""
 
 from __future__ import annotations
 
