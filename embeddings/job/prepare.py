@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from flexict.volume import Volume
 if TYPE_CHECKING:
     from embeddings.cohort import Case
 
+_LOG = logging.getLogger(__name__)
 # A lesion is shown with this much around it, and never in less than this many mm.
 SURROUNDINGS = 2.0
 LEAST_SIDE_MM = 60.0
@@ -55,8 +57,14 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
     if cache is not None:
         for one in task.wanted:
             found = cache.find(task.case, one.recipe, stamp, preparation.thumbnails)
-            if found is not None:
+            if found is None:
+                continue
+            try:
                 yield from _from_cache(task.case, one, stamp, found)
+            except (OSError, ValueError) as error:
+                # Items that were handed over already come again from the scan, to no harm.
+                _LOG.warning("cached input went away while it was read (%s); the scan is read again", error)
+            else:
                 wanted.remove(one)
     if not wanted:
         return

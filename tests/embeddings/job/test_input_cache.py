@@ -108,3 +108,22 @@ def test_what_a_set_holds_already_is_not_encoded_again(make_cohort: MakeCohort, 
     go(csv, coarse, "out", "slices", slice_step=12, cache=cache)
     go(csv, fine, "out", "slices", cache=cache)
     assert (sum(coarse.calls), sum(fine.calls)) == (2, 22)
+
+
+def test_input_that_goes_away_while_it_is_read_is_read_from_the_scan(
+    make_cohort: MakeCohort, make_encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv = make_cohort(1)
+    cache = csv.parent / "cache"
+    first = go(csv, make_encoder(), "first", "slices", slice_step=5, cache=cache)
+    read, n_read = np.fromfile, 0
+
+    def gone(path: Any, *arguments: Any, **options: Any) -> Any:
+        nonlocal n_read
+        n_read += 1
+        return read(path if n_read < 3 else "no such file", *arguments, **options)
+
+    monkeypatch.setattr(np, "fromfile", gone)
+    second = go(csv, make_encoder(), "second", "slices", slice_step=5, cache=cache)
+    assert (n_read, second.n_embedded, second.n_failed) == (3, 1, 0)
+    assert contents(csv, "second", second.set_id) == contents(csv, "first", first.set_id)
