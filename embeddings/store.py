@@ -190,10 +190,13 @@ class Store:
 
     def failures(self, set_id: str | None = None) -> pd.DataFrame:
         """What has no vector and why, of one set or of all; times are UTC."""
-        return self._frame(
+        frame = self._frame(
             "SELECT * FROM failures WHERE ?::VARCHAR IS NULL OR set_id = ? ORDER BY set_id, case_id, item_id",
             [set_id, set_id],
         )
+        if "stamp" not in frame:  # a file of before schema version 3
+            frame["stamp"] = None
+        return frame
 
     def sources(self, set_id: str) -> dict[str, Source]:
         """What each case's vectors in the set are made from, by case."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embeddings.records import AcquisitionRecord, EmbeddedItem
+from embeddings.records import AcquisitionRecord, EmbeddedItem, Failure
 from embeddings.schema import MIGRATIONS
 from embeddings.store import Store, StoreBusy, StoreError
 
@@ -210,3 +210,46 @@ def test_a_csv_is_registered_in_a_file_of_version_1(version_1: Path, cohort: Any
     frame = Store(version_1).cases()
     assert frame["case_id"].tolist() == ["c0", "c1", "c2", "c3"]
     assert frame["Kernel"].tolist() == ["3"] * 4
+
+
+@pytest.fixture
+def version_2(version_1: Path) -> Path:
+    """The same file as the second version left it, with slices in float32 and a failure without a stamp."""
+    with duckdb.connect(version_1) as con:
+        for statement in MIGRATIONS[1]:
+            con.execute(statement)
+        con.execute("UPDATE schema_version SET version = 2")
+        con.execute("INSERT INTO acquisition VALUES ('c0', 0.7, 2.5, 80, NULL, NULL, NULL, 'B30f', 120)")
+        con.execute(
+            """INSERT INTO embedding_sets VALUES
+            ('z', 'e', 'ab', 'w', false, 'slices', 'slice', 'cls', 2, '1', now()::TIMESTAMP)"""
+        )
+        con.execute('CREATE TABLE "vectors of z" (item_id VARCHAR PRIMARY KEY, vector FLOAT[2] NOT NULL)')
+        con.execute("INSERT INTO items VALUES ('c0/slice/0001', 'c0', 'slices', 1, -2.5)")
+        con.execute("INSERT INTO \"vectors of z\" VALUES ('c0/slice/0001', [0.1, 70000])")
+        con.execute(
+            """INSERT INTO failures VALUES
+            ('c1', NULL, 'z', 'read', 'is cut off', 2, now()::TIMESTAMP, now()::TIMESTAMP)"""
+        )
+    return version_1
+
+
+def test_a_file_of_version_2_keeps_its_slices_in_float32(version_2: Path) -> None:
+    expected = np.array([[0.1, 70000]], np.float32)
+    np.testing.assert_array_equal(Store(version_2).vectors("z")[1], expected)
+    assert Store(version_2).sets()["number_type"].tolist() == ["float32"] * 2
+    assert Store(version_2).info().schema_version == 2
+    store = Store(version_2, read_only=False)
+    more = EmbeddedItem("c1/slice/0000", "c1", np.array([0.3, -0.7], np.float32), 0, 0.0)
+    store.commit("z", [more], failures=[Failure("c0", "read", "is cut off", stamp="2 files")])
+    assert store.info().schema_version == 3
+    np.testing.assert_array_equal(store.vectors("z")[1], np.vstack([expected, more.vector]))
+    assert store.vectors("s")[1].tolist() == [[1, 2], [3, 4]]
+    failures = store.failures("z")
+    assert failures["attempts"].tolist() == [1, 2]
+    assert failures["stamp"].fillna("unknown").tolist() == ["2 files", "unknown"]
+    assert store.acquisitions()["kernel"].tolist() == ["B30f"]
+
+
+def test_failures_of_an_older_file_have_no_stamp(version_2: Path) -> None:
+    assert Store(version_2).failures("z")["stamp"].isna().all()
