@@ -62,9 +62,10 @@ class RunSummary:
         if self.n_failed:
             parts.append(f"{self.n_failed} failed")
         if self.n_failed_before:
-            parts.append(f"{self.n_failed_before} failed before and were not tried again (--retry-failed does)")
+            were = "was" if self.n_failed_before == 1 else "were"
+            parts.append(f"{self.n_failed_before} failed before and {were} not tried again (--retry-failed does)")
         if self.n_left_out:
-            parts.append(f"{self.n_left_out} were left for another run")
+            parts.append(f"{self.n_left_out} left for another run")
         if self.n_refused:
             parts.append(f"{self.n_refused} row{'s' if self.n_refused > 1 else ''} of the CSV could not be used")
         if self.n_unmeasured:

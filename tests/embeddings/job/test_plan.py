@@ -51,7 +51,7 @@ def test_a_limit_leaves_the_rest_for_the_next_run(make_cohort: MakeCohort, make_
     csv = make_cohort(5)
     first = go(csv, make_encoder(), limit=2)
     assert (first.n_planned, first.n_embedded, first.n_left_out) == (2, 2, 3)
-    assert "3 were left for another run" in first.sentence()
+    assert "3 left for another run" in first.sentence()
     second = go(csv, make_encoder(), limit=2)
     assert (second.n_done_before, second.n_embedded, second.n_left_out) == (2, 2, 1)
 
