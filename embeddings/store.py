@@ -27,6 +27,7 @@ from embeddings.connections import (
     first_row,
     utc_now,
 )
+from embeddings.process import is_alive
 from embeddings.records import (
     AcquisitionRecord,
     CaseOutcome,
@@ -364,7 +365,7 @@ class Store:
             for old, pid in con.execute(
                 "SELECT run_id, pid FROM runs WHERE state = 'running' AND host = ?", [host]
             ).fetchall():
-                if not _is_alive(pid):
+                if not is_alive(pid):
                     con.execute("UPDATE runs SET state = 'killed', finished = heartbeat WHERE run_id = ?", [old])
             con.execute(
                 "INSERT INTO runs VALUES (?, ?, 'running', ?, ?, NULL, ?, ?, ?, 0, 0, 0, ?)",
@@ -407,13 +408,3 @@ class Store:
 
 def _canonical(settings: Mapping[str, object]) -> str:
     return json.dumps(settings, sort_keys=True, default=str)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
