@@ -50,7 +50,7 @@ def _overview(path: Path) -> None:
     figures[0].metric("Scans", info.n_cases)
     figures[1].metric("Patients", info.n_patients)
     figures[2].metric("Embedding sets", len(sets))
-    figures[3].metric("Failures", len(failures))
+    figures[3].metric("Failures", failures["case_id"].nunique())  # a case may fail in several sets
     if not sets.empty:
         st.markdown("**Embedding sets**")
         shown = sets[list(SET_COLUMNS)].assign(weights_sha256=sets["weights_sha256"].str[:12])
