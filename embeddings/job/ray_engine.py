@@ -124,7 +124,7 @@ class RayEngine:
                 "make_encoder": self.make_encoder,
                 "device": "cuda" if on_gpu else "cpu",
                 "weights_sha256": self.weights_sha256,
-                "versions": versions(),
+                "expected": versions(),
             },
             batch_size=self.batch_size,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
@@ -151,11 +151,11 @@ class EncodingActor:
     """One encoder on one node."""
 
     def __init__(
-        self, make_encoder: Callable[[str], Encoder], device: str, weights_sha256: str, versions: dict[str, str]
+        self, make_encoder: Callable[[str], Encoder], device: str, weights_sha256: str, expected: dict[str, str]
     ) -> None:
-        here = globals()["versions"]()
-        if here != versions:
-            raise JobError(f"a worker on {platform.node()} runs {here}, this program {versions}: install the same")
+        here = versions()
+        if here != expected:
+            raise JobError(f"a worker on {platform.node()} runs {here}, this program {expected}: install the same")
         torch.set_num_threads(1)
         self._encoder = make_encoder(device)
         if self._encoder.weights_sha256 != weights_sha256:
