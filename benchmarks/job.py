@@ -36,7 +36,7 @@ from embeddings.job.allocation import keep_large_blocks
 from embeddings.job.local_engine import cores
 from embeddings.store import Store
 from flexict import load_encoder
-from flexict.encoders import pick_device
+from flexict.devices import pick_device
 from flexict.phantoms import chest_phantom
 
 PLAIN = "plain loop"

@@ -13,6 +13,8 @@ from embeddings.records import CohortInfo
 
 SIMULATED = "Simulated demonstration cohort: not patient data, not a finding"
 NOT_PUBLISHED = "Encoder: flexict-nano (small demonstration encoder, not the published FlexiCT)"
+NANO_VLM_NOT_PUBLISHED = NOT_PUBLISHED.replace("flexict-nano", "flexict-nano-vlm")
+_BUNDLED = {"flexict-nano": NOT_PUBLISHED, "flexict-nano-vlm": NANO_VLM_NOT_PUBLISHED}
 RESEARCH_ONLY = "Research use only, never for diagnosis"
 
 
@@ -26,4 +28,4 @@ def figure_footer(info: CohortInfo, embedding_set: pd.Series | Mapping[str, Any]
 
 def encoder_line(encoder: str) -> str:
     """What is said of an encoder whose weights are not published FlexiCT weights."""
-    return NOT_PUBLISHED if encoder == "flexict-nano" else f"Encoder: {encoder} (not published FlexiCT weights)"
+    return _BUNDLED.get(encoder, f"Encoder: {encoder} (not published FlexiCT weights)")

@@ -19,6 +19,18 @@ def ranked(sets: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def linked(sets: pd.DataFrame, set_id: str) -> list[str]:
+    """The sets that differ from this one in the size of the lesion crop alone, such as 1.5 and 2.0 lesion sizes.
+
+    Their items are the same lesions, so that orders of neighbours can be fused by rank.
+    """
+    kinds = sets[["encoder", "weights_sha256", "view", "pooling", "code_version"]].astype(str)
+    kinds["preset"] = sets["preset"].astype(str).str.split("@").str[0]
+    mine = sets["set_id"] == set_id
+    alike = (kinds == kinds[mine].iloc[0]).all(axis=1) & ~mine & (sets["n_items"] > 0)
+    return [str(one) for one in sets.loc[alike, "set_id"]]
+
+
 def words(embedding_set: pd.Series | Mapping[str, Any]) -> str:
     """A set as people name it, such as "Lesion crops · flexict-3d"."""
     return f"{VIEW_WORDS[str(embedding_set['view'])].capitalize()} · {embedding_set['encoder']}"

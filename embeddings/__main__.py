@@ -1,4 +1,4 @@
-"""`python -m embeddings`: validate, embed, import, status, export, merge, doctor, demo."""
+"""`python -m embeddings`: validate, embed, import, status, export, search, zero-shot, merge, doctor, demo."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from embeddings.doctor.command import run_doctor
 from embeddings.export import FORMATS
 from embeddings.job import ENGINES, VIEWS
 from embeddings.records import IMPORT_VIEWS
+from flexict.kinds import BACKENDS, PRECISIONS, TOKEN_KINDS, VLM
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     embed = sub.add_parser("embed", help="embed what a store lacks of a cohort")
     _add_cohort(embed)
     embed.add_argument("--db", type=Path, required=True, metavar="FILE.duckdb", help="the store, made if missing")
-    embed.add_argument("--encoder", default="flexict-nano", help="flexict-nano (default), flexict-2d or flexict-3d")
+    embed.add_argument("--encoder", default="flexict-nano", help="flexict-nano (default); `doctor` lists them all")
     embed.add_argument(
         "--view", required=True, nargs="+", choices=list(VIEWS), help="one or several; each scan is read once for all"
     )
@@ -38,9 +39,21 @@ def parser() -> argparse.ArgumentParser:
     embed.add_argument("--device", default="auto", help="auto (default: every GPU, else the CPU), cpu, cuda:0,cuda:1")
     embed.add_argument("--batch-size", type=int, metavar="N", help="items through the encoder at once")
     embed.add_argument("--workers", type=int, metavar="N", help="threads that read, and on a CPU also encode")
+    embed.add_argument("--pooling", metavar="KIND", help="kind of vector: " + ", ".join((VLM, *TOKEN_KINDS)))
+    embed.add_argument("--patch", metavar="N[,N,N]", help="run-time patch edge, or edges of (d, h, w) or (h, w)")
+    embed.add_argument("--precision", default="float32", choices=PRECISIONS, help="bfloat16 is faster (float32)")
+    embed.add_argument("--backend", default="auto", choices=BACKENDS, help="of a CPU: auto takes OpenVINO if installed")
     embed.add_argument("--preset", choices=[preset for presets in VIEWS.values() for preset in presets])
-    embed.add_argument("--scale", type=float, default=1.5, help="side of a lesion_mask crop in lesion sizes (1.5)")
-    embed.add_argument("--seed-side", type=float, default=64.0, metavar="MM", help="side of a lesion_seed crop (64)")
+    embed.add_argument(
+        "--scale",
+        type=float,
+        nargs="+",
+        default=[1.5],
+        help="side of a lesion_mask crop in lesion sizes (1.5); several, such as 1.5 2.0, make linked sets",
+    )
+    embed.add_argument(
+        "--seed-side", type=float, nargs="+", default=[64.0], metavar="MM", help="side of a lesion_seed crop (64)"
+    )
     embed.add_argument("--slice-step", type=int, default=1, metavar="N", help="embed every N-th axial slice")
     embed.add_argument("--cache", type=Path, metavar="DIR", help="keep prepared input for other encoders")
     embed.add_argument("--retry-failed", action="store_true", help="try failed scans again that have not changed")
@@ -89,6 +102,18 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--set", metavar="ID", help="one embedding set (default: all)")
     export.set_defaults(command=commands.run_export)
 
+    search = sub.add_parser("search", help="rank the scans of a store by how well a sentence fits them")
+    _add_text(search)
+    search.add_argument("sentence", help='such as "spiculated mass in the right upper lobe"')
+    search.add_argument("--top", type=int, default=10, metavar="N", help="show the first N (10)")
+    search.set_defaults(command=commands.run_search)
+
+    scores = sub.add_parser("zero-shot", help="score findings for every scan of a store, against their negations")
+    _add_text(scores)
+    scores.add_argument("finding", nargs="+", help='such as "pleural effusion" "emphysema"')
+    scores.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="a row a scan, a column a finding")
+    scores.set_defaults(command=commands.run_zero_shot)
+
     merged = sub.add_parser("merge", help="bring the stores of several jobs of one cohort into one")
     merged.add_argument("out", type=Path, metavar="OUT.duckdb", help="made if missing")
     merged.add_argument("parts", type=Path, nargs="+", metavar="PART.duckdb")
@@ -114,6 +139,14 @@ def _add_cohort(command: argparse.ArgumentParser) -> None:
     command.add_argument("cohort", type=Path, metavar="COHORT.csv")
     command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
     _add_map(command)
+
+
+def _add_text(command: argparse.ArgumentParser) -> None:
+    command.add_argument("db", type=Path, metavar="FILE.duckdb")
+    command.add_argument("--set", metavar="ID", help="a set of an encoder aligned with text (default: the largest)")
+    command.add_argument("--weights", help="file, folder or hub name of the encoder's weights")
+    command.add_argument("--text-tower", metavar="DIR", help="folder with config.json and tokenizer of the text tower")
+    command.add_argument("--device", default="auto")
 
 
 def _add_map(command: argparse.ArgumentParser) -> None:

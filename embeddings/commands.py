@@ -63,6 +63,10 @@ def run_embed(arguments: argparse.Namespace) -> int:
         shard=shard(arguments.shard),
         engine=arguments.engine,
         address=arguments.address,
+        pooling=arguments.pooling,
+        patch=patch(arguments.patch),
+        precision=arguments.precision,
+        backend=arguments.backend,
     )
     if arguments.dry_run:
         from embeddings.job.dry_run import dry_run
@@ -94,6 +98,20 @@ def shard(text: str | None) -> tuple[int, int] | None:
     if not (slash and number.isdecimal() and count.isdecimal()):
         raise ValueError(f"--shard takes I/N, such as 1/4, not {text!r}")
     return int(number), int(count)
+
+
+def patch(text: str | None) -> int | tuple[int, ...] | None:
+    """`N` as a number, `N,N` or `N,N,N` as several.
+
+    Raises:
+        ValueError: something else.
+    """
+    if text is None:
+        return None
+    edges = text.split(",")
+    if not 1 <= len(edges) <= 3 or not all(edge.strip().isdecimal() and int(edge) for edge in edges):
+        raise ValueError(f"--patch takes one edge or one an axis, such as 16 or 8,16,16, not {text!r}")
+    return int(text) if len(edges) == 1 else tuple(int(edge) for edge in edges)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
@@ -142,6 +160,38 @@ def run_export(arguments: argparse.Namespace) -> int:
     n_rows = export(Store(arguments.db), arguments.out, arguments.format, arguments.set)
     print(f"{n_rows} rows in {arguments.out}")
     return 0
+
+
+def run_search(arguments: argparse.Namespace) -> int:
+    """Rank the scans by a sentence."""
+    from embeddings.text_search import SCORE, open_tower, search
+
+    if arguments.top < 1:
+        raise ValueError(f"--top must be 1 or more, not {arguments.top}")
+    store = Store(arguments.db)
+    tower, set_id = open_tower(store, arguments.set, arguments.weights, arguments.text_tower, arguments.device)
+    found = search(store, arguments.sentence, tower, set_id)
+    shown = found.head(arguments.top)
+    print(f"{len(found)} scans of {set_id} by likeness to: {arguments.sentence}")
+    for rank, (case, score) in enumerate(zip(shown["item_id"], shown[SCORE], strict=True), start=1):
+        print(f"{rank:4d}  {score:8.2f}  {case}")
+    return DONE
+
+
+def run_zero_shot(arguments: argparse.Namespace) -> int:
+    """Write how findings score."""
+    from embeddings.export import defused
+    from embeddings.text_search import open_tower, score_findings
+
+    store = Store(arguments.db)
+    tower, set_id = open_tower(store, arguments.set, arguments.weights, arguments.text_tower, arguments.device)
+    table = score_findings(store, arguments.finding, tower, set_id)
+    for column in ("item_id", "case_id"):
+        table[column] = table[column].map(defused)
+    make_folder(arguments.out.parent)
+    table.rename(columns=defused).to_csv(arguments.out, index=False)
+    print(f"{len(table)} scans of {set_id}, {len(arguments.finding)} findings in {arguments.out}")
+    return DONE
 
 
 def run_merge(arguments: argparse.Namespace) -> int:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flexict.backbone import FlexiCTBackbone, Tokens
     from flexict.checkpoints import CheckpointError
-    from flexict.encoders import REGISTRY, Encoder, EncoderSpec, load_encoder
+    from flexict.encoders import Encoder, load_encoder
     from flexict.preprocess import PreprocessError
+    from flexict.registry import REGISTRY, EncoderSpec
     from flexict.volume import Volume
 else:
     # Names are imported when they are first asked for: those who only want a Volume need not wait for torch.
     _HOMES = {
-        "REGISTRY": "encoders",
+        "REGISTRY": "registry",
         "CheckpointError": "checkpoints",
         "Encoder": "encoders",
-        "EncoderSpec": "encoders",
+        "EncoderSpec": "registry",
         "FlexiCTBackbone": "backbone",
         "PreprocessError": "preprocess",
         "Tokens": "backbone",

@@ -170,14 +170,15 @@ class FlexiCTBackbone(nn.Module):
         else:
             self.patch_embed_3D.set_size(edges)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tokens:
+    def forward(self, x: Tensor, mask: Tensor | None = None, keep: Tensor | None = None) -> Tokens:
         """Tokens after the last block.
 
         Args:
             x: `[B, 1, H, W]` or `[B, 1, D, H, W]`.
             mask: bool `[B, N]`; patches replaced by the mask token (training only).
+            keep: indices `[K]` of the patches that are looked at, the others are left out (training only).
         """
-        return self._run(x, [len(self.blocks) - 1], mask)[0]
+        return self._run(x, [len(self.blocks) - 1], mask, keep)[0]
 
     def intermediate(self, x: Tensor, blocks: Sequence[int]) -> list[Tokens]:
         """Tokens after each of `blocks` (counted from 0), the final norm applied to each, in the order asked for.
@@ -188,20 +189,25 @@ class FlexiCTBackbone(nn.Module):
         absent = [b for b in blocks if not 0 <= b < len(self.blocks)]
         if absent:
             raise ValueError(f"blocks {absent} do not exist: this backbone has blocks 0 to {len(self.blocks) - 1}")
-        return self._run(x, list(blocks), None)
+        return self._run(x, list(blocks))
 
-    def _run(self, x: Tensor, wanted: list[int], mask: Tensor | None) -> list[Tokens]:
+    def _run(
+        self, x: Tensor, wanted: list[int], mask: Tensor | None = None, keep: Tensor | None = None
+    ) -> list[Tokens]:
         if x.ndim not in (4, 5) or x.shape[1] != 1:
             raise ValueError(f"expected [B, 1, H, W] or [B, 1, D, H, W], got {tuple(x.shape)}")
         flat = x.ndim == 4
         tokens, grid = (self.patch_embed_2D if flat else self.patch_embed_3D)(x)
         if mask is not None:
             tokens = torch.where(mask[..., None], self.mask_token.to(tokens.dtype), tokens)
+        if keep is not None:
+            tokens = tokens[:, keep]
         batch = x.shape[0]
         prefix = torch.cat((self.cls_token, self.storage_tokens), dim=1).expand(batch, -1, -1)
         n_prefix = prefix.shape[1]
         tokens = torch.cat((prefix.to(tokens.dtype), tokens), dim=1)
-        rope = (self.rope_embed_2D if flat else self.rope_embed_3D)(grid)
+        sin, cos = (self.rope_embed_2D if flat else self.rope_embed_3D)(grid)
+        rope = (sin, cos) if keep is None else (sin[keep], cos[keep])
         kept: dict[int, Tokens] = {}
         for index, block in enumerate(self.blocks):
             tokens = block(tokens, rope, n_prefix)

@@ -1,105 +1,74 @@
-"""The registry of encoders: each name means weights, a preset a view, a pooling and a width."""
+"""A loaded encoder: preprocessed scans in, vectors or patch tokens out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from flexict.backbone import FlexiCTBackbone
+from flexict.backbone import FlexiCTBackbone, Tokens
 from flexict.checkpoints import CheckpointError, find_weights, load_into, read_tensors
+from flexict.devices import pick_device
+from flexict.kinds import BACKENDS, MASK_POOLED, POOLED, PRECISIONS, VLM, blocks_of
+from flexict.pooling import touched_cells, vectors
+from flexict.registry import REGISTRY, EncoderSpec
+from flexict.vlm_checkpoint import split_parts
 
-BUNDLED = Path(__file__).parent / "weights"
-PUBLISHED_LICENCE = "CC BY-NC-ND 4.0"
-PUBLISHED_SHAPE: Mapping[str, int] = {"embed_dim": 864, "depth": 16, "num_heads": 12}
-NANO_SHAPE: Mapping[str, int] = {"embed_dim": 144, "depth": 6, "num_heads": 2}
+# Below this width a conversion for OpenVINO takes longer than it saves on most cohorts.
+LEAST_CONVERTED_WIDTH = 384
+
+
+class Forward(Protocol):
+    """What computes tokens: the network itself, or an optional faster form of it."""
+
+    def intermediate(self, x: Tensor, blocks: Sequence[int]) -> list[Tokens]:
+        """See `FlexiCTBackbone.intermediate`."""
 
 
 @dataclass(frozen=True)
-class EncoderSpec:
-    """What a name in the registry stands for.
+class PatchGrid:
+    """The patch tokens of a batch where they lie, for similarity maps.
 
     Attributes:
-        views: preset of each view the encoder can take (`volume`, `slices`, `lesion`).
-        shape: arguments of `FlexiCTBackbone`.
-        patch: run-time patch edge, in pixels and voxels.
-        pooling: `pooled` = class token and mean patch token side by side.
-        variable: environment variable that names the weights.
-        hub: Hugging Face repository of the weights.
-        bundled: weights that ship with this package.
-        is_published: whether these are the authors' weights (False for the bundled demonstration encoder).
+        tokens: `[B, d, h, w, width]` of volumes or `[B, h, w, width]` of slices.
+        patch: edges of a patch in voxels of the input, along the grid's axes.
     """
 
-    name: str
-    views: Mapping[str, str]
-    shape: Mapping[str, int]
-    patch: int
-    licence: str
-    is_published: bool
-    variable: str | None = None
-    hub: str | None = None
-    bundled: Path | None = None
-    pooling: str = "pooled"
+    tokens: NDArray[np.float32]
+    patch: tuple[int, ...]
 
-    @property
-    def width(self) -> int:
-        """Numbers in one vector."""
-        return 2 * self.shape["embed_dim"]
-
-
-_SLICES = {"slices": "slice"}
-_VOLUMES = {"volume": "default", "lesion": "lesion_mask"}
-
-REGISTRY: dict[str, EncoderSpec] = {
-    spec.name: spec
-    for spec in (
-        EncoderSpec(
-            name="flexict-2d",
-            views=_SLICES,
-            shape=PUBLISHED_SHAPE,
-            patch=8,
-            licence=PUBLISHED_LICENCE,
-            is_published=True,
-            variable="FLEXICT_2D_CHECKPOINT",
-            hub="ricklisz123/FlexiCT-2D",
-        ),
-        EncoderSpec(
-            name="flexict-3d",
-            views=_VOLUMES,
-            shape=PUBLISHED_SHAPE,
-            patch=8,
-            licence=PUBLISHED_LICENCE,
-            is_published=True,
-            variable="FLEXICT_3D_CHECKPOINT",
-            hub="ricklisz123/FlexiCT-3D",
-        ),
-        EncoderSpec(
-            name="flexict-nano",
-            views={**_VOLUMES, **_SLICES},
-            shape=NANO_SHAPE,
-            patch=16,
-            licence="see flexict/weights/README.md",
-            is_published=False,
-            bundled=BUNDLED / "flexict-nano.safetensors",
-        ),
-    )
-}
+    def similarity(self, item: int, cell: Sequence[int]) -> NDArray[np.float32]:
+        """Cosine of every patch of the batch with one patch of one item, `[B, d, h, w]` or `[B, h, w]`."""
+        unit = self.tokens / np.maximum(np.linalg.norm(self.tokens, axis=-1, keepdims=True), 1e-12)
+        return np.asarray(unit @ unit[(item, *cell)], dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A loaded encoder: preprocessed batches in, vectors out."""
+    """A loaded encoder: preprocessed batches in, vectors out.
+
+    Attributes:
+        kind: of vector (see `flexict.kinds`).
+        forward: computes the tokens; the backbone where nothing faster is at hand.
+        precision: `float32` or `bfloat16`.
+        projection: pooled vector -> joint space, for `vlm`.
+    """
 
     spec: EncoderSpec
     backbone: FlexiCTBackbone
     weights_sha256: str
     weights_source: str
     device: str
+    kind: str = POOLED
+    forward: Forward | None = None
+    precision: str = "float32"
+    projection: nn.Linear | None = None
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +77,7 @@ class Encoder:
     @property
     def width(self) -> int:
         """Numbers in one vector."""
-        return self.spec.width
+        return self.spec.width_of(self.kind)
 
     @property
     def views(self) -> Mapping[str, str]:
@@ -117,8 +86,24 @@ class Encoder:
 
     @property
     def pooling(self) -> str:
-        """How tokens become one vector."""
-        return self.spec.pooling
+        """How tokens become one vector, with the run-time patch and the precision where they are not the usual."""
+        words = [self.kind]
+        if self.patches != ((self.spec.patch,) * 2, (self.spec.patch,) * 3):
+            flat, deep = ("x".join(map(str, edges)) for edges in self.patches)
+            words.append(f"patch {flat if 'volume' not in self.views else deep}")
+        if self.precision != "float32":
+            words.append(self.precision)
+        return ", ".join(words)
+
+    @property
+    def patches(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Run-time patch edges of slices (h, w) and of volumes (d, h, w)."""
+        return self.backbone.patch_embed_2D.size, self.backbone.patch_embed_3D.size
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether `encode` wants a mask with every item."""
+        return self.kind == MASK_POOLED
 
     @property
     def licence(self) -> str:
@@ -131,63 +116,137 @@ class Encoder:
         return self.spec.is_published
 
     @torch.inference_mode()
-    def encode(self, batch: NDArray[np.float32] | Tensor) -> NDArray[np.float32]:
-        """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`."""
-        tensor = torch.as_tensor(batch, dtype=torch.float32).to(self.device)
-        return self.backbone(tensor).pooled().float().cpu().numpy()
+    def encode(
+        self, batch: NDArray[np.float32] | Tensor, masks: NDArray[np.generic] | Tensor | None = None
+    ) -> NDArray[np.float32]:
+        """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`.
+
+        Args:
+            masks: for `mask_pooled`, `[B, H, W]` or `[B, D, H, W]`, other than 0 in the lesion.
+
+        Raises:
+            ValueError: an input of another shape or smaller than a patch, or a mask that is missing or does not fit.
+        """
+        levels = self._levels(batch, blocks_of(self.kind, len(self.backbone.blocks)))
+        cells = None
+        if self.needs_mask:
+            cells = self._cells(tuple(np.shape(batch)), masks)
+        return vectors(self.kind, levels, cells, self.projection).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def patch_grid(self, batch: NDArray[np.float32] | Tensor) -> PatchGrid:
+        """The patch tokens after the last block, each at its place."""
+        (last,) = self._levels(batch, [len(self.backbone.blocks) - 1])
+        tokens = last.patches.float().cpu().numpy()
+        patch = self.patches[0] if len(last.grid) == 2 else self.patches[1]
+        return PatchGrid(tokens.reshape(len(tokens), *last.grid, -1), patch)
+
+    def _levels(self, batch: NDArray[np.float32] | Tensor, blocks: list[int]) -> list[Tokens]:
+        if self.forward is not None:
+            return self.forward.intermediate(torch.as_tensor(batch, dtype=torch.float32), blocks)
+        kind = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        return self.backbone.intermediate(torch.as_tensor(batch).to(self.device, kind), blocks)
+
+    def _cells(self, shape: tuple[int, ...], masks: NDArray[np.generic] | Tensor | None) -> Tensor:
+        wanted = (shape[0], *shape[2:])
+        if masks is None or tuple(np.shape(masks)) != wanted:
+            found = "no mask" if masks is None else f"a mask of {list(np.shape(masks))}"
+            raise ValueError(f"mask_pooled needs a mask of {list(wanted)} beside its input, and got {found}")
+        return touched_cells(torch.as_tensor(masks).to(self.device), self.patches[len(wanted) - 3])
 
 
-def pick_device(device: str = "auto") -> str:
-    """`auto` becomes `cuda` where there is a GPU, else `cpu`.
-
-    Raises:
-        ValueError: if the device asked for is not there.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {device} was asked for, but torch sees no GPU here: use --device cpu or auto")
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {device!r} here: use auto, cpu or cuda") from error
-    return device
-
-
-def devices_of(device: str = "auto") -> list[str]:
-    """The devices that a job uses: `auto` and `cuda` mean every GPU that is visible, commas join several.
-
-    Raises:
-        ValueError: if a device asked for is not there.
-    """
-    if device in ("auto", "cuda") and torch.cuda.is_available():
-        return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-    return [pick_device(one.strip()) for one in device.split(",")]
-
-
-def load_encoder(name: str, weights: str | Path | None = None, device: str = "cpu") -> Encoder:
+def load_encoder(
+    name: str,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    *,
+    pooling: str | None = None,
+    patch: int | Sequence[int] | None = None,
+    precision: str = "float32",
+    backend: str = "auto",
+) -> Encoder:
     """Load an encoder of the registry with its weights.
 
     Args:
-        name: `flexict-2d`, `flexict-3d` or `flexict-nano`.
+        name: a name of `REGISTRY`, such as `flexict-3d` or `flexict-nano`.
         weights: a `.safetensors` or `.pth` file, a folder, or a hub name; by default the environment variables,
             the bundled file or the Hugging Face hub (see `flexict.checkpoints.find_weights`).
         device: `cpu`, `cuda`, `cuda:1` or `auto`.
+        pooling: kind of vector (see `flexict.kinds`); by default the encoder's own.
+        patch: run-time patch edge, or edges (h, w) or (d, h, w); by default the encoder's own.
+        precision: `float32`, or `bfloat16` for speed (cosine with float32 0.999 or better).
+        backend: `torch`, `openvino` (on a CPU; an optional extra), or `auto`: OpenVINO on a CPU where it is installed
+            and the encoder is large enough for a conversion to pay.
 
     Raises:
-        ValueError: for an unknown name or device.
+        ValueError: an unknown name, device, pooling, precision or back end, or a patch that is no patch.
         CheckpointError: if the weights are absent, damaged or of another model.
     """
     spec = REGISTRY.get(name)
     if spec is None:
         raise ValueError(f"there is no encoder {name!r}: choose one of {', '.join(REGISTRY)}")
+    kind = pooling or spec.pooling
+    for what, value, choices in (
+        ("vector", kind, spec.poolings),
+        ("precision", precision, PRECISIONS),
+        ("back end", backend, BACKENDS),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} has no {what} {value!r}: choose {', '.join(choices)}")
     place = pick_device(device)
     found = find_weights(name, weights, spec.variable, spec.hub, spec.bundled)
+    tensors = read_tensors(found.path)
     backbone = FlexiCTBackbone(**spec.shape)
-    load_into(backbone, read_tensors(found.path), str(found.path))
-    absent = [k for k, v in backbone.state_dict().items() if not torch.isfinite(v).all()]
-    if absent:
-        raise CheckpointError(f"{found.path} holds NaN or infinite numbers in {absent[0]}: fetch it again")
+    projection: nn.Linear | None = None
+    if spec.text is None:
+        load_into(backbone, tensors, str(found.path))
+    else:
+        parts = split_parts(tensors, str(found.path))
+        load_into(backbone, parts.vision, str(found.path))
+        projection = parts.projection_layer(2 * spec.shape["embed_dim"], spec.text.width, str(found.path))
+    _check_finite({**backbone.state_dict(), **(projection.state_dict() if projection is not None else {})}, found.path)
     backbone.set_patch_size(spec.patch)
-    backbone.requires_grad_(False).eval().to(place)
-    return Encoder(spec, backbone, found.sha256, f"{found.chosen_by}: {found.path.name}", place)
+    if patch is not None:
+        _set_patch(backbone, patch, spec)
+    kept = projection if kind == VLM else None
+    forward = _converted(backbone, found.sha256, precision, backend, place, spec)
+    number = torch.bfloat16 if precision == "bfloat16" and forward is None else torch.float32
+    for module in (backbone, kept):
+        if module is not None:
+            module.requires_grad_(False).eval().to(place, number)
+    source = f"{found.chosen_by}: {found.path.name}"
+    return Encoder(spec, backbone, found.sha256, source, place, kind, forward, precision, kept)
+
+
+def _set_patch(backbone: FlexiCTBackbone, patch: int | Sequence[int], spec: EncoderSpec) -> None:
+    edges = (patch,) if isinstance(patch, int) else tuple(patch)
+    n_axes = {2} if "volume" not in spec.views else {3} if "slices" not in spec.views else {2, 3}
+    if len(edges) > 1 and len(edges) not in n_axes:
+        raise ValueError(
+            f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one an axis of its input"
+        )
+    backbone.set_patch_size(patch)
+
+
+def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if bad:
+        raise CheckpointError(f"{path} holds NaN or infinite numbers in {bad[0]}: fetch it again")
+
+
+def _converted(
+    backbone: FlexiCTBackbone, sha256: str, precision: str, backend: str, device: str, spec: EncoderSpec
+) -> Forward | None:
+    """The back end that was asked for, or None for the network itself."""
+    pays = device == "cpu" and spec.shape["embed_dim"] >= LEAST_CONVERTED_WIDTH
+    if backend == "torch" or (backend == "auto" and not pays):
+        return None
+    if device != "cpu":
+        raise ValueError(f"the back end openvino computes on the CPU alone, not on {device}: use --backend torch")
+    from flexict import openvino_backend
+
+    if openvino_backend.is_available():
+        return openvino_backend.OpenVINOBackbone(backbone, sha256, precision=precision)
+    if backend == "openvino":
+        raise ValueError("the back end openvino is not installed: pip install -e '.[openvino]'")
+    return None

@@ -126,13 +126,17 @@ def lesion_seed(volume: Volume | Scan, seed_lps: tuple[float, float, float], sid
     if not np.all((index > -1.0) & (index < np.array(scan.volume.shape))):
         place = ", ".join(f"{v:.1f}" for v in seed_lps)
         raise PreprocessError(f"the seed ({place}) mm lies outside the scan: give it in LPS (not RAS) millimetres")
+    start, side = seed_cube(scan, seed_lps, side_mm)
+    return _resize_cube(_crop_resampled(scan.oriented, scan.statistics, start, side), CUBE, align_corners=False)
+
+
+def seed_cube(scan: Scan, seed_lps: tuple[float, float, float], side_mm: float) -> tuple[list[int], int]:
+    """First index (x, y, z) and edge of the crop of `lesion_seed` on the 1 mm grid, which starts at the first voxel."""
     oriented = scan.oriented
     offset = np.array(oriented.TransformPhysicalPointToContinuousIndex([float(v) for v in seed_lps]))
     side = round(side_mm / LESION_SEED_SPACING_MM)
-    # The 1 mm grid starts at the first voxel; the seed's index on it, x, y, z.
     centre = offset * oriented.GetSpacing() / LESION_SEED_SPACING_MM
-    start = [round(c) - side // 2 for c in centre]
-    return _resize_cube(_crop_resampled(oriented, scan.statistics, start, side), CUBE, align_corners=False)
+    return [round(c) - side // 2 for c in centre], side
 
 
 def lesion_mask(volume: Volume | Scan, mask: Volume, scale: float = 1.5) -> Array:
@@ -150,16 +154,29 @@ def lesion_mask(volume: Volume | Scan, mask: Volume, scale: float = 1.5) -> Arra
         )
     if not np.any(mask.array):
         raise PreprocessError("the mask has no voxels: draw the lesion or leave the mask cell empty")
-    binary = Volume((mask.array != 0).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
-    resampled = resample(in_lps_order(binary).to_sitk(), SPACING_MM, sitk.sitkNearestNeighbor, outside=0.0)
-    lesion = np.argwhere(sitk.GetArrayViewFromImage(resampled))
+    array = scan.normalised_2mm
+    box = lesion_box(np.argwhere(mask_at(mask, SPACING_MM)), array.shape, scale)
+    return _resize_cube(array[box], CUBE, align_corners=True)
+
+
+def lesion_box(lesion: NDArray[np.integer], shape: tuple[int, ...], scale: float) -> tuple[slice, ...]:
+    """The crop of `lesion_mask` on the 2 mm grid of `shape` (z, y, x), for the lesion's voxels `[n, 3]` there.
+
+    Raises:
+        PreprocessError: if the lesion has no voxel at 2 mm.
+    """
     if len(lesion) == 0:
         raise PreprocessError("the lesion is smaller than a 2 mm voxel: use the preset lesion_seed")
-    array = scan.normalised_2mm
     side = max(1, round(scale * int((np.ptp(lesion, axis=0) + 1).max())))
     start = [round(c - side / 2) for c in lesion.mean(axis=0)]
-    box = tuple(slice(max(0, s), min(n, s + side)) for s, n in zip(start, array.shape, strict=True))
-    return _resize_cube(array[box], CUBE, align_corners=True)
+    return tuple(slice(max(0, s), min(n, s + side)) for s, n in zip(start, shape, strict=True))
+
+
+def mask_at(mask: Volume, spacing_mm: float) -> NDArray[np.uint8]:
+    """A mask in LPS order at `spacing_mm`, nearest voxels, 0 and 1, `[z, y, x]`."""
+    binary = Volume((mask.array != 0).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
+    resampled = resample(in_lps_order(binary).to_sitk(), spacing_mm, sitk.sitkNearestNeighbor, outside=0.0)
+    return np.asarray(sitk.GetArrayFromImage(resampled), dtype=np.uint8)
 
 
 def in_lps_order(volume: Volume) -> Volume:

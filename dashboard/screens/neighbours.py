@@ -102,6 +102,7 @@ def _retrieval(found: Context) -> None:
     fused = right.multiselect(
         "Fuse with",
         list(words),
+        default=embedding_sets.linked(usable.reset_index(), found.set_id),
         format_func=words.__getitem__,
         key="retrieval.sets",
         help="Further embedding sets of the same cases, such as another crop scale; orders are fused by rank",

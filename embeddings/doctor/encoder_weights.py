@@ -11,7 +11,9 @@ from huggingface_hub import try_to_load_from_cache
 from embeddings.doctor.check import Check
 from embeddings.doctor.disk import hub_cache
 from flexict.checkpoints import HUB_FILE, OVERRIDE_VARIABLE, CheckpointError, WeightsFile, find_weights, read_tensors
-from flexict.encoders import REGISTRY, EncoderSpec
+from flexict.plugins import encoder_names
+from flexict.registry import REGISTRY, EncoderSpec
+from flexict.vlm_checkpoint import PROJECTION
 
 _PREFIX = 12
 
@@ -22,6 +24,9 @@ def check_weights(given: str | None = None) -> Iterator[Check]:
         yield _check_given(given)
     for spec in REGISTRY.values():
         yield _check_encoder(spec)
+    for name in encoder_names():
+        if name not in REGISTRY:
+            yield Check(f"encoder {name}", "ok", "is registered by another package")
 
 
 def _check_given(given: str) -> Check:
@@ -39,7 +44,8 @@ def _check_given(given: str) -> Check:
         return Check(name, "problem", str(error), "give a .safetensors or .pth file of FlexiCT")
     token = next((value for key, value in tensors.items() if key.endswith("cls_token")), None)
     wide = None if token is None else int(token.shape[-1])
-    fits = [spec.name for spec in REGISTRY.values() if spec.shape["embed_dim"] == wide]
+    aligned = any(key.endswith(PROJECTION) for key in tensors)
+    fits = [s.name for s in REGISTRY.values() if s.shape["embed_dim"] == wide and (s.text is not None) == aligned]
     values = {"file": str(found.path), "sha256": found.sha256, "fits": fits}
     if not fits:
         return Check(name, "problem", "are of another model", "give weights of an encoder of the registry", values)

@@ -39,7 +39,12 @@ def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Encoded]:
 
 def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[NDArray[np.float32] | str]:
     try:
-        vectors = np.asarray(encoder.encode(np.stack([item.array for item in batch])[:, None]))
+        inputs = np.stack([item.array for item in batch])[:, None]
+        if encoder.needs_mask:
+            masks = np.stack([item.mask for item in batch if item.mask is not None])
+            vectors = np.asarray(encoder.encode(inputs, masks))
+        else:
+            vectors = np.asarray(encoder.encode(inputs))
     except (RuntimeError, ValueError, MemoryError) as error:
         if "CUDA error" in str(error):
             raise DeviceLost(

@@ -11,9 +11,33 @@ from embeddings.job.engine import Engine
 from embeddings.job.local_engine import LocalEngine, cores
 from embeddings.job.prepare import Preparation
 from embeddings.job.views import ENGINES, Encoder, JobError
-from flexict.encoders import devices_of, load_encoder
+from flexict.devices import devices_of
+from flexict.plugins import open_encoder
 
 MOST_READERS = 16
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """How an encoder that is asked for by name is loaded; see `flexict.load_encoder`."""
+
+    weights: Path | str | None = None
+    pooling: str | None = None
+    patch: int | tuple[int, ...] | None = None
+    precision: str = "float32"
+    backend: str = "auto"
+
+    def load(self, name: str, device: str) -> Encoder:
+        """The encoder on a device."""
+        return open_encoder(
+            name,
+            _absolute(self.weights),
+            device,
+            pooling=self.pooling,
+            patch=self.patch,
+            precision=self.precision,
+            backend=self.backend,
+        )
 
 
 @dataclass(frozen=True)
@@ -23,7 +47,7 @@ class EngineChoice:
     engine: str
     address: str | None
     encoder: str | Encoder
-    weights: Path | str | None
+    options: EncoderOptions
     device: str
     batch_size: int | None
     workers: int | None
@@ -76,8 +100,8 @@ def _on_ray(choice: EngineChoice, preparation: Preparation) -> ChosenEngine:
 
     check_ray()
     if isinstance(choice.encoder, str):
-        encoder: Encoder = load_encoder(choice.encoder, weights=choice.weights, device="cpu")
-        make: Callable[[str], Encoder] = partial(load_encoder, choice.encoder, _absolute(choice.weights))
+        encoder = choice.options.load(choice.encoder, "cpu")
+        make: Callable[[str], Encoder] = partial(choice.options.load, choice.encoder)
     else:
         encoder, make = choice.encoder, _Loaded(choice.encoder)
     batch_size = choice.batch_size or _default_batch(True, choice.views)
@@ -105,8 +129,7 @@ def _encoders(choice: EngineChoice) -> Sequence[Encoder]:
     """The encoder on every device; one alone where it came loaded."""
     if not isinstance(choice.encoder, str):
         return [choice.encoder]
-    load = partial(load_encoder, choice.encoder, weights=choice.weights)
-    return [load(device=device) for device in devices_of(choice.device)]
+    return [choice.options.load(choice.encoder, device) for device in devices_of(choice.device)]
 
 
 def _default_batch(on_gpu: bool, views: Sequence[str]) -> int:

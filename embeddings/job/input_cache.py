@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import uuid
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embeddings.job.messages import CaseEnd, Prepared
 from embeddings.job.views import CODE_VERSION, Recipe
@@ -61,6 +63,7 @@ class CachedCase:
                 item["slice_index"],
                 item["z_lps_mm"],
                 picture,
+                _unpacked(item["mask"], self._shape),
             )
 
 
@@ -117,6 +120,7 @@ class InputCache:
             recipe.label,
             recipe.slice_step,
             thumbnails,
+            recipe.with_mask,
         ]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return self._folder / key[:2] / f"{key}.json"
@@ -161,7 +165,14 @@ class Keeping:
         picture = None
         if item.thumbnail is not None:
             picture = asdict(item.thumbnail) | {"png": base64.b64encode(item.thumbnail.png).decode()}
-        self._items.append({"slice_index": item.slice_index, "z_lps_mm": item.z_lps_mm, "thumbnail": picture})
+        self._items.append(
+            {
+                "slice_index": item.slice_index,
+                "z_lps_mm": item.z_lps_mm,
+                "thumbnail": picture,
+                "mask": None if item.mask is None else _packed(item.mask),
+            }
+        )
 
     def finish(self, source: Source, end: CaseEnd) -> None:
         """Put the entry under its name: the inputs first, then what they are."""
@@ -193,6 +204,18 @@ class Keeping:
             self._file = None
         self._partial.unlink(missing_ok=True)
         _LOG.warning("%s cannot be written (%s): the run goes on without keeping its input", self._path.parent, error)
+
+
+def _packed(mask: NDArray[np.uint8]) -> str:
+    """A mask as text: eight voxels a byte, deflated."""
+    return base64.b64encode(zlib.compress(np.packbits(mask != 0).tobytes())).decode()
+
+
+def _unpacked(text: str | None, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    if text is None:
+        return None
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape)
 
 
 def _without_case(record: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from embeddings.records import AcquisitionRecord, Failure, LesionRecord, Source,
 
 @dataclass(frozen=True)
 class Prepared:
-    """One item ready for the encoder: its input without batch and channel axes, `[H, W]` or `[D, H, W]`."""
+    """One item ready for the encoder: its input without batch and channel axes, `[H, W]` or `[D, H, W]`.
+
+    `mask`: the lesion on the grid of the input, where the encoder pools over it.
+    """
 
     set_id: str
     item_id: str
@@ -22,6 +25,7 @@ class Prepared:
     slice_index: int | None = None
     z_lps_mm: float | None = None
     thumbnail: Thumbnail | None = None
+    mask: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from embeddings.job.thumbnails import Painter
 from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
 from embeddings.records import Failure, LesionRecord, Source, shortened
-from flexict import preprocess
+from flexict import mask_input, preprocess
 from flexict.volume import Volume
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def _prepare_set(
     stage = "read"
     try:
         if scan.mask_error is not None:
-            if recipe.preset == "lesion_mask" or (recipe.preset == "lesion_seed" and case.seed_lps is None):
+            by_mask = recipe.preset == "lesion_mask" or recipe.with_mask
+            if by_mask or (recipe.preset == "lesion_seed" and case.seed_lps is None):
                 raise scan.mask_error
             end.failures.append(Failure(case.case_id, "measure", reason_of(scan.mask_error)))
         stage = "preprocess"
@@ -202,31 +203,45 @@ def _items(
     case: Case, one: Wanted, held: frozenset[str], source: Source, scan: _Scan, thumbnails: bool
 ) -> Iterator[Prepared]:
     case_id, recipe, painter = case.case_id, one.recipe, scan.painter
+    if recipe.with_mask and scan.mask is None:
+        raise ValueError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
+    pooled_over = scan.mask if recipe.with_mask else None
     if recipe.view == "slices":
         for index in preprocess.slice_indices(scan.preprocessed, recipe.slice_step):
             item_id = recipe.item_id(case_id, index)
             if item_id not in held:
                 placed = preprocess.axial_slice(scan.preprocessed, index)
                 picture = painter.axial(index) if thumbnails else None
-                yield Prepared(one.set_id, item_id, case_id, placed.pixels, source, index, placed.z_lps_mm, picture)
+                mask = None if pooled_over is None else mask_input.axial_slice(pooled_over, index)
+                place = (index, placed.z_lps_mm)
+                yield Prepared(one.set_id, item_id, case_id, placed.pixels, source, *place, picture, mask)
         return
     item_id = recipe.item_id(case_id)
     if item_id in held:
         return
     if recipe.view == "volume":
         array = getattr(preprocess, recipe.preset)(scan.preprocessed)
+        mask = None if pooled_over is None else getattr(mask_input, recipe.preset)(pooled_over)
         picture = painter.middle() if thumbnails else None
-        yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture)
+        yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture, mask=mask)
         return
-    array, centre, side_mm = _lesion_crop(case, recipe, scan)
-    picture = painter.around(centre, max(LEAST_SIDE_MM, SURROUNDINGS * side_mm)) if thumbnails else None
-    yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture)
+    crop = _lesion_crop(case, recipe, scan)
+    side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * crop.extent_mm)
+    picture = painter.around(crop.centre_lps, side_mm) if thumbnails else None
+    yield Prepared(one.set_id, item_id, case_id, crop.array, source, thumbnail=picture, mask=crop.mask)
 
 
-def _lesion_crop(
-    case: Case, recipe: Recipe, scan: _Scan
-) -> tuple[NDArray[np.float32], tuple[float, float, float], float]:
-    """The input, the lesion's centre (LPS mm) and its extent in mm."""
+@dataclass(frozen=True)
+class _Crop:
+    """The input of a lesion, its centre (LPS mm) and extent (mm), and its mask where the encoder wants it."""
+
+    array: NDArray[np.float32]
+    centre_lps: tuple[float, float, float]
+    extent_mm: float
+    mask: NDArray[np.uint8] | None
+
+
+def _lesion_crop(case: Case, recipe: Recipe, scan: _Scan) -> _Crop:
     if recipe.preset == "lesion_mask":
         if scan.mask is None or scan.lesion is None:
             raise ValueError(
@@ -234,9 +249,13 @@ def _lesion_crop(
                 "cohort with the preset lesion_seed"
             )
         array = preprocess.lesion_mask(scan.preprocessed, scan.mask, recipe.scale)
-        return array, scan.lesion.centroid_lps, max(scan.lesion.bounding_box_mm)
+        mask = mask_input.lesion_mask(scan.mask, recipe.scale) if recipe.with_mask else None
+        return _Crop(array, scan.lesion.centroid_lps, max(scan.lesion.bounding_box_mm), mask)
     centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
     if centre is None:
         raise ValueError("the case has no seed and no lesion mask: add seed_x, seed_y and seed_z in LPS mm")
     array = preprocess.lesion_seed(scan.preprocessed, centre, recipe.seed_side_mm)
-    return array, centre, recipe.seed_side_mm / SURROUNDINGS
+    mask = None
+    if recipe.with_mask and scan.mask is not None:
+        mask = mask_input.lesion_seed(scan.preprocessed, scan.mask, centre, recipe.seed_side_mm)
+    return _Crop(array, centre, recipe.seed_side_mm / SURROUNDINGS, mask)

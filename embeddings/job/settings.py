@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embeddings.cohort import Case, CohortReport, read_cohort
-from embeddings.job.engines import ChosenEngine, EngineChoice, choose_engine
+from embeddings.job.engines import ChosenEngine, EncoderOptions, EngineChoice, choose_engine
 from embeddings.job.plan import shard_of
 from embeddings.job.prepare import Preparation
 from embeddings.job.views import Encoder, JobError, Recipe, choose_recipes
@@ -27,8 +27,8 @@ class JobSettings:
         data_root, mapping: see `embeddings.cohort.read_cohort`.
         preset: of the view that has it (default: the encoder's; lesions by mask where the cohort has any, else by
             seed).
-        scale: side of a `lesion_mask` crop in lesion sizes.
-        seed_side_mm: side of a `lesion_seed` crop.
+        scale: side of a `lesion_mask` crop in lesion sizes; several make a set each.
+        seed_side_mm: side of a `lesion_seed` crop; several make a set each.
         slice_step: embed every n-th axial slice.
         thumbnails: keep a small picture of every item.
         cache: a folder that keeps prepared input, so that another encoder need not read the scans again.
@@ -36,6 +36,8 @@ class JobSettings:
         limit: at most so many cases.
         shard: (i, n), the i-th of n parts of the cohort, counted from 1.
         engine: `local`, or `ray` with the cluster's `address`.
+        pooling, patch, precision, backend: kind of vector, run-time patch and way to compute it; see
+            `flexict.load_encoder`. Of no effect on an encoder that is loaded already.
     """
 
     encoder: str | Encoder
@@ -47,8 +49,8 @@ class JobSettings:
     data_root: Path | None = None
     mapping: Mapping[str, str | None] | None = None
     preset: str | None = None
-    scale: float = 1.5
-    seed_side_mm: float = 64.0
+    scale: float | Sequence[float] = 1.5
+    seed_side_mm: float | Sequence[float] = 64.0
     slice_step: int = 1
     thumbnails: bool = True
     cache: Path | None = None
@@ -57,6 +59,15 @@ class JobSettings:
     shard: tuple[int, int] | None = None
     engine: str = "local"
     address: str | None = None
+    pooling: str | None = None
+    patch: int | tuple[int, ...] | None = None
+    precision: str = "float32"
+    backend: str = "auto"
+
+    @property
+    def encoder_options(self) -> EncoderOptions:
+        """How the encoder is to be loaded."""
+        return EncoderOptions(self.weights, self.pooling, self.patch, self.precision, self.backend)
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
             settings.engine,
             settings.address,
             settings.encoder,
-            settings.weights,
+            settings.encoder_options,
             settings.device,
             settings.batch_size,
             settings.workers,

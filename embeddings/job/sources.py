@@ -39,9 +39,10 @@ class Digests:
         """
         case = self._case
         parts = [self._digest(case.image_path)]
-        if recipe.preset == "lesion_seed" and case.seed_lps is not None:
+        by_seed = recipe.preset == "lesion_seed" and case.seed_lps is not None
+        if by_seed:
             parts.append(repr(case.seed_lps))
-        elif recipe.view == "lesion" and case.mask_path is not None:
+        if case.mask_path is not None and (recipe.with_mask or (recipe.view == "lesion" and not by_seed)):
             parts.append(self._digest(case.mask_path))
         return " ".join(parts)
 

@@ -61,6 +61,10 @@ class Encoder(Protocol):
         """The views it can take, with the preset of each."""
 
     @property
+    def needs_mask(self) -> bool:
+        """Whether it pools over the lesion and `encode` takes a mask with every item."""
+
+    @property
     def is_published(self) -> bool:
         """Whether the weights are the authors'."""
 
@@ -68,8 +72,10 @@ class Encoder(Protocol):
     def device(self) -> str:
         """`cpu`, `cuda`, `cuda:1`."""
 
-    def encode(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode(self, batch: NDArray[np.float32], masks: NDArray[np.uint8] | None = None, /) -> NDArray[np.float32]:
         """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`.
+
+        `masks`, `[B, H, W]` or `[B, D, H, W]`, are given where it needs them.
 
         On a CPU it may be called from several threads at once.
         """
@@ -77,13 +83,17 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """One view with one preset and its parameters: everything but the encoder that decides a vector."""
+    """One view with one preset and its parameters: everything but the encoder that decides a vector.
+
+    `with_mask`: the lesion mask goes to the encoder too.
+    """
 
     view: str
     preset: str
     scale: float
     seed_side_mm: float
     slice_step: int
+    with_mask: bool = False
 
     @property
     def label(self) -> str:
@@ -102,27 +112,43 @@ def choose_recipes(
     cases: Sequence[Case],
     *,
     preset: str | None,
-    scale: float,
-    seed_side_mm: float,
+    scale: float | Sequence[float],
+    seed_side_mm: float | Sequence[float],
     slice_step: int,
 ) -> list[Recipe]:
-    """A recipe a view; the preset is that of the view which has it. Raises what `choose_recipe` raises."""
+    """A recipe a view; the preset is that of the view which has it. Raises what `choose_recipe` raises.
+
+    Several scales (or sides) make a recipe each of the lesion view: sets that differ in the crop alone, whose orders of
+    neighbours can be fused by rank.
+    """
     if not views or len(set(views)) < len(views):
         raise JobError(f"the views must be one or more of {', '.join(VIEWS)}, each once")
     owners = [view for view in views if preset in VIEWS.get(view, ())]
-    return [
+    scales, sides = _numbers("scale", scale), _numbers("seed side", seed_side_mm)
+    chosen = [
         choose_recipe(
             encoder,
             view,
             cases,
             # A preset of none of the views is refused with the first.
             preset=preset if view in owners or not owners else None,
-            scale=scale,
-            seed_side_mm=seed_side_mm,
+            scale=one_scale,
+            seed_side_mm=one_side,
             slice_step=slice_step,
         )
         for view in views
+        for one_scale in scales
+        for one_side in sides
     ]
+    # What a preset takes no notice of makes no further recipe.
+    return list({(recipe.view, recipe.label): recipe for recipe in chosen}.values())
+
+
+def _numbers(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
+    numbers = tuple(value) if isinstance(value, Sequence) else (value,)
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise JobError(f"give the {name} once or several times, each another number")
+    return numbers
 
 
 def choose_recipe(
@@ -158,7 +184,7 @@ def choose_recipe(
     if scale > MOST_SCALE:
         raise JobError(f"the scale must be at most {MOST_SCALE:g} lesion sizes, not {scale:g}")
     chosen = preset or encoder.views[view]
-    if view == "lesion" and preset is None:
+    if chosen == "lesion_mask" and preset is None:
         if any(case.mask_path is not None for case in cases):
             chosen = "lesion_mask"
         elif any(case.seed_lps is not None for case in cases):
@@ -168,7 +194,12 @@ def choose_recipe(
                 "no case has a lesion mask or a seed: add a mask column or seed_x, seed_y, seed_z (LPS mm) "
                 "to the CSV, or embed the view volume"
             )
-    return Recipe(view, chosen, float(scale), float(seed_side_mm), int(slice_step))
+    if encoder.needs_mask and not any(case.mask_path is not None for case in cases):
+        raise JobError(
+            "no case has a lesion mask, over which mask_pooled vectors are taken: add a mask column to the CSV, or "
+            "choose another vector with --pooling"
+        )
+    return Recipe(view, chosen, float(scale), float(seed_side_mm), int(slice_step), encoder.needs_mask)
 
 
 def identity_of(encoder: Encoder, recipe: Recipe) -> SetIdentity:

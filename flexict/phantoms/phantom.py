@@ -48,6 +48,7 @@ def chest_phantom(
     field_mm: tuple[float, float, float] = (320.0, 260.0, 260.0),
     visit: int = 0,
     progression: float = 0.0,
+    around_lesion: bool = False,
 ) -> Phantom:
     """Simulate the chest CT of one patient.
 
@@ -62,6 +63,7 @@ def chest_phantom(
         visit: number of the examination; the same patient at another visit lies a little differently and has
             other noise.
         progression: severity added since the visit for which the tumour's place was chosen.
+        around_lesion: the field lies round the tumour, not round the chest: a fine grid of a small field.
 
     Raises:
         ValueError: severity outside [0, 1], a spacing or field that is not positive, or a field so small that
@@ -71,6 +73,8 @@ def chest_phantom(
         raise ValueError(f"severity must lie between 0 and 1, not {severity}")
     if spacing_mm <= 0 or min(field_mm) <= 0:
         raise ValueError(f"spacing and field must be positive, not {spacing_mm} and {field_mm}")
+    if around_lesion and not lesion:
+        raise ValueError("a phantom without a tumour has no field round it: leave out around_lesion")
     streams = [np.random.default_rng([seed, stream]) for stream in range(5)]
     drawn = float(streams[0].uniform())
     start = drawn if severity is None else float(severity)
@@ -80,6 +84,9 @@ def chest_phantom(
     spacing = (spacing_mm, spacing_mm, max(spacing_mm, scanner.slice_thickness_mm))
     at_visit = np.random.default_rng([seed, 5, visit])
     shift = at_visit.normal(0.0, 3.0, size=3) if visit else np.zeros(3)
+    tumour = draw_lesion(anatomy, streams[4], start, progression) if lesion else None
+    if around_lesion and tumour is not None:
+        shift = shift + np.array(tumour.centre)
     grid = Grid.centred(field_mm, spacing).moved(shift)
 
     hu: Array = np.full(grid.shape, AIR, dtype=np.float32)
@@ -90,9 +97,7 @@ def chest_phantom(
     paint_airways(hu, grid, anatomy)
     paint_skeleton(hu, grid, anatomy)
     mask = np.zeros(grid.shape, dtype=np.uint8)
-    tumour: Lesion | None = None
-    if lesion:
-        tumour = draw_lesion(anatomy, streams[4], start, progression)
+    if tumour is not None:
         mask[box] = paint_lesion(hu[box], grid.crop(box), tumour, distance)
         if not mask.any():
             raise ValueError(f"the tumour of patient {seed} lies outside a field of {field_mm} mm; widen it")

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from flexict.backbone import FlexiCTBackbone
 from flexict.pretrain.crops import CropPlan, multi_crop
-from flexict.pretrain.losses import Centre, Head, dino, distillation, koleo
+from flexict.pretrain.losses import Head, balanced_targets, dino, distillation, gram, koleo
 from flexict.pretrain.scans import Scans
 from flexict.pretrain.stage import Stage
 
 LAYER_SCALE = 0.1
+FINE, COARSE = 8, 16
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Attributes:
+        crops: two global crops, each `[B, 1, ...]`.
+        local: local crops `[n_local * B, 1, ...]`, crop-major.
+        masks: bool `[2 * B, N]`, patches of the global crops hidden from the student.
+        patch: run-time patch edge.
+    """
+
+    crops: list[Tensor]
+    local: Tensor | None
+    masks: Tensor
+    patch: int
+
+    def to(self, device: str) -> Batch:
+        """The same on a device."""
+        local = None if self.local is None else self.local.to(device)
+        return Batch([crop.to(device) for crop in self.crops], local, self.masks.to(device), self.patch)
 
 
 class Distiller(nn.Module):
@@ -33,9 +56,16 @@ class Distiller(nn.Module):
             }
         )
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-        self.class_centre = Centre(stage.n_prototypes, stage.centre_momentum)
-        self.patch_centre = Centre(stage.n_prototypes, stage.centre_momentum)
         self.stage = stage
+        self._anchor: tuple[FlexiCTBackbone, ...] = ()
+
+    def drop_anchor(self) -> None:
+        """Hold the patches of the student to those of the teacher as it is now (Gram phase).
+
+        The anchor is frozen and follows from what the stage starts from, so it is no part of the saved state: a
+        tuple hides it from there.
+        """
+        self._anchor = (copy.deepcopy(self.backbones()[1]).requires_grad_(False),)
 
     def backbones(self) -> tuple[FlexiCTBackbone, FlexiCTBackbone]:
         """The student's and the teacher's backbone."""
@@ -44,32 +74,38 @@ class Distiller(nn.Module):
         assert isinstance(teacher, FlexiCTBackbone)
         return student, teacher
 
-    def losses(self, crops: list[Tensor], local: Tensor | None, masks: Tensor) -> dict[str, Tensor]:
-        """Losses of one batch.
-
-        Args:
-            crops: two global crops, each `[B, 1, ...]`.
-            local: local crops `[n_local * B, 1, ...]`, crop-major.
-            masks: bool `[2 * B, N]`, patches of the global crops hidden from the student.
-        """
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses of one batch, by name; `gram` is 0 without an anchor."""
         stage = self.stage
-        both = torch.cat(crops)
-        batch = len(crops[0])
+        student, teacher = self.backbones()
+        for backbone in (student, teacher, *self._anchor):
+            backbone.set_patch_size(batch.patch)
+        both = torch.cat(batch.crops)
+        size = len(batch.crops[0])
         with torch.no_grad():
-            seen = self.teacher["backbone"](both)
-            class_targets = self.class_centre.targets(self.teacher["class_head"](seen.cls), stage.teacher_temperature)
-            patch_logits = self.teacher["patch_head"](seen.patches[masks])
-            patch_targets = self.patch_centre.targets(patch_logits, stage.teacher_temperature)
-        tokens = self.student["backbone"](both, mask=masks)
-        student = list(self.student["class_head"](tokens.cls).split(batch))
-        if local is not None:
-            student += self.student["class_head"](self.student["backbone"](local).cls).split(batch)
-        hidden = self.student["patch_head"](tokens.patches[masks])
+            seen = teacher(both)
+            class_targets = balanced_targets(self.teacher["class_head"](seen.cls), stage.teacher_temperature)
+            patch_logits = self.teacher["patch_head"](seen.patches[batch.masks])
+            patch_targets = balanced_targets(patch_logits, stage.teacher_temperature)
+        tokens = student(both, mask=batch.masks)
+        logits = list(self.student["class_head"](tokens.cls).split(size))
+        if batch.local is not None:
+            logits += self.student["class_head"](student(batch.local).cls).split(size)
+        hidden = self.student["patch_head"](tokens.patches[batch.masks])
         return {
-            "dino": dino(student, list(class_targets.split(batch)), stage.student_temperature),
+            "dino": dino(logits, list(class_targets.split(size)), stage.student_temperature),
             "ibot": distillation(hidden, patch_targets, stage.student_temperature),
-            "koleo": torch.stack([koleo(c) for c in tokens.cls.split(batch)]).mean(),
+            "koleo": torch.stack([koleo(c) for c in tokens.cls.split(size)]).mean(),
+            "gram": self._gram(both, tokens.patches),
         }
+
+    def _gram(self, crops: Tensor, patches: Tensor) -> Tensor:
+        """Of the crops that are shown whole: every second one."""
+        if not self._anchor:
+            return patches.new_zeros(())
+        with torch.no_grad():
+            anchored = self._anchor[0](crops[1::2]).patches
+        return gram(patches[1::2], anchored)
 
     @torch.no_grad()
     def follow(self, momentum: float) -> None:
@@ -78,14 +114,16 @@ class Distiller(nn.Module):
             teacher.lerp_(student, 1 - momentum)
 
 
-def draw_batch(scans: Scans, stage: Stage, step: int, seed: int) -> tuple[list[Tensor], Tensor | None, Tensor]:
+def draw_batch(scans: Scans, stage: Stage, step: int, seed: int) -> Batch:
     """The batch of a step: the same for the same seed and step, so that a resumed run sees what it would have seen."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    slices = stage.n_axes == 2 or float(torch.rand((), generator=generator)) < stage.slice_share
+    chances = torch.rand(2, generator=generator).tolist()
+    slices = stage.n_axes == 2 or chances[0] < stage.slice_share
     n_axes = 2 if slices else 3
     in_mixed = slices and stage.n_axes == 3
-    global_edge = stage.slice_global_edge if in_mixed else stage.global_edge
-    local_edge = stage.slice_local_edge if in_mixed else stage.local_edge
+    patch = COARSE if chances[1] < stage.coarse_share else FINE
+    global_edge = (stage.slice_global_edge if in_mixed else stage.global_edge) * patch // FINE
+    local_edge = (stage.slice_local_edge if in_mixed else stage.local_edge) * patch // FINE
     plans = [
         CropPlan(global_edge, stage.global_scale, 2),
         CropPlan(local_edge, stage.local_scale, stage.n_local),
@@ -98,8 +136,8 @@ def draw_batch(scans: Scans, stage: Stage, step: int, seed: int) -> tuple[list[T
     local = None
     if stage.n_local:
         local = torch.cat([torch.stack([sample[1][i] for sample in drawn]) for i in range(stage.n_local)])
-    n_patches = (global_edge // 8) ** n_axes
-    return globals_, local, _masks(2 * stage.batch_size, n_patches, stage.mask_share, generator)
+    n_patches = (global_edge // patch) ** n_axes
+    return Batch(globals_, local, _masks(2 * stage.batch_size, n_patches, stage.mask_share, generator), patch)
 
 
 def _masks(n: int, n_patches: int, share: float, generator: torch.Generator) -> Tensor:
@@ -108,11 +146,6 @@ def _masks(n: int, n_patches: int, share: float, generator: torch.Generator) -> 
     masks = order < round(share * n_patches)
     masks[1::2] = False
     return masks
-
-
-def cosine(start: float, end: float, progress: float) -> float:
-    """Cosine from `start` at progress 0 to `end` at 1."""
-    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
 
 def inflate(backbone: FlexiCTBackbone) -> None:

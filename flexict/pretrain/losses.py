@@ -1,7 +1,8 @@
-"""The losses of self-distillation: DINO on class tokens, iBOT on masked patches, KoLeo on the batch.
+"""The losses of self-distillation: DINO on class tokens, iBOT on masked patches, KoLeo on the batch, Gram on patches.
 
 Sources: DINO (Caron et al. 2021, section 3.1), iBOT (Zhou et al. 2022, section 3.2), KoLeo (Sablayrolles et al.
-2019, section 3.3), in the combination of DINOv2 (Oquab et al. 2024, section 4).
+2019, section 3.3), in the combination of DINOv2 (Oquab et al. 2024, section 4); Gram anchoring (DINOv3, Simeoni et
+al. 2025, section 4.2).
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from torch import Tensor, nn
 
 
 class Head(nn.Module):
-    """Projection of tokens `[..., width]` to prototype logits `[..., n_prototypes]`."""
+    """Projection of tokens `[n, width]` to prototype logits `[n, n_prototypes]`.
+
+    What all tokens of a batch share is taken out before the prototypes (a batch norm without parameters): the tokens of
+    CTs are so alike that short runs would never tell them apart.
+    """
 
     def __init__(self, width: int, n_prototypes: int, hidden: int = 512, bottleneck: int = 128) -> None:
         super().__init__()
@@ -24,6 +29,7 @@ class Head(nn.Module):
             nn.Linear(hidden, hidden),
             nn.GELU(),
             nn.Linear(hidden, bottleneck),
+            nn.BatchNorm1d(bottleneck, affine=False, track_running_stats=False),
         )
         self.prototypes = nn.Parameter(F.normalize(torch.randn(n_prototypes, bottleneck), dim=-1))
         for layer in self.mlp:
@@ -36,24 +42,20 @@ class Head(nn.Module):
         return F.normalize(self.mlp(tokens), dim=-1, eps=1e-6) @ F.normalize(self.prototypes, dim=-1).T
 
 
-class Centre(nn.Module):
-    """Running mean of the teacher's logits; subtracting it keeps any one prototype from winning always."""
+@torch.no_grad()
+def balanced_targets(logits: Tensor, temperature: float, n_iterations: int = 3) -> Tensor:
+    """Teacher probabilities `[n, n_prototypes]` of logits `[n, n_prototypes]`, every prototype used equally often.
 
-    value: Tensor
-
-    def __init__(self, n_prototypes: int, momentum: float) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.register_buffer("value", torch.zeros(n_prototypes))
-
-    @torch.no_grad()
-    def targets(self, logits: Tensor, temperature: float) -> Tensor:
-        """Teacher probabilities of `[..., n_prototypes]` logits, centred and sharpened; then moves the centre."""
-        logits = logits.float()
-        probabilities = ((logits - self.value) / temperature).softmax(dim=-1)
-        mean = logits.flatten(0, -2).mean(dim=0)
-        self.value.mul_(self.momentum).add_(mean, alpha=1 - self.momentum)
-        return probabilities
+    Sinkhorn-Knopp (Caron et al. 2020, section 3.1), as in DINOv2: no prototype can win everywhere, so the network
+    cannot agree with itself by saying the same of every scan.
+    """
+    scaled = logits.float() / temperature
+    weights = (scaled - scaled.max()).exp()
+    n, n_prototypes = weights.shape
+    for _ in range(n_iterations):
+        weights = weights / weights.sum(dim=0, keepdim=True).clamp_min(1e-30) / n_prototypes
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp_min(1e-30) / n
+    return weights * n
 
 
 def distillation(student: Tensor, targets: Tensor, temperature: float) -> Tensor:
@@ -79,3 +81,13 @@ def koleo(vectors: Tensor) -> Tensor:
     similarity.fill_diagonal_(-1.0)
     nearest = unit[similarity.argmax(dim=1)]
     return -torch.log((unit - nearest).norm(dim=-1) + 1e-6).mean()
+
+
+def gram(student: Tensor, anchor: Tensor) -> Tensor:
+    """Mean squared difference of the cosines between all pairs of patches of an image, both `[B, N, width]`.
+
+    The anchor is an earlier, frozen network: class tokens go on learning while patches keep telling places apart.
+    """
+    ours = F.normalize(student.float(), dim=-1, eps=1e-6)
+    theirs = F.normalize(anchor.float(), dim=-1, eps=1e-6)
+    return F.mse_loss(ours @ ours.transpose(1, 2), theirs @ theirs.transpose(1, 2))

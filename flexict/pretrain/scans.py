@@ -33,10 +33,11 @@ class Scans:
     real_names: list[str]
 
     def draw(self, generator: torch.Generator, phantom_share: float) -> Tensor:
-        """One scan; simulated with probability `phantom_share` where there are both kinds."""
+        """One scan, the likelier the more voxels it has; simulated with chance `phantom_share` where both kinds are."""
         chance = torch.rand((), generator=generator).item()
         pool = self.simulated if self.simulated and (not self.real or chance < phantom_share) else self.real
-        return pool[int(torch.randint(len(pool), (), generator=generator))]
+        sizes = torch.tensor([float(scan.numel()) for scan in pool])
+        return pool[int(torch.multinomial(sizes, 1, generator=generator))]
 
 
 def load_scans(folders: Sequence[Path], n_phantoms: int, seed: int, workers: int = 2) -> Scans:

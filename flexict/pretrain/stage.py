@@ -22,11 +22,13 @@ class Stage:
         slice_global_edge, slice_local_edge: the same for slice steps of a 3D stage.
         learning_rate, weight_decay, warm_up: AdamW with cosine decay; warm-up as a share of the steps.
         momentum: of the teacher at the start (1 at the end, cosine).
-        student_temperature, teacher_temperature, centre_momentum: DINO.
+        student_temperature, teacher_temperature: DINO and iBOT.
         n_prototypes: outputs of both heads.
         ibot_weight, mask_share: masked patch prediction; share of patches hidden from the student.
         koleo_weight: spreads class tokens of a batch.
+        gram_weight: above 0, cosines between patches are held to those of the network that the stage starts from.
         phantom_share: share of samples that are simulated scans.
+        coarse_share: share of steps with crops of twice the edge, cut into patches of 16.
     """
 
     name: str
@@ -44,12 +46,13 @@ class Stage:
     momentum: float
     student_temperature: float
     teacher_temperature: float
-    centre_momentum: float
     n_prototypes: int
     ibot_weight: float
     mask_share: float
     koleo_weight: float
     phantom_share: float
+    gram_weight: float = 0.0
+    coarse_share: float = 0.0
     slice_share: float = 0.0
     slice_global_edge: int = 96
     slice_local_edge: int = 48

@@ -26,7 +26,7 @@ from embeddings.export import defused
 from embeddings.job.summary import RunSummary
 from embeddings.store import Store, StoreBusy
 from flexict.backbone import FlexiCTBackbone
-from flexict.encoders import NANO_SHAPE
+from flexict.registry import NANO_SHAPE
 
 ROOT = Path(__file__).resolve().parents[2]
 

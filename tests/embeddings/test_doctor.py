@@ -20,7 +20,8 @@ from embeddings.doctor.check import text
 from embeddings.doctor.cohort_file import check_store
 from embeddings.store import Store
 from flexict.checkpoints import WeightsFile
-from flexict.encoders import BUNDLED, load_encoder
+from flexict.encoders import load_encoder
+from flexict.registry import BUNDLED
 
 ROOT = Path(__file__).resolve().parents[2]
 NANO = BUNDLED / "flexict-nano.safetensors"
@@ -269,11 +270,14 @@ def test_weights_are_found_where_embed_would_find_them(monkeypatch: pytest.Monke
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs/main").write_text("abc")
     monkeypatch.setenv("FLEXICT_3D_CHECKPOINT", str(NANO))
+    monkeypatch.setenv("FLEXICT_VLM_CHECKPOINT", str(NANO))
     found = {check.name.removeprefix("weights of "): check for check in encoder_weights.check_weights()}
+    assert found.pop("flexict-nano-vlm").values["chosen_by"] == "bundled"
     assert {name: check.values["chosen_by"] for name, check in found.items()} == {
         "flexict-nano": "bundled",
         "flexict-2d": "hub cache",
         "flexict-3d": "FLEXICT_3D_CHECKPOINT",
+        "flexict-3d-vlm": "FLEXICT_VLM_CHECKPOINT",
     }
     assert {check.values["sha256"] for check in found.values()} == {sha256}
     assert all(sha256[:12] in check.finding for check in found.values())

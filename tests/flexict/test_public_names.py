@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_every_public_name_is_there_and_listed() -> None:
     assert set(flexict.__all__) <= set(dir(flexict))
-    from flexict.encoders import REGISTRY, load_encoder
+    from flexict.encoders import load_encoder
+    from flexict.registry import REGISTRY
     from flexict.volume import Volume
 
     assert flexict.REGISTRY is REGISTRY

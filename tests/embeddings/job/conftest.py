@@ -22,6 +22,7 @@ class TinyEncoder:
     weights_source: str = "none: closed form"
     pooling: str = "pooled"
     is_published: bool = False
+    needs_mask: bool = False
     device: str = "cpu"
     views: Mapping[str, str] = field(
         default_factory=lambda: {"volume": "default", "slices": "slice", "lesion": "lesion_mask"}

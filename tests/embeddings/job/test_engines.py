@@ -14,10 +14,10 @@ import torch
 
 from embeddings.__main__ import main
 from embeddings.job import engines
-from embeddings.job.engines import EngineChoice, choose_engine
+from embeddings.job.engines import EncoderOptions, EngineChoice, choose_engine
 from embeddings.job.local_engine import LocalEngine, cores
 from embeddings.job.prepare import Preparation
-from flexict.encoders import devices_of
+from flexict.devices import devices_of
 
 MakeCohort = Callable[..., Path]
 
@@ -27,7 +27,7 @@ def choice(**changes: Any) -> EngineChoice:
         "engine": "local",
         "address": None,
         "encoder": "flexict-nano",
-        "weights": None,
+        "options": EncoderOptions(),
         "device": "auto",
         "batch_size": None,
         "workers": None,
@@ -52,7 +52,7 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused() -> None:
 
 def test_every_gpu_gets_an_encoder_and_full_batches(monkeypatch: pytest.MonkeyPatch, make_encoder: Any) -> None:
     monkeypatch.setattr(engines, "devices_of", lambda device: ["cuda:0", "cuda:1"])
-    monkeypatch.setattr(engines, "load_encoder", lambda name, weights, device: make_encoder(device=device))
+    monkeypatch.setattr(engines, "open_encoder", lambda name, weights, device, **options: make_encoder(device=device))
     chosen = choose_engine(choice(), Preparation())
     assert isinstance(chosen.engine, LocalEngine)
     assert [encoder.device for encoder in chosen.engine.encoders] == ["cuda:0", "cuda:1"]

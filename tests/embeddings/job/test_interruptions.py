@@ -64,7 +64,7 @@ JOB = """
 
     class Slow:
         name, width, weights_sha256, weights_source = "tiny", 12, "00" * 32, "none: closed form"
-        pooling, is_published, device = "pooled", False, "cpu"
+        pooling, is_published, needs_mask, device = "pooled", False, False, "cpu"
         views = {"volume": "default", "slices": "slice", "lesion": "lesion_mask"}
         def encode(self, batch):
             print("encoding", flush=True)

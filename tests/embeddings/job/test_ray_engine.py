@@ -16,7 +16,7 @@ import pytest
 
 from embeddings import job
 from embeddings.cohort import read_cohort
-from embeddings.job.engines import EngineChoice, choose_engine
+from embeddings.job.engines import EncoderOptions, EngineChoice, choose_engine
 from embeddings.job.messages import Encoded
 from embeddings.job.plan import Task, Wanted
 from embeddings.job.prepare import Preparation
@@ -130,7 +130,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_cohort: MakeCoho
     csv = make_cohort(9)
     recipe = Recipe("slices", "slice", 1.5, 64.0, 12)
     tasks = [Task(case, stamp_of(case), (Wanted("set", recipe),)) for case in read_cohort(csv).cases]
-    choice = EngineChoice("ray", cluster, SlowEncoder(), None, "cpu", 2, None, ("slices",))
+    choice = EngineChoice("ray", cluster, SlowEncoder(), EncoderOptions(), "cpu", 2, None, ("slices",))
     killed: list[int] = []
     engine = choose_engine(choice, SlowPreparation(thumbnails=False)).engine
     found: dict[str, bytes] = {}
@@ -143,7 +143,8 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_cohort: MakeCoho
                 killed = [pid for pid in workers(title) if kill(pid)]
     assert killed
     assert len(found) == 18
-    local = choose_engine(EngineChoice("local", None, TinyEncoder(), None, "cpu", 1, 1, ("slices",)), Preparation())
+    alone = EngineChoice("local", None, TinyEncoder(), EncoderOptions(), "cpu", 1, 1, ("slices",))
+    local = choose_engine(alone, Preparation())
     messages = local.engine.messages(tasks, threading.Event())
     expected = {m.item_id: m.outcome.tobytes() for m in messages if isinstance(m, Encoded)}  # type: ignore[union-attr]
     assert found == expected

@@ -1,0 +1,1 @@
+"""What each stage of pretraining adds on tasks that it was not trained for."""

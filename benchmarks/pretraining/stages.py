@@ -1,0 +1,32 @@
+"""The encoders that are compared: weights of each stage, and the same network untrained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from flexict.backbone import FlexiCTBackbone
+from flexict.checkpoints import load_into, read_tensors
+from flexict.encoders import Encoder
+from flexict.pretrain.distil import inflate
+from flexict.registry import REGISTRY
+from flexict.vlm_checkpoint import PROJECTION, split_parts
+
+UNTRAINED = "untrained"
+SPEC = REGISTRY["flexict-nano"]
+
+
+def encoder_of(name: str, weights: Path | None, seed: int = 0) -> Encoder:
+    """flexict-nano with the weights of a stage, or untrained; pooled vectors, run-time patch of flexict-nano."""
+    torch.manual_seed(seed)
+    backbone = FlexiCTBackbone(**SPEC.shape, layer_scale=0.1)
+    if weights is None:
+        inflate(backbone)
+    else:
+        tensors = read_tensors(weights)
+        if PROJECTION in tensors:
+            tensors = dict(split_parts(tensors, str(weights)).vision)
+        load_into(backbone, tensors, str(weights))
+    backbone.set_patch_size(SPEC.patch)
+    return Encoder(SPEC, backbone.requires_grad_(False).eval(), name, name, "cpu")

@@ -1,0 +1,26 @@
+"""Real scans as an encoder takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from flexict import Volume, preprocess
+
+
+@pytest.fixture
+def reading() -> Callable[[Path, str], NDArray[np.float32]]:
+    """`reading(path, view)`: a NIfTI as the input of a view, `slices` giving the middle one."""
+
+    def read(path: Path, view: str) -> NDArray[np.float32]:
+        volume = Volume.from_sitk(sitk.ReadImage(str(path)))
+        if view == "volume":
+            return preprocess.default(volume)
+        return preprocess.axial_slice(volume, volume.shape[0] // 2).pixels
+
+    return read
