@@ -8,25 +8,24 @@ import torch
 
 from flexict.backbone import FlexiCTBackbone
 from flexict.checkpoints import load_into, read_tensors
-from flexict.encoders import Encoder
+from flexict.encoders import Encoder, load_encoder
 from flexict.pretrain.distil import inflate
 from flexict.registry import REGISTRY
-from flexict.vlm_checkpoint import PROJECTION, split_parts
+from flexict.vlm_checkpoint import PROJECTION
 
 UNTRAINED = "untrained"
 SPEC = REGISTRY["flexict-nano"]
 
 
 def encoder_of(name: str, weights: Path | None, seed: int = 0) -> Encoder:
-    """flexict-nano with the weights of a stage, or untrained; pooled vectors, run-time patch of flexict-nano."""
+    """flexict-nano with the weights of a stage, or untrained: pooled vectors, of aligned weights in joint space."""
+    if weights is not None and PROJECTION in read_tensors(weights):
+        return load_encoder("flexict-nano-vlm", weights=weights)
     torch.manual_seed(seed)
     backbone = FlexiCTBackbone(**SPEC.shape, layer_scale=0.1)
     if weights is None:
         inflate(backbone)
     else:
-        tensors = read_tensors(weights)
-        if PROJECTION in tensors:
-            tensors = dict(split_parts(tensors, str(weights)).vision)
-        load_into(backbone, tensors, str(weights))
+        load_into(backbone, read_tensors(weights), str(weights))
     backbone.set_patch_size(SPEC.patch)
     return Encoder(SPEC, backbone.requires_grad_(False).eval(), name, name, "cpu")

@@ -30,9 +30,8 @@ from flexict.vlm_checkpoint import PROJECTION, SCALE, TEXT, VISION
 
 # CLIP's start and ceiling of the scale (section 2.5).
 FIRST_SCALE, MOST_SCALE = float(np.log(1 / 0.07)), float(np.log(100.0))
-# How much of the largest variance is added to each before pooled vectors are whitened, and the noise (in deviations of
-# each number) that locked steps add: a few hundred patients are learnt by heart otherwise.
-SHRINK, LOCKED_NOISE = 0.3, 0.5
+# How much of the largest variance is added to each before pooled vectors are whitened.
+SHRINK = 1e-3
 LATER_SETTINGS = ("steps", "batch_size", "keep_share", "rate_scale")
 COLUMNS = ("contrast", "opposite", "recall_at_1", "opposite_right", "scale", "gradient_norm")
 
@@ -116,6 +115,9 @@ def run_align_stage(
             `STAGE-locked.safetensors` and `STAGE.safetensors` (all parts, with published names) and the folder
             `STAGE-text` (configuration and tokenizer).
 
+    Returns:
+        `STAGE.safetensors`.
+
     Raises:
         ValueError: if a checkpoint in `out` was made with other settings, or the loss is no number.
     """
@@ -144,14 +146,10 @@ def run_align_stage(
     of_locked = {name: value for name, value in settings.items() if name not in LATER_SETTINGS}
     locked = Run(f"{stage.name}-locked", of_locked, stage.locked_steps, seed, out, COLUMNS)
 
-    spread = {view: vectors.std(dim=0) for view, vectors in pooled.items()}
-
     def locked_step(number: int) -> list[float]:
         set_rate(optimiser, stage.learning_rate, stage.warm_up, number, stage.locked_steps)
         batch = draw_align_batch(data, stage, stage.locked_batch_size, number, seed)
-        vectors = pooled[batch.view][batch.rows]
-        noise = torch.from_numpy(batch.rng.standard_normal(tuple(vectors.shape), dtype=np.float32)).to(device)
-        images = model.joint(vectors + LOCKED_NOISE * spread[batch.view] * noise)
+        images = model.joint(pooled[batch.view][batch.rows])
         return _learn(model, optimiser, stage, images, batch, encode_texts, f"locked step {number}")
 
     locked.go(model, optimiser, locked_step)
@@ -171,8 +169,9 @@ def run_align_stage(
 
     run = Run(stage.name, settings, stage.steps, seed, out, COLUMNS)
     run.go(model, optimiser, step)
-    save_tensors(model.published_names(), out / f"{stage.name}.safetensors")
-    return run.checkpoint
+    weights = out / f"{stage.name}.safetensors"
+    save_tensors(model.published_names(), weights)
+    return weights
 
 
 def _learn(

@@ -14,7 +14,7 @@ class AlignStage:
     Attributes:
         locked_steps, locked_batch_size: first, projection and text tower alone learn, against pooled vectors that were
             computed once (LiT, Zhai et al. 2022): cheap steps in large batches.
-        steps, batch_size: then all parts learn.
+        steps, batch_size: then all parts learn; with 0 steps the backbone stays as it was.
         n_phantoms, first_seed: the simulated patients.
         keep_share: share of patches that a step keeps, drawn anew (FLIP, Li et al. 2023): cost falls with it.
         learning_rate: of the locked steps; `rate_scale` times it of the others.

@@ -135,8 +135,7 @@ def test_looking_at_some_patches_alone_equals_a_network_that_sees_no_others() ->
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run_align_stage(stage(), SHAPE, run_folder, init=None)
-    wanted = torch.load(whole, weights_only=True)["model"]
+    wanted = load_file(run_align_stage(stage(), SHAPE, run_folder, init=None))
     for checkpoint in run_folder.glob("*.checkpoint.pt"):
         checkpoint.unlink()
     monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
@@ -152,7 +151,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(run_folder: Path, monkeypatch
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             run_align_stage(stage(), SHAPE, run_folder, init=None)
-    found = torch.load(run_align_stage(stage(), SHAPE, run_folder, init=None), weights_only=True)["model"]
+    found = load_file(run_align_stage(stage(), SHAPE, run_folder, init=None))
     assert calls == [0, 1, 1, 2, 3, 3, 4, 5]
     for name, tensor in wanted.items():
         assert torch.equal(tensor, found[name]), name
@@ -182,10 +181,26 @@ def test_it_learns_to_tell_its_own_patients_apart_and_loads_with_published_names
     assert tower.encode(["Spiculated mass.", "something else entirely: ü"]).shape == (2, tower.width)
 
 
+def test_without_further_steps_the_locked_weights_are_the_result(run_folder: Path) -> None:
+    plan = stage(steps=0)
+    result = load_file(run_align_stage(plan, SHAPE, run_folder, init=None))
+    locked = load_file(run_folder / f"{plan.name}-locked.safetensors")
+    assert set(result) == set(locked)
+    assert all(torch.equal(tensor, locked[name]) for name, tensor in result.items())
+
+
+def test_other_later_steps_keep_the_locked_ones(run_folder: Path) -> None:
+    run_align_stage(stage(steps=0), SHAPE, run_folder, init=None)
+    checkpoint = run_folder / f"{stage().name}-locked.checkpoint.pt"
+    before = checkpoint.stat().st_mtime_ns
+    run_align_stage(stage(steps=1, rate_scale=0.1), SHAPE, run_folder, init=None)
+    assert checkpoint.stat().st_mtime_ns == before
+
+
 def test_a_checkpoint_of_other_settings_is_not_overwritten(run_folder: Path) -> None:
     run_align_stage(stage(locked_steps=1, steps=1), SHAPE, run_folder, init=None)
     with pytest.raises(ValueError, match="other settings"):
-        run_align_stage(stage(locked_steps=1, steps=1, batch_size=3), SHAPE, run_folder, init=None)
+        run_align_stage(stage(locked_steps=1, locked_batch_size=3), SHAPE, run_folder, init=None)
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
