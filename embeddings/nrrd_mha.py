@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ from embeddings.image_header import ImageError, ImageHeader, check_capacity, che
 
 _TEXT_HEADER_BYTES = 1 << 16
 _AGAIN = "copy or export it again"
+# ITK's NRRD reader keeps one table of errors for the whole process: two threads that meet damaged files at once free
+# the same memory, which ends the process.
+_NRRD_ONE_AT_A_TIME = threading.Lock()
 _NO_META = "is not a MetaImage: give a CT as NIfTI, NRRD, MHA or DICOM"
 
 
@@ -27,7 +32,8 @@ def inspect_nrrd_mha(path: Path) -> ImageHeader:
     compressed, stored_bytes = _nrrd_storage(path) if kind == "NRRD" else _meta_storage(path)
     reader = _reader(path, kind)
     try:
-        reader.ReadImageInformation()
+        with _turn(kind):
+            reader.ReadImageInformation()
     except RuntimeError as error:
         raise ImageError(path, f"cannot be read as {kind}: {_AGAIN}") from error
     sizes = [int(n) for n in reader.GetSize()]
@@ -53,9 +59,11 @@ def read_nrrd_mha_voxels(path: Path, kind: str) -> NDArray[np.generic]:
     """
     reader = _reader(path, kind)
     try:
-        array = sitk.GetArrayFromImage(reader.Execute())
+        with _turn(kind):
+            image = reader.Execute()
     except RuntimeError as error:
         raise ImageError(path, f"is cut off or damaged: {_AGAIN}") from error
+    array = sitk.GetArrayFromImage(image)
     return array.reshape(array.shape[-3:])  # a fourth axis of size 1 goes
 
 
@@ -64,6 +72,10 @@ def _reader(path: Path, kind: str) -> sitk.ImageFileReader:
     reader.SetFileName(str(path))
     reader.SetImageIO("NrrdImageIO" if kind == "NRRD" else "MetaImageIO")
     return reader
+
+
+def _turn(kind: str) -> AbstractContextManager[object]:
+    return _NRRD_ONE_AT_A_TIME if kind == "NRRD" else nullcontext()
 
 
 def _text_header(path: Path) -> str:
