@@ -171,8 +171,7 @@ def _model(config: Any, tensors: Mapping[str, Tensor], source: str) -> Qwen3Mode
     from transformers import Qwen3Model
 
     config._attn_implementation = "sdpa"
-    with torch.device("meta"):
-        model = Qwen3Model(config)
+    model = Qwen3Model(config)
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     offered = {key: tuple(value.shape) for key, value in tensors.items()}
     if wanted != offered:
@@ -184,7 +183,6 @@ def _model(config: Any, tensors: Mapping[str, Tensor], source: str) -> Qwen3Mode
     bad = next((key for key, value in tensors.items() if not torch.isfinite(value).all()), None)
     if bad is not None:
         raise CheckpointError(f"{source} holds NaN or infinite numbers in {bad}: fetch it again")
-    model = Qwen3Model(config)
     model.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=True)
     return model
 

@@ -14,7 +14,7 @@ from flexict import preprocess
 from flexict.encoders import load_encoder
 from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Truth
-from flexict.pretrain.phantom_views import FINE_FIELD_MM, FINE_MM, SEED_SIDE_MM
+from flexict.pretrain.phantom_views import SEED_SIDE_MM, lesion_centroid, lesion_phantom
 from flexict.pretrain.reports import LESION_FIXED, WHOLE, findings, full_report, lesion_report
 from flexict.text_tower import TextTower, load_text_tower, similarity, zero_shot
 
@@ -34,11 +34,10 @@ class Patients:
         self.truths: list[Truth] = []
         for seed in seeds:
             phantom = chest_phantom(seed)
-            fine = chest_phantom(seed, spacing_mm=FINE_MM, field_mm=(FINE_FIELD_MM,) * 3, around_lesion=True)
-            x, y, z = (float(fine.truth[f"centroid_{axis}"] or 0.0) for axis in "xyz")
+            fine = lesion_phantom(seed)
             self.inputs[WHOLE].append(preprocess.default(phantom.ct).astype(np.float16))
             self.inputs[LESION_FIXED].append(
-                preprocess.lesion_seed(fine.ct, (x, y, z), SEED_SIDE_MM).astype(np.float16)
+                preprocess.lesion_seed(fine.ct, lesion_centroid(fine), SEED_SIDE_MM).astype(np.float16)
             )
             self.truths.append(phantom.truth)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+
+from flexict.pretrain.settings_file import read_settings
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,4 @@ def read_align_stage(path: Path) -> AlignStage:
     Raises:
         ValueError: naming absent or unknown settings.
     """
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
-    unknown = sorted(set(content) - {field.name for field in fields(AlignStage)})
-    if unknown:
-        raise ValueError(f"{path} has settings that do not exist: {', '.join(unknown)}")
-    try:
-        return AlignStage(**content)
-    except TypeError as error:
-        raise ValueError(f"{path} is incomplete: {error}") from error
+    return read_settings(path, AlignStage)

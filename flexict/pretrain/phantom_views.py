@@ -59,17 +59,23 @@ def simulate(seeds: Sequence[int], kept_in: Path, workers: int = 2) -> PhantomVi
 def _views(seed: int) -> tuple[tuple[np.ndarray, ...], Truth]:
     torch.set_num_threads(1)
     whole = chest_phantom(seed)
-    fine = chest_phantom(seed, spacing_mm=FINE_MM, field_mm=(FINE_FIELD_MM,) * 3, around_lesion=True)
+    fine = lesion_phantom(seed)
     scan = preprocess.Scan(fine.ct)
     arrays = (
         preprocess.default(whole.ct),
-        preprocess.lesion_seed(scan, _centroid(fine), SEED_SIDE_MM),
+        preprocess.lesion_seed(scan, lesion_centroid(fine), SEED_SIDE_MM),
         preprocess.lesion_mask(scan, fine.mask, SCALE),
     )
     return tuple(_halved(array) for array in arrays), whole.truth
 
 
-def _centroid(phantom: Phantom) -> tuple[float, float, float]:
+def lesion_phantom(seed: int) -> Phantom:
+    """A fine scan of `FINE_FIELD_MM` round the patient's lesion."""
+    return chest_phantom(seed, spacing_mm=FINE_MM, field_mm=(FINE_FIELD_MM,) * 3, around_lesion=True)
+
+
+def lesion_centroid(phantom: Phantom) -> tuple[float, float, float]:
+    """Centre of the lesion, LPS mm."""
     x, y, z = (float(phantom.truth[f"centroid_{axis}"] or 0.0) for axis in "xyz")
     return x, y, z
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from flexict.pretrain.settings_file import read_settings
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,7 @@ def read_stage(path: Path) -> Stage:
     Raises:
         ValueError: naming absent or unknown settings.
     """
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
-    known = {f.name for f in fields(Stage)}
-    unknown = sorted(set(content) - known)
-    if unknown:
-        raise ValueError(f"{path} has settings that do not exist: {', '.join(unknown)}")
-    for key in ("global_scale", "local_scale"):
-        if key in content:
-            content[key] = tuple(content[key])
-    try:
-        stage = Stage(**content)
-    except TypeError as error:
-        raise ValueError(f"{path} is incomplete: {error}") from error
+    stage = read_settings(path, Stage)
     if stage.n_axes not in (2, 3) or stage.steps < 1 or stage.batch_size < 2:
         raise ValueError(f"{path}: n_axes is 2 or 3, steps at least 1 and batch_size at least 2")
     return stage
