@@ -74,6 +74,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # How the set's table holds its numbers; those of before stay as they are.
         "ALTER TABLE embedding_sets ADD COLUMN number_type VARCHAR DEFAULT 'float32'",
     ),
+    (
+        # What people keep of their work; a name that starts with @ belongs to a link, not to a person.
+        """CREATE TABLE selections (
+            name VARCHAR PRIMARY KEY, made TIMESTAMP NOT NULL, set_id VARCHAR NOT NULL,
+            origin VARCHAR NOT NULL, item_ids VARCHAR[] NOT NULL, case_ids VARCHAR[] NOT NULL)""",
+        """CREATE TABLE results (
+            key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, made TIMESTAMP NOT NULL,
+            seconds DOUBLE NOT NULL, content BLOB NOT NULL)""",
+        """CREATE TABLE scores (
+            set_id VARCHAR NOT NULL, name VARCHAR NOT NULL, made TIMESTAMP NOT NULL, settings VARCHAR NOT NULL,
+            item_id VARCHAR NOT NULL, value DOUBLE NOT NULL)""",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -185,14 +185,14 @@ def test_the_next_write_brings_a_file_of_version_1_up_to_date(version_1: Path) -
     store = Store(version_1, read_only=False)
     assert store.info().schema_version == 1
     store.commit("s", acquisitions=[AcquisitionRecord("c1", 0.7, 2.5, 80, kernel="B30f", kvp=120.0)])
-    assert store.info().schema_version == 3
+    assert store.info().schema_version == 4
     table, X = Store(version_1).table("s")
     assert X.tolist() == [[1, 2], [3, 4]]
     assert table["Kernel"].tolist() == ["sharp", "sharp"]
     assert "kernel" not in table.columns
     assert table["kvp"].isna().tolist() == [True, False]
     with duckdb.connect(version_1) as con:
-        assert con.execute("SELECT * FROM schema_version").fetchall() == [(3,)]
+        assert con.execute("SELECT * FROM schema_version").fetchall() == [(4,)]
 
 
 def test_a_write_that_fails_leaves_the_version_as_it_was(version_1: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_file_of_version_2_keeps_its_slices_in_float32(version_2: Path) -> Non
     store = Store(version_2, read_only=False)
     more = EmbeddedItem("c1/slice/0000", "c1", np.array([0.3, -0.7], np.float32), 0, 0.0)
     store.commit("z", [more], failures=[Failure("c0", "read", "is cut off", stamp="2 files")])
-    assert store.info().schema_version == 3
+    assert store.info().schema_version == 4
     np.testing.assert_array_equal(store.vectors("z")[1], np.vstack([expected, more.vector]))
     assert store.vectors("s")[1].tolist() == [[1, 2], [3, 4]]
     failures = store.failures("z")
