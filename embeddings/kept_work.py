@@ -77,7 +77,10 @@ class KeptWork:
             row = first_row(
                 con, "SELECT name, made, set_id, origin, item_ids, case_ids FROM selections WHERE name = ?", [name]
             )
-        return None if row is None else NamedSelection(*row[:4], tuple(row[4]), tuple(row[5]))
+        if row is None:
+            return None
+        name, made, set_id, origin, items, cases = row
+        return NamedSelection(name, made, set_id, origin, tuple(items), tuple(cases))
 
     def save_selection(
         self, name: str, set_id: str, origin: str, item_ids: Sequence[str], case_ids: Sequence[str]
