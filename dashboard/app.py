@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import state  # noqa: E402
+from dashboard import links  # noqa: E402
 from dashboard.components import context  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 
@@ -20,7 +20,7 @@ st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material
 
 if "settings" not in st.session_state:
     st.session_state["settings"] = read_settings(sys.argv[1:])
-    state.open_cohort(st.session_state["settings"].cohort)
+links.restore(st.session_state["settings"])
 
 page = st.navigation(
     [
@@ -35,5 +35,10 @@ page = st.navigation(
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )
-context.frame()
-page.run()
+try:
+    links.say_problems()
+    context.frame()
+    page.run()
+finally:
+    # Also where a page ends early or asks to run again.
+    links.publish(st.session_state["settings"])

@@ -45,6 +45,21 @@ def case_table(path: Path, set_id: str) -> EmbeddingTable:
     return _case_table(str(path), set_id, revision(path))
 
 
+def item_frame(path: Path, set_id: str) -> pd.DataFrame:
+    """All items of a set with their case's columns, without the vectors."""
+    return _item_frame(str(path), set_id, revision(path))
+
+
+def kept_coordinates(
+    path: Path, set_id: str, settings: tuple[tuple[str, object], ...], item_ids: pd.Series
+) -> NDArray[np.float64] | None:
+    """Coordinates `[n, 2]` that the file keeps of these items under these settings, or None where one is missing."""
+    found = _kept_coordinates(str(path), set_id, settings, revision(path))
+    if found is not None and len(found[0]) == len(item_ids) and (found[0] == item_ids.to_numpy()).all():
+        return found[1]
+    return None
+
+
 def revision(path: Path) -> str:
     """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
     return Store(path).revision()
@@ -54,6 +69,31 @@ def revision(path: Path) -> str:
 def _table(path: str, set_id: str, revision: str) -> EmbeddingTable:
     frame, vectors = Store(Path(path)).table(set_id)
     return EmbeddingTable(frame, vectors)
+
+
+def _kept_coordinates(
+    path: str, set_id: str, settings: tuple[tuple[str, object], ...], revision: str
+) -> tuple[NDArray[np.object_], NDArray[np.float64]] | None:
+    found = _read_coordinates(path, set_id, settings, revision)
+    if found is None:
+        # It may be computed any moment, which leaves the revision as it is.
+        _read_coordinates.clear(path, set_id, settings, revision)
+    return found
+
+
+@st.cache_resource(max_entries=6, show_spinner="Reading the map ...")
+def _read_coordinates(
+    path: str, set_id: str, settings: tuple[tuple[str, object], ...], revision: str
+) -> tuple[NDArray[np.object_], NDArray[np.float64]] | None:
+    found = Store(Path(path)).projection(set_id, dict(settings))
+    if found is None:
+        return None
+    return found["item_id"].to_numpy(dtype=object), found[["x", "y"]].to_numpy(dtype=np.float64)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the items ...")
+def _item_frame(path: str, set_id: str, revision: str) -> pd.DataFrame:
+    return Store(Path(path)).described_items(set_id)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")

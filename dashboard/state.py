@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-_COHORT, _SET, _STAGE, _SELECTION = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
+from dashboard.selection import History, Selection, of_cases
+
+_COHORT, _SET, _STAGE, _HISTORY = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
+_VIEW = "shared.view"
 
 
 def cohort() -> Path | None:
@@ -20,7 +24,7 @@ def open_cohort(path: Path | None) -> None:
     if st.session_state.get(_COHORT) == path:
         return
     st.session_state[_COHORT] = path
-    for key in (_SET, _STAGE, _SELECTION):
+    for key in (_SET, _STAGE, _HISTORY, _VIEW):
         st.session_state.pop(key, None)
 
 
@@ -44,11 +48,36 @@ def choose_stage_column(name: str | None) -> None:
     st.session_state[_STAGE] = name
 
 
+def view(name: str) -> Any:
+    """A setting of a view that a link carries (`colour`, `item`, `plane`, `offset`), or None."""
+    return st.session_state.get(_VIEW, {}).get(name)
+
+
+def set_view(name: str, value: object) -> None:
+    """Remember a setting of a view for other pages and for the link."""
+    st.session_state.setdefault(_VIEW, {})[name] = value
+
+
+def history() -> History:
+    """The selections of this session, one after the other."""
+    return st.session_state.setdefault(_HISTORY, History())
+
+
+def selected() -> Selection:
+    """What is selected now."""
+    return history().current
+
+
 def selection() -> frozenset[str]:
     """Case ids selected on any page."""
-    return st.session_state.get(_SELECTION, frozenset())
+    return selected().cases
 
 
-def select(case_ids: Iterable[str]) -> None:
-    """Replace the selection on every page."""
-    st.session_state[_SELECTION] = frozenset(case_ids)
+def select(case_ids: Iterable[str], origin: str = "") -> None:
+    """Select whole cases on every page, in place of what was selected before."""
+    history().put(of_cases(case_ids, origin))
+
+
+def put_selection(chosen: Selection) -> None:
+    """Select items on every page, in place of what was selected before."""
+    history().put(chosen)

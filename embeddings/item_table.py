@@ -25,15 +25,19 @@ _JOINS = """JOIN items i ON i.item_id = v.item_id JOIN cases c ON c.case_id = i.
 
 def joined(con: Connection, set_id: str) -> tuple[pa.Table, NDArray[np.float32]]:
     """Items with their case, lesion and acquisition, sorted by `item_id`, and their vectors `[n, width]`."""
+    found = without_vectors(con, set_id)
+    return found, vectors_of(con, vectors_table(set_id), found["item_id"])
+
+
+def without_vectors(con: Connection, set_id: str) -> pa.Table:
+    """Items with their case, lesion and acquisition, sorted by `item_id`."""
     columns, joins = _COLUMNS, _JOINS
     measured = acquisition_columns(con)
     if measured:
         columns += "".join(f", a.{quote(name)}" for name in measured)
         joins += " LEFT JOIN acquisition a ON a.case_id = i.case_id"
-    vectors = vectors_table(set_id)
     # Vectors do not go through the joins and the sorting: they are most of the file.
-    found = con.sql(f"SELECT {columns} FROM {vectors} v {joins} ORDER BY i.item_id").to_arrow_table()
-    return found, vectors_of(con, vectors, found["item_id"])
+    return con.sql(f"SELECT {columns} FROM {vectors_table(set_id)} v {joins} ORDER BY i.item_id").to_arrow_table()
 
 
 def with_vectors(table: pa.Table, matrix: NDArray[np.float32]) -> pa.Table:

@@ -185,6 +185,12 @@ class Store:
             found, matrix = item_table.joined(con, set_id)
         return item_table.described(found, self.info().data_root), matrix
 
+    def described_items(self, set_id: str) -> pd.DataFrame:
+        """The items of `table` without their vectors, which for a map of many need not be read."""
+        with self._reading_set(set_id) as (con, _):
+            found = item_table.without_vectors(con, set_id)
+        return item_table.described(found, self.info().data_root)
+
     def completed(self, set_id: str) -> pd.DataFrame:
         """Cases of which the set holds every item, with the slice step it was asked for."""
         return self._frame("SELECT case_id, slice_step FROM completed WHERE set_id = ?", [set_id])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components import notices
+from dashboard.components.selection_panel import selection_panel
 from embeddings.records import CohortInfo
 from embeddings.store import StoreError
 
@@ -66,12 +67,7 @@ def frame() -> None:
         st.markdown(f"**{info.name}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
         st.caption(f"{info.n_cases} scans of {info.n_patients} patients")
         _pick_set(sets)
-        chosen = len(state.selection())
-        if chosen:
-            st.caption(f"{chosen} scans selected")
-            if st.button("Clear selection", icon=":material/close:"):
-                state.select([])
-                st.rerun()
+        selection_panel(path)
 
 
 def require() -> Context:

@@ -93,8 +93,9 @@ def print_figure(
     title: str | None = None,
     footer: str | None = None,
     width_mm: float = SINGLE_COLUMN_MM,
+    selected: NDArray[np.bool_] | None = None,
 ) -> Figure:
-    """The map for print, one journal column wide, legend below or colour bar beside."""
+    """The map for print, one journal column wide, legend below or colour bar beside; selected `[n]` get a ring."""
     points = _checked(coordinates, item_ids, colour)
     area = 14.0 if len(points) <= 300 else 6.0 if len(points) <= 2000 else 2.0
     raster = len(points) > MAX_VECTOR_POINTS
@@ -132,6 +133,17 @@ def print_figure(
             edgecolors=None if is_missing else "white",
             rasterized=raster,
         )
+    if selected is not None and selected.any():
+        axes.scatter(
+            points[selected, 0],
+            points[selected, 1],
+            s=2.5 * area,
+            facecolors="none",
+            edgecolors="black",
+            linewidths=0.6,
+            rasterized=raster,
+        )
+        footer = ". ".join([*([footer] if footer else []), f"Rings: {int(selected.sum()):,} selected"])
     if groups:
         _legend_under(figure, axes, groups, width_mm)
     axes.set_xlabel(axis_names[0])

@@ -1,20 +1,32 @@
-"""All items of an embedding set in two dimensions; a lasso or a click selects cases on every page."""
+"""All items of an embedding set in two dimensions; what is selected here is selected on every page."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, state
+from dashboard.components.browser_payload import encoded
+from dashboard.components.case_list import case_list, filter_form
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.point_map import feed_pictures, point_map
+from dashboard.components.point_map.layers import Layer, bounds_of, contents, inks_of, tip
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
+from dashboard.selection import combined, inside, mode_of
 
-# A plotly selection travels back as some 130 bytes a point; beyond this many the browser's socket would close.
-MAX_SHOWN = 20_000
 MAX_CATEGORIES = 12
+MAP_KEY, PICTURES_KEY = "map.points", "map.pictures"
+TIPS = ("case_id", "patient_id", "stage", "equivalent_diameter_mm")
+ORIGINS = {
+    "lasso": "lasso on the map",
+    "box": "box on the map",
+    "item": "click on the map",
+    "group": "legend of the map",
+}
 
 
 def _colour(frame: pd.DataFrame, column: str) -> ColourColumn:
@@ -23,116 +35,151 @@ def _colour(frame: pd.DataFrame, column: str) -> ColourColumn:
         pd.api.types.is_numeric_dtype(values) and values.nunique() > MAX_CATEGORIES
     ):
         codes, order = columns.codes(frame, column)
-        texts = [order[code] if code >= 0 else None for code in codes]
+        texts = np.array([*order, None], dtype=object)[codes]
         return ColourColumn(columns.label(column), texts, "stage", levels=tuple(order))
     if column in columns.numeric(frame):
         return ColourColumn(columns.name_only(column), values.to_numpy(), "continuous", unit=columns.unit(column))
-    kept = values.value_counts().index[:MAX_CATEGORIES]
-    texts = [None if pd.isna(v) else (str(v) if v in kept else "other") for v in values]
-    return ColourColumn(columns.label(column), texts, "category")
-
-
-def _shown(table: loading.EmbeddingTable) -> loading.EmbeddingTable:
-    if len(table.frame) <= MAX_SHOWN:
-        return table
-    rows = np.sort(np.random.default_rng(0).choice(len(table.frame), MAX_SHOWN, replace=False))
-    st.caption(f"{MAX_SHOWN:,} of {len(table.frame):,} items are shown, drawn at random.")
-    return loading.EmbeddingTable(table.frame.iloc[rows].reset_index(drop=True), table.vectors[rows])
+    return ColourColumn(columns.label(column), values.to_numpy(dtype=object), "category")
 
 
 def _page(found: Context) -> None:
-    table = _shown(loading.embedding_table(found.path, found.set_id))
-    frame = table.frame
-    options = columns.describing(frame)
-    if frame["patient_id"].nunique() < len(frame):
+    frame = loading.item_frame(found.path, found.set_id)
+    colour_by, settings = _controls(frame)
+    xy = _coordinates(found, frame, settings)
+    if xy is None:
+        return
+    axes = ("UMAP 1", "UMAP 2") if settings["method"] == "umap" else ("PC 1", "PC 2")
+    item_ids = frame["item_id"].tolist()
+    key = (str(found.path), found.set_id, loading.revision(found.path), colour_by, tuple(settings.items()))
+    layer = _layer(key, xy, frame, colour_by, axes, found.footer)
+    _map(layer, frame)
+    feed_pictures(found.path, PICTURES_KEY)
+    st.caption(
+        "Drag round points to select them, or click one; with Shift they are added, with Alt taken away. The wheel "
+        "zooms. Distances between far-apart groups in a UMAP mean little, and their shape changes with the settings: "
+        "test what you see on the **Stage gradient** page."
+    )
+    figure_downloads(
+        "map",
+        lambda: map_figure.print_figure(
+            xy, item_ids, _colour(frame, colour_by), axis_names=axes, footer=found.footer, selected=_selected(frame)
+        ),
+        lambda: map_figure.data(xy, item_ids, _colour(frame, colour_by), axis_names=axes).assign(
+            selected=_selected(frame)
+        ),
+    )
+    with st.expander("Select by the values of a column"):
+        filter_form(frame)
+    chosen = _selected(frame)
+    st.subheader(f"{frame['case_id'][chosen].nunique():,} selected scans" if chosen.any() else "All items")
+    case_list(frame)
+    if chosen.any():
+        st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
+
+
+def _selected(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    return state.selected().rows(frame)
+
+
+def _controls(frame: pd.DataFrame) -> tuple[str, dict[str, object]]:
+    options = columns.describing(frame) or ["patient_id"]
+    if "patient_id" not in options and frame["patient_id"].nunique() < len(frame):
         options.append("patient_id")
     stages = columns.stages(frame)
+    preferred = [state.view("colour"), state.stage_column(), *stages[:1]]
+    start = next((options.index(one) for one in preferred if one in options), 0)
     left, middle, right = st.columns([2, 1, 1])
-    preferred = state.stage_column() or (stages[0] if stages else None)
-    colour_by = left.selectbox(
-        "Colour by",
-        options or ["patient_id"],
-        index=options.index(preferred) if preferred in options else 0,
-        format_func=columns.label,
-        key="map.colour",
-    )
+    colour_by = left.selectbox("Colour by", options, index=start, format_func=columns.label, key="map.colour")
+    state.set_view("colour", colour_by)
     method = middle.segmented_control("Method", ["UMAP", "PCA"], default="UMAP", required=True, key="map.method")
     neighbours = right.slider(
         "Neighbours", 5, 50, 15, key="map.neighbours", disabled=method != "UMAP", help="Few: local detail. Many: shape."
     )
-    settings: dict[str, object] = {
+    return str(colour_by), {
         "method": str(method).lower(),
         "n_neighbours": neighbours,
         "min_dist": 0.1,
         "seed": 0,
     }
+
+
+def _coordinates(found: Context, frame: pd.DataFrame, settings: dict[str, object]) -> NDArray[np.float64] | None:
+    """Places `[n, 2]` of the items: as the file keeps them, or computed now; None where there can be no map."""
+    kept = loading.kept_coordinates(found.path, found.set_id, tuple(sorted(settings.items())), frame["item_id"])
+    if kept is not None:
+        return kept
+    table = loading.embedding_table(found.path, found.set_id)
     key = (str(found.path), found.set_id, loading.revision(found.path))
-    item_ids = frame["item_id"].tolist()
     try:
-        xy = analyses.stored_projection(found.path, found.set_id, key, item_ids, table.vectors, settings)
+        return analyses.stored_projection(
+            found.path, found.set_id, key, frame["item_id"].tolist(), table.vectors, settings
+        )
     except ValueError as error:
         st.info(str(error))
+        return None
+
+
+@st.cache_resource(max_entries=6, show_spinner="Drawing the map ...")
+def _layer(
+    key: tuple[object, ...],
+    _xy: NDArray[np.float64],
+    _frame: pd.DataFrame,
+    colour_by: str,
+    axes: tuple[str, str],
+    footer: str | None,
+) -> Layer:
+    """What the browser draws; `key` names the set and the projection."""
+    colour = _colour(_frame, colour_by)
+    shown = dict.fromkeys([*(c for c in TIPS if c in _frame), colour_by])
+    words = {
+        "colour": colour.label,
+        "axes": axes,
+        "footer": footer,
+        "alt": f"Map of {len(_frame):,} items coloured by {colour.name}",
+    }
+    return Layer(
+        token=str(hash((key[:3], key[4]))),
+        coordinates=_xy,
+        item_ids=_frame["item_id"].to_numpy(dtype=object),
+        inks=inks_of(colour),
+        tips=[tip(columns.label(c), _frame[c]) for c in shown],
+        bounds=bounds_of(_xy),
+        words=words,
+    )
+
+
+@st.fragment
+def _map(layer: Layer, frame: pd.DataFrame) -> None:
+    """The map in a fragment of its own: moving it asks for other points without running the page again."""
+    asked = st.session_state.get(MAP_KEY)
+    viewport = asked.get("viewport") if asked else None
+    try:
+        block = encoded(*contents(layer, _selected(frame), viewport))
+    except ValueError as error:
+        st.error(str(error))
+        block = encoded(*contents(layer, _selected(frame), None))
+    result = point_map(block, MAP_KEY, on_pick=lambda: None, on_move=lambda: None)
+    if result.picked:
+        _take(dict(result.picked), layer, frame)
+
+
+def _take(picked: dict, layer: Layer, frame: pd.DataFrame) -> None:
+    """A shape, an id or a group from the browser becomes the selection of every page."""
+    kind = str(picked.get("kind"))
+    try:
+        if kind == "item":
+            rows = frame["item_id"].to_numpy() == str(picked["item"])
+        elif kind == "group":
+            names = [group["name"] for group in layer.inks.groups]
+            rows = layer.inks.codes == names.index(str(picked["group"]))
+        else:
+            rows = inside(layer.coordinates, picked["polygon"])
+    except (KeyError, TypeError, ValueError) as error:
+        st.error(f"What was drawn could not be read: {error}")
         return
-    colour = _colour(frame, str(colour_by))
-    axes = ("UMAP 1", "UMAP 2") if method == "UMAP" else ("PC 1", "PC 2")
-    hover = frame[[c for c in ("case_id", "patient_id", "stage", "equivalent_diameter_mm") if c in frame]]
-    figure = map_figure.screen(xy, item_ids, colour, hover=hover, axis_names=axes, footer=found.footer)
-    figure.update_layout(dragmode="lasso")
-    _mark_selection(figure, xy, frame)
-    event = st.plotly_chart(
-        figure,
-        on_select="rerun",
-        selection_mode=("points", "box", "lasso"),
-        key="map.chart",
-        alt=f"Map of {len(frame)} items coloured by {colour.name}",
-    )
-    _take_selection(event, frame)
-    st.caption(
-        "Distances between far-apart groups in a UMAP mean little, and their shape changes with the settings: "
-        "test what you see on the **Stage gradient** page. Draw round points to select their scans, or click one; "
-        "the tools above the map select by a box, move and zoom."
-    )
-    figure_downloads(
-        "map",
-        lambda: map_figure.print_figure(xy, item_ids, colour, axis_names=axes, footer=found.footer),
-        lambda: map_figure.data(xy, item_ids, colour, axis_names=axes),
-    )
-    _selected(frame)
-
-
-def _mark_selection(figure, xy: np.ndarray, frame: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
-    chosen = frame["case_id"].isin(state.selection()).to_numpy()
-    if chosen.any():
-        figure.add_scattergl(
-            x=xy[chosen, 0],
-            y=xy[chosen, 1],
-            mode="markers",
-            marker={"symbol": "circle-open", "size": 15, "color": "#D55E00", "line": {"width": 2.5}},
-            name=f"selected (n = {int(chosen.sum())})",
-            hoverinfo="skip",
-        )
-
-
-def _take_selection(event, frame: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
-    """Item ids of the event become the selected cases, once: the event is sent again with every later rerun."""
-    points = event["selection"]["points"] if event else []
-    items = {str(p["customdata"][0]) for p in points if p.get("customdata")}
-    if not items or items == st.session_state.get("map.taken"):
-        return
-    st.session_state["map.taken"] = items
-    state.select(frame.loc[frame["item_id"].isin(items), "case_id"])
+    origin = ORIGINS.get(kind, ORIGINS["lasso"])
+    state.put_selection(combined(frame, state.selected(), rows, mode_of(picked), origin))
     st.rerun()
-
-
-def _selected(frame: pd.DataFrame) -> None:
-    rows = frame[frame["case_id"].isin(state.selection())]
-    if rows.empty:
-        return
-    st.subheader(f"{rows['case_id'].nunique()} selected scans")
-    empty = [c for c in rows if rows[c].isna().all()]
-    hidden = ["view", "image_path", "mask_path", "row", "seed_x", "seed_y", "seed_z", "lesion_source", *empty]
-    st.dataframe(rows.drop(columns=[c for c in hidden if c in rows]), hide_index=True, height=240)
-    st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
 
 
 st.title("Map")

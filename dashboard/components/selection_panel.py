@@ -1,0 +1,106 @@
+"""The selection at the side of every page: how many, back and forth, clear, and names that the cohort file keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.selection import Selection
+from embeddings.connections import StoreError
+from embeddings.kept_work import LINK_PREFIX, KeptWork
+
+_LOADED = "selection.load"
+
+
+def selection_panel(path: Path) -> None:
+    """What is selected, and what can be done with it."""
+    history, chosen = state.history(), state.selected()
+    names = _names(path)
+    if not chosen and not history.can_undo and not history.can_redo and not names:
+        return
+    st.markdown("**Selection**")
+    if chosen:
+        items = f", {len(chosen.items):,} items" if len(chosen.items) > len(chosen.cases) else ""
+        st.caption(f"{len(chosen.cases):,} scans selected{items}")
+    else:
+        st.caption("Nothing is selected.")
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Undo", icon=":material/undo:", key="selection.undo", disabled=not history.can_undo, on_click=history.undo
+        )
+        st.button(
+            "Redo", icon=":material/redo:", key="selection.redo", disabled=not history.can_redo, on_click=history.redo
+        )
+        st.button(
+            "Clear",
+            icon=":material/close:",
+            key="selection.clear",
+            disabled=not chosen,
+            on_click=state.put_selection,
+            args=(Selection(),),
+        )
+    _named(path, chosen, names)
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return KeptWork(path, patience_s=2.0).selections()["name"].tolist()
+    except StoreError:
+        return []  # the page itself says what is wrong with the file
+
+
+def _named(path: Path, chosen: Selection, names: list[str]) -> None:
+    if names:
+        loaded = st.selectbox(
+            "Named selections", names, index=None, placeholder="Choose one", key=_LOADED, on_change=_load, args=(path,)
+        )
+        if loaded and st.button("Forget it", icon=":material/delete:", key="selection.delete"):
+            _forget(path, loaded)
+    if not chosen:
+        return
+    with st.popover("Save under a name", icon=":material/bookmark_add:"):
+        name = st.text_input("Name", max_chars=80, key="selection.name", placeholder="such as upper lobes, second read")
+        if st.button("Save", key="selection.save", disabled=not name.strip(), type="primary"):
+            _save(path, name, chosen)
+    if "selection.said" in st.session_state:
+        st.caption(st.session_state.pop("selection.said"))
+
+
+def _load(path: Path) -> None:
+    name = st.session_state.get(_LOADED)
+    if not name:
+        return
+    try:
+        found = KeptWork(path).selection(name)
+    except StoreError as error:
+        st.session_state["selection.said"] = str(error)
+        return
+    if found is not None:
+        state.put_selection(Selection(frozenset(found.item_ids), frozenset(found.case_ids), name))
+
+
+def _save(path: Path, name: str, chosen: Selection) -> None:
+    if name.strip().startswith(LINK_PREFIX):
+        st.error(f"Choose a name that does not start with {LINK_PREFIX}.")
+        return
+    try:
+        KeptWork(path).save_selection(
+            name, state.chosen_set() or "", chosen.origin, tuple(chosen.items), tuple(chosen.cases)
+        )
+    except (ValueError, OSError) as error:
+        st.error(f"The selection could not be saved: {error}")
+        return
+    st.session_state["selection.said"] = "Saved in the cohort file."
+    st.rerun()
+
+
+def _forget(path: Path, name: str) -> None:
+    try:
+        KeptWork(path).delete_selection(name)
+    except (StoreError, OSError) as error:
+        st.error(f"It could not be forgotten: {error}")
+        return
+    del st.session_state[_LOADED]
+    st.rerun()

@@ -1,0 +1,173 @@
+"""A view as an address: cohort, embedding set, colour, selection, item and slice, so that a link opens it again."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.selection import Selection
+from dashboard.settings import Settings
+from embeddings.connections import StoreError
+from embeddings.kept_work import LINK_PREFIX, KeptWork
+from embeddings.store import Store
+
+# Proxies and mail programs cut longer addresses.
+LONGEST_SELECTION = 1500
+MOST_BYTES = 2_000_000
+VIEW_KEYS = ("colour", "item", "plane", "offset")
+_RESTORED, _WORD = "shared.link-restored", "shared.link-selection"
+# Ids that no compression brings below the longest selection.
+SURELY_LONG = 5000
+_SEPARATOR = "\n"
+
+
+def packed(selection: Selection) -> str | None:
+    """A selection as text for an address, or None where it would be too long."""
+    if len(selection.items) + len(selection.cases) > SURELY_LONG:
+        return None
+    text = _SEPARATOR.join([*sorted(selection.items), "", *sorted(selection.cases)])
+    word = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+    return word if len(word) <= LONGEST_SELECTION else None
+
+
+def unpacked(word: str) -> Selection:
+    """The selection of `packed`. Raises ValueError on anything else: it comes from an address that anyone can write."""
+    try:
+        raw = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
+        text = zlib.decompressobj().decompress(raw, MOST_BYTES).decode()
+    except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError("the selection in this link was cut off or changed") from error
+    lines = text.split(_SEPARATOR)
+    if "" not in lines:
+        raise ValueError("the selection in this link was cut off or changed")
+    gap = lines.index("")
+    return Selection(frozenset(lines[:gap]), frozenset(filter(None, lines[gap + 1 :])), "link")
+
+
+def selection_word(path: Path, set_id: str, selection: Selection) -> str | None:
+    """What an address carries of a selection: itself, or the name under which the cohort file keeps a long one.
+
+    None where it is long and the file cannot be written: the link then opens without it.
+    """
+    word = packed(selection)
+    if word is not None:
+        return word
+    text = _SEPARATOR.join([set_id, *sorted(selection.items), "", *sorted(selection.cases)])
+    name = LINK_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:20]
+    kept = KeptWork(path, patience_s=2.0)
+    try:
+        if kept.selection(name) is None:
+            kept.save_selection(name, set_id, selection.origin, tuple(selection.items), tuple(selection.cases))
+    except (StoreError, OSError):
+        return None
+    return name
+
+
+def selection_of(path: Path, word: str) -> Selection:
+    """The selection that a word of `selection_word` stands for.
+
+    Raises:
+        ValueError: it was cut off, or the cohort file does not keep it.
+        StoreError: the file cannot be read.
+    """
+    if not word.startswith(LINK_PREFIX):
+        return unpacked(word)
+    kept = KeptWork(path).selection(word)
+    if kept is None:
+        raise ValueError("the selection of this link is not kept in this copy of the cohort file")
+    return Selection(frozenset(kept.item_ids), frozenset(kept.case_ids), kept.origin)
+
+
+def cohort_word(path: Path, settings: Settings) -> str:
+    """The cohort in an address: relative to the workspace where it lies there, the whole path elsewhere."""
+    return str(path.relative_to(settings.workspace)) if path.is_relative_to(settings.workspace) else str(path)
+
+
+def cohort_of(word: str, settings: Settings) -> Path:
+    """The cohort file that an address names. Raises ValueError where it is absent or may not be opened."""
+    path = (settings.workspace / word).resolve()
+    if not settings.allows(path):
+        raise ValueError("the cohort of this link lies outside the folders that this app may read")
+    if not path.is_file():
+        raise ValueError(f"the cohort of this link is not on this machine ({path.name})")
+    return path
+
+
+def restore(settings: Settings) -> None:
+    """Open, once a session, what the address names; what cannot be opened is told by `say_problems`."""
+    if st.session_state.get(_RESTORED) is not None:
+        return
+    problems: list[str] = []
+    st.session_state[_RESTORED] = problems
+    asked = dict(st.query_params)
+    path = settings.cohort
+    if "cohort" in asked:
+        try:
+            path = cohort_of(asked["cohort"], settings)
+        except ValueError as error:
+            problems.append(str(error))
+            state.open_cohort(path)
+            return
+    state.open_cohort(path)
+    if path is not None:
+        _restore_view(path, asked, problems)
+
+
+def _restore_view(path: Path, asked: Mapping[str, str], problems: list[str]) -> None:
+    try:
+        if "set" in asked:
+            if asked["set"] not in set(Store(path).sets()["set_id"]):
+                raise ValueError("the embedding set of this link is not in this copy of the cohort file")
+            state.choose_set(asked["set"])
+        if "selection" in asked:
+            state.put_selection(selection_of(path, asked["selection"]))
+    except (ValueError, OSError) as error:
+        problems.append(str(error))
+    if "stage" in asked:
+        state.choose_stage_column(asked["stage"])
+    for key in VIEW_KEYS:
+        if key in asked:
+            state.set_view(key, asked[key])
+
+
+def say_problems() -> None:
+    """What the link asked for and could not be opened, once."""
+    problems: list[str] = st.session_state.get(_RESTORED) or []
+    if problems:
+        st.warning("The link could not be opened in full: " + "; ".join(problems) + ".")
+        problems.clear()
+
+
+def publish(settings: Settings) -> None:
+    """Write the present view into the address."""
+    path = state.cohort()
+    if path is None:
+        return
+    set_id = state.chosen_set()
+    wanted = {
+        "cohort": cohort_word(path, settings),
+        "set": set_id,
+        "stage": state.stage_column(),
+        **{key: state.view(key) for key in VIEW_KEYS},
+    }
+    if state.selected() and set_id:
+        wanted["selection"] = _word_once(path, set_id, state.selected())
+    found = {key: str(value) for key, value in wanted.items() if value not in (None, "")}
+    if found != dict(st.query_params):
+        st.query_params.from_dict(found)
+
+
+def _word_once(path: Path, set_id: str, selection: Selection) -> str | None:
+    """Made once a selection: a page runs again with every click."""
+    known = st.session_state.get(_WORD)
+    if known is None or known[0] is not selection:
+        known = (selection, selection_word(path, set_id, selection))
+        st.session_state[_WORD] = known
+    return known[1]
