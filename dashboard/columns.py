@@ -105,7 +105,8 @@ def stages(frame: pd.DataFrame) -> list[str]:
         if column in _NOT_STAGES or not 2 <= values.nunique() <= MAX_STAGES or pd.api.types.is_float_dtype(values):
             continue
         try:
-            order = stage_order([str(v) for v in values])
+            counts = _counts(values)
+            order = stage_order(list(counts), counts)
         except ValueError:
             continue
         if len(order) >= 2:
@@ -191,7 +192,14 @@ def _spells(frame: pd.DataFrame, column: str, stage: str) -> bool:
 
 def codes(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], list[str]]:
     """Stage codes of a column (-1 where unstaged) and the order they count in."""
-    return stage_codes([None if pd.isna(v) else str(v) for v in frame[column]])
+    # Of many slices few values differ.
+    places, values = pd.factorize(frame[column])
+    codes, order = stage_codes([*map(str, values), None], counts=_counts(frame[column]))
+    return codes[places], order
+
+
+def _counts(values: pd.Series) -> dict[str, int]:
+    return {str(value): int(count) for value, count in values.value_counts().items()}
 
 
 def unit(column: str) -> str | None:

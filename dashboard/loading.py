@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.case_vectors import one_row_a_case
 from embeddings.images import read_image, read_mask
+from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
 from flexict import Volume
@@ -25,14 +26,54 @@ class EmbeddingTable:
     vectors: NDArray[np.float32]
 
 
+Stamp = tuple[tuple[int, int], ...]
+
+
 def cohort_info(path: Path) -> CohortInfo:
-    """What the file says of itself, read anew each time."""
-    return Store(path).info()
+    """What the file says of itself, read anew when it was written to."""
+    return _info(str(path), stamp(path))
 
 
 def embedding_sets(path: Path) -> pd.DataFrame:
-    """The file's embedding sets, read anew each time (a job may be adding to them)."""
-    return Store(path).sets()
+    """The file's embedding sets, read anew when it was written to (a job may be adding to them)."""
+    return _sets(str(path), stamp(path))
+
+
+def named_selections(path: Path) -> list[str]:
+    """Names of the selections that the file keeps, read anew when it was written to."""
+    return _selection_names(str(path), stamp(path))
+
+
+def stamp(path: Path) -> Stamp:
+    """Times and sizes of the file and of what is not yet merged into it: opening it takes longer than asking this."""
+    found = []
+    for one in (path, path.with_name(f"{path.name}.wal")):
+        try:
+            state = one.stat()
+        except OSError:
+            continue  # opening the file says what is wrong with it
+        found.append((state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _info(path: str, stamp: Stamp) -> CohortInfo:
+    return Store(Path(path)).info()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _sets(path: str, stamp: Stamp) -> pd.DataFrame:
+    return Store(Path(path)).sets()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _selection_names(path: str, stamp: Stamp) -> list[str]:
+    return KeptWork(Path(path), patience_s=2.0).selections()["name"].tolist()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _revision(path: str, stamp: Stamp) -> str:
+    return Store(Path(path)).revision()
 
 
 def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
@@ -54,7 +95,7 @@ def kept_coordinates(
     path: Path, set_id: str, settings: tuple[tuple[str, object], ...], item_ids: pd.Series
 ) -> NDArray[np.float64] | None:
     """Coordinates `[n, 2]` that the file keeps of these items under these settings, or None where one is missing."""
-    found = _kept_coordinates(str(path), set_id, settings, revision(path))
+    found = _read_coordinates(str(path), set_id, settings, stamp(path))
     if found is not None and len(found[0]) == len(item_ids) and (found[0] == item_ids.to_numpy()).all():
         return found[1]
     return None
@@ -62,7 +103,7 @@ def kept_coordinates(
 
 def revision(path: Path) -> str:
     """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
-    return Store(path).revision()
+    return _revision(str(path), stamp(path))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
@@ -71,19 +112,9 @@ def _table(path: str, set_id: str, revision: str) -> EmbeddingTable:
     return EmbeddingTable(frame, vectors)
 
 
-def _kept_coordinates(
-    path: str, set_id: str, settings: tuple[tuple[str, object], ...], revision: str
-) -> tuple[NDArray[np.object_], NDArray[np.float64]] | None:
-    found = _read_coordinates(path, set_id, settings, revision)
-    if found is None:
-        # It may be computed any moment, which leaves the revision as it is.
-        _read_coordinates.clear(path, set_id, settings, revision)
-    return found
-
-
 @st.cache_resource(max_entries=6, show_spinner="Reading the map ...")
 def _read_coordinates(
-    path: str, set_id: str, settings: tuple[tuple[str, object], ...], revision: str
+    path: str, set_id: str, settings: tuple[tuple[str, object], ...], stamp: Stamp
 ) -> tuple[NDArray[np.object_], NDArray[np.float64]] | None:
     found = Store(Path(path)).projection(set_id, dict(settings))
     if found is None:

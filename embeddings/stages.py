@@ -124,12 +124,13 @@ def parse_stage(text: str) -> StageKey | None:
     return _read_tnm(plain) or _read_grade(plain) or _read_overall(plain)
 
 
-def read_column(values: Sequence[str]) -> StageColumn:
+def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None) -> StageColumn:
     """Read the values of one column together: the commonest kind of stage is the column's kind.
 
+    counts: how often each value stands in the column, where `values` holds each only once.
     Small whole numbers join a column of TNM categories, overall stages or grades: `3` beside `1a` is T3.
     """
-    counts = Counter(values)
+    counts = Counter(values) if counts is None else Counter(counts)
     keys = {value: parse_stage(value) for value in counts}
     known = {value: key for value, key in keys.items() if key is not None}
     kind = _commonest(known, counts)
@@ -157,17 +158,19 @@ def read_column(values: Sequence[str]) -> StageColumn:
     )
 
 
-def stage_order(values: Sequence[str]) -> list[str]:
+def stage_order(values: Sequence[str], counts: Mapping[str, int] | None = None) -> list[str]:
     """The distinct stages among `values` as labels, lowest first; missing ones are left out.
+
+    counts: as `read_column` takes them.
 
     Raises:
         ValueError: values that are no stage, or kinds that do not compare (T2 and Grade 3).
     """
-    return _sound(read_column(values)).order
+    return _sound(read_column(values, counts)).order
 
 
 def stage_codes(
-    values: Sequence[str | None], order: Sequence[str] | None = None
+    values: Sequence[str | None], order: Sequence[str] | None = None, counts: Mapping[str, int] | None = None
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Position of each value in the order, -1 where unstaged, and the order.
 
@@ -175,6 +178,7 @@ def stage_codes(
         values: stages as spelled; None counts as unstaged.
         order: overrides the clinical order and may hold any names; spellings are matched by meaning, so
             `pT1a` finds `T1a`.
+        counts: as `read_column` takes them.
 
     Raises:
         ValueError: values that `order` does not contain (all are named), a stage twice in `order`, or
@@ -183,7 +187,7 @@ def stage_codes(
     texts = ["" if value is None else value for value in values]
     codes: list[int | None]
     if order is None:
-        column = _sound(read_column(texts))
+        column = _sound(read_column(texts, counts))
         place = {label: position for position, label in enumerate(column.order)}
         codes = [-1 if label is None else place[label] for label in column.labels]
         return np.array(codes, dtype=np.int64), column.order

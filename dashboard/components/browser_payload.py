@@ -10,6 +10,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,24 +21,41 @@ DTYPES = ("uint8", "uint16", "int16")
 EFFORT = 1
 
 
-def encoded(header: Mapping[str, Any], arrays: Mapping[str, NDArray | list | dict], deflate: bool = True) -> bytes:
-    """The block of a header and its arrays; anything that is no array travels as JSON.
+@dataclass(frozen=True)
+class Part:
+    """One array as it travels: made once where it is sent often."""
+
+    kind: str
+    content: bytes
+    deflated: bool
+
+
+def part(values: NDArray | list | dict, deflate: bool = True) -> Part:
+    """An array, or anything else as JSON, ready to travel.
 
     Raises ValueError on an array of another kind of number than the browser reads.
     """
+    if isinstance(values, np.ndarray):
+        kind = str(values.dtype)
+        if kind not in DTYPES:
+            raise ValueError(f"the browser does not read {kind}: use one of {DTYPES}")
+        raw = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes()
+    else:
+        kind, raw = "json", json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+    return Part(kind, zlib.compress(raw, EFFORT) if deflate else raw, deflate)
+
+
+def encoded(
+    header: Mapping[str, Any], arrays: Mapping[str, NDArray | list | dict | Part], deflate: bool = True
+) -> bytes:
+    """The block of a header and its arrays. Raises ValueError as `part` does."""
     parts, blocks, offset = [], [], 0
     for name, values in arrays.items():
-        if isinstance(values, np.ndarray):
-            kind = str(values.dtype)
-            if kind not in DTYPES:
-                raise ValueError(f"{name} holds {kind}, which the browser does not read: use one of {DTYPES}")
-            raw = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<")).tobytes()
-        else:
-            kind, raw = "json", json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
-        block = zlib.compress(raw, EFFORT) if deflate else raw
-        parts.append({"name": name, "type": kind, "offset": offset, "length": len(block), "deflated": deflate})
-        blocks.append(block)
-        offset += len(block)
+        one = values if isinstance(values, Part) else part(values, deflate)
+        place = {"offset": offset, "length": len(one.content), "deflated": one.deflated}
+        parts.append({"name": name, "type": one.kind, **place})
+        blocks.append(one.content)
+        offset += len(one.content)
     head = json.dumps({**header, "arrays": parts}, separators=(",", ":"), ensure_ascii=False).encode()
     return b"".join([struct.pack("<I", len(head)), head, *blocks])
 
@@ -47,9 +65,9 @@ def decoded(block: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     (length,) = struct.unpack_from("<I", block)
     header = json.loads(block[4 : 4 + length])
     arrays: dict[str, Any] = {}
-    for part in header.pop("arrays"):
-        start = 4 + length + part["offset"]
-        raw = block[start : start + part["length"]]
-        raw = zlib.decompress(raw) if part["deflated"] else raw
-        arrays[part["name"]] = json.loads(raw) if part["type"] == "json" else np.frombuffer(raw, part["type"])
+    for one in header.pop("arrays"):
+        start = 4 + length + one["offset"]
+        raw = block[start : start + one["length"]]
+        raw = zlib.decompress(raw) if one["deflated"] else raw
+        arrays[one["name"]] = json.loads(raw) if one["type"] == "json" else np.frombuffer(raw, one["type"])
     return header, arrays

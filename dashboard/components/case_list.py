@@ -51,10 +51,9 @@ def _matching(frame: pd.DataFrame, column: str, place: st.delta_generator.DeltaG
     return values.astype(str).where(values.notna()).isin(picked).to_numpy(dtype=bool)
 
 
-def case_list(frame: pd.DataFrame) -> None:
-    """The selected items, or all where nothing is selected; rows that are marked become the selection."""
-    chosen = state.selected()
-    rows = frame[chosen.rows(frame)] if chosen else frame
+def case_list(frame: pd.DataFrame, chosen: NDArray[np.bool_]) -> None:
+    """The chosen rows `[n]`, or all where none is; rows that are marked become the selection."""
+    rows = frame[chosen] if chosen.any() else frame
     shown = rows.head(MOST_ROWS)
     empty = [c for c in shown if shown[c].isna().all()]
     hidden = [c for c in (*HIDDEN, *empty) if c in shown]

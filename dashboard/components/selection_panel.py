@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import loading, state
 from dashboard.selection import Selection
 from embeddings.connections import StoreError
 from embeddings.kept_work import LINK_PREFIX, KeptWork
@@ -46,7 +46,7 @@ def selection_panel(path: Path) -> None:
 
 def _names(path: Path) -> list[str]:
     try:
-        return KeptWork(path, patience_s=2.0).selections()["name"].tolist()
+        return loading.named_selections(path)
     except StoreError:
         return []  # the page itself says what is wrong with the file
 

@@ -19,7 +19,7 @@ from dashboard.figures.colouring import ColourColumn
 from dashboard.selection import combined, inside, mode_of
 
 MAX_CATEGORIES = 12
-MAP_KEY, PICTURES_KEY = "map.points", "map.pictures"
+MAP_KEY, PICTURES_KEY, TAKEN_KEY, PROBLEM_KEY = "map.points", "map.pictures", "map.taken", "map.problem"
 TIPS = ("case_id", "patient_id", "stage", "equivalent_diameter_mm")
 ORIGINS = {
     "lasso": "lasso on the map",
@@ -52,6 +52,7 @@ def _page(found: Context) -> None:
     item_ids = frame["item_id"].tolist()
     key = (str(found.path), found.set_id, loading.revision(found.path), colour_by, tuple(settings.items()))
     layer = _layer(key, xy, frame, colour_by, axes, found.footer)
+    chosen = state.selected().rows(frame)
     _map(layer, frame)
     feed_pictures(found.path, PICTURES_KEY)
     st.caption(
@@ -62,23 +63,16 @@ def _page(found: Context) -> None:
     figure_downloads(
         "map",
         lambda: map_figure.print_figure(
-            xy, item_ids, _colour(frame, colour_by), axis_names=axes, footer=found.footer, selected=_selected(frame)
+            xy, item_ids, _colour(frame, colour_by), axis_names=axes, footer=found.footer, selected=chosen
         ),
-        lambda: map_figure.data(xy, item_ids, _colour(frame, colour_by), axis_names=axes).assign(
-            selected=_selected(frame)
-        ),
+        lambda: map_figure.data(xy, item_ids, _colour(frame, colour_by), axis_names=axes).assign(selected=chosen),
     )
     with st.expander("Select by the values of a column"):
         filter_form(frame)
-    chosen = _selected(frame)
     st.subheader(f"{frame['case_id'][chosen].nunique():,} selected scans" if chosen.any() else "All items")
-    case_list(frame)
+    case_list(frame, chosen)
     if chosen.any():
         st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
-
-
-def _selected(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    return state.selected().rows(frame)
 
 
 def _controls(frame: pd.DataFrame) -> tuple[str, dict[str, object]]:
@@ -151,20 +145,24 @@ def _layer(
 @st.fragment
 def _map(layer: Layer, frame: pd.DataFrame) -> None:
     """The map in a fragment of its own: moving it asks for other points without running the page again."""
+    if st.session_state.pop(TAKEN_KEY, False):
+        st.rerun()
     asked = st.session_state.get(MAP_KEY)
     viewport = asked.get("viewport") if asked else None
+    chosen = state.selected().rows(frame)
     try:
-        block = encoded(*contents(layer, _selected(frame), viewport))
+        block = encoded(*contents(layer, chosen, viewport))
     except ValueError as error:
         st.error(str(error))
-        block = encoded(*contents(layer, _selected(frame), None))
-    result = point_map(block, MAP_KEY, on_pick=lambda: None, on_move=lambda: None)
-    if result.picked:
-        _take(dict(result.picked), layer, frame)
+        block = encoded(*contents(layer, chosen, None))
+    point_map(block, MAP_KEY, on_pick=lambda: _take(layer, frame), on_move=lambda: None)
+    if PROBLEM_KEY in st.session_state:
+        st.error(st.session_state.pop(PROBLEM_KEY))
 
 
-def _take(picked: dict, layer: Layer, frame: pd.DataFrame) -> None:
+def _take(layer: Layer, frame: pd.DataFrame) -> None:
     """A shape, an id or a group from the browser becomes the selection of every page."""
+    picked = dict(st.session_state[MAP_KEY].picked or {})
     kind = str(picked.get("kind"))
     try:
         if kind == "item":
@@ -175,11 +173,12 @@ def _take(picked: dict, layer: Layer, frame: pd.DataFrame) -> None:
         else:
             rows = inside(layer.coordinates, picked["polygon"])
     except (KeyError, TypeError, ValueError) as error:
-        st.error(f"What was drawn could not be read: {error}")
+        st.session_state[PROBLEM_KEY] = f"What was drawn could not be read: {error}"
         return
     origin = ORIGINS.get(kind, ORIGINS["lasso"])
     state.put_selection(combined(frame, state.selected(), rows, mode_of(picked), origin))
-    st.rerun()
+    # The rest of the page shows the selection too: the fragment runs again with all of it.
+    st.session_state[TAKEN_KEY] = True
 
 
 st.title("Map")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from cmcrameri import cm
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
+from dashboard.components.browser_payload import Part, part
 from dashboard.figures.colouring import ColourColumn
 
 # More points than this are sent as a density, and as points again once fewer than MOST_IN_VIEW are in view.
@@ -58,6 +60,11 @@ class Layer:
     tips: list[tuple[str, list[str], NDArray[np.int64]]]
     bounds: View
     words: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def all_points(self) -> dict[str, Part]:
+        """What every view of all points sends again, made once."""
+        return _point_parts(self, np.arange(len(self.item_ids)), self.bounds)
 
     @property
     def binned(self) -> bool:
@@ -158,22 +165,26 @@ def checked_view(viewport: Sequence[float]) -> View:
 def _points(
     header: dict[str, Any], layer: Layer, rows: NDArray[np.intp], view: View, selected: NDArray[np.bool_]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    n, shown = len(layer.item_ids), len(rows)
+    parts = _point_parts(layer, rows, view) if layer.binned else layer.all_points
+    note = f"{n:,} items" if shown == n else f"{shown:,} of {n:,} items in view"
+    arrays = {**parts, "selected": np.packbits(selected[rows])}
+    return {**header, "mode": "points", "view": view, "note": note}, arrays
+
+
+def _point_parts(layer: Layer, rows: NDArray[np.intp], view: View) -> dict[str, Part]:
     left, right, bottom, top = view
     places = layer.coordinates[rows]
     fields = []
     for name, values, codes in layer.tips:
         own, used = _compact(values, codes[rows])
         fields.append([name, own, used.tolist()])
-    arrays = {
-        "x": np.round((places[:, 0] - left) / (right - left) * STEPS).astype(np.uint16),
-        "y": np.round((places[:, 1] - bottom) / (top - bottom) * STEPS).astype(np.uint16),
-        "code": layer.inks.codes[rows],
-        "selected": np.packbits(selected[rows]),
-        "text": {"ids": layer.item_ids[rows].tolist(), "fields": fields},
+    return {
+        "x": part(np.round((places[:, 0] - left) / (right - left) * STEPS).astype(np.uint16)),
+        "y": part(np.round((places[:, 1] - bottom) / (top - bottom) * STEPS).astype(np.uint16)),
+        "code": part(layer.inks.codes[rows]),
+        "text": part({"ids": layer.item_ids[rows].tolist(), "fields": fields}),
     }
-    shown = len(layer.item_ids)
-    note = f"{shown:,} items" if len(rows) == shown else f"{len(rows):,} of {shown:,} items in view"
-    return {**header, "mode": "points", "view": view, "note": note}, arrays
 
 
 def _compact(values: list[str], codes: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:

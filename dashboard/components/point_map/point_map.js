@@ -110,15 +110,15 @@ class PointMap {
       this.focusPoint = -1;
       this.tip.hidden = true;
     }
-    this.prepare();
+    this.prepare(sameMap && this.order && this.order.length === arrays.x?.length);
     this.describe();
     this.draw();
-    this.canvas.dataset.painted = String(performance.now());
-    this.canvas.dataset.selected = String(header.n_selected);
-    this.canvas.dataset.mode = header.mode;
+    // For whoever drives the page from outside: what is shown now.
+    const said = (this.root.host ?? this.root).dataset;
+    Object.assign(said, { mapPainted: String(performance.now()), mapSelected: String(header.n_selected), mapMode: header.mode });
   }
 
-  prepare() {
+  prepare(sameOrder) {
     const { header, arrays } = this;
     const bits = arrays.selected;
     if (header.mode === "points") {
@@ -126,13 +126,12 @@ class PointMap {
       this.selected = new Uint8Array(n);
       for (let i = 0; i < n; i++) this.selected[i] = (bits[i >> 3] >> (7 - (i & 7))) & 1;
       this.anySelected = header.n_selected > 0;
+      if (sameOrder && !header.binned) return;
       // The rarest last, so that few points are not buried under many.
       const counts = new Array(256).fill(0);
       for (const code of arrays.code) counts[code]++;
       this.order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => counts[arrays.code[b]] - counts[arrays.code[a]] || a - b);
-      this.grid = null;
     }
-    this.inks = header.groups;
   }
 
   describe() {
@@ -230,7 +229,7 @@ class PointMap {
     const context = this.canvas.getContext("2d");
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.width, this.height);
-    const shared = { groups: this.inks, ratio: this.ratio, width: this.width, height: this.height, anySelected: this.header.n_selected > 0 };
+    const shared = { groups: this.header.groups, ratio: this.ratio, width: this.width, height: this.height, anySelected: this.header.n_selected > 0 };
     if (this.header.mode === "density") {
       const [x0, x1, y0, y1] = this.header.view;
       const [left, top] = this.toScreen(x0, y1);
@@ -371,7 +370,6 @@ class PointMap {
   pick(what, event) {
     const mode = event.shiftKey ? "add" : event.altKey ? "subtract" : "replace";
     if (what.polygon && this.header.mode === "points") this.preview(what.polygon, mode);
-    this.canvas.dataset.asked = String(performance.now());
     this.send("picked", { ...what, mode, token: this.header.token });
   }
 
