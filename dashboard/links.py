@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import zlib
 from collections.abc import Mapping
@@ -41,11 +40,11 @@ def unpacked(word: str) -> Selection:
     """The selection of `packed`. Raises ValueError on anything else: it comes from an address that anyone can write."""
     try:
         raw = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
-        text = zlib.decompressobj().decompress(raw, MOST_BYTES).decode()
-    except (binascii.Error, zlib.error, UnicodeDecodeError) as error:
+        stream = zlib.decompressobj()
+        lines = stream.decompress(raw, MOST_BYTES).decode().split(_SEPARATOR)
+    except (ValueError, zlib.error) as error:
         raise ValueError("the selection in this link was cut off or changed") from error
-    lines = text.split(_SEPARATOR)
-    if "" not in lines:
+    if not stream.eof or "" not in lines:
         raise ValueError("the selection in this link was cut off or changed")
     gap = lines.index("")
     return Selection(frozenset(lines[:gap]), frozenset(filter(None, lines[gap + 1 :])), "link")

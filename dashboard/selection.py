@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,7 +71,10 @@ def inside(coordinates: ArrayLike, polygon: Sequence[Sequence[float]]) -> NDArra
 
     Raises ValueError on anything but 3 to 200 corners of two finite numbers: it comes from a browser.
     """
-    corners = np.asarray(polygon, dtype=np.float64)
+    try:
+        corners = np.asarray(polygon, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError("a drawn area is a list of corners of two numbers") from error
     if corners.ndim != 2 or corners.shape[1] != 2 or not 3 <= len(corners) <= MOST_CORNERS:
         raise ValueError(f"a drawn area has 3 to {MOST_CORNERS} corners of two numbers")
     if not np.isfinite(corners).all():
@@ -124,7 +127,7 @@ class History:
         self.at = min(len(self.steps) - 1, self.at + 1)
 
 
-def mode_of(picked: dict[str, Any]) -> Mode:
+def mode_of(picked: Mapping[str, Any]) -> Mode:
     """How a pick of the browser counts; `replace` where it says nothing that is known."""
     mode = picked.get("mode")
     return mode if mode in MODES else "replace"

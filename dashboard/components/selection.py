@@ -1,4 +1,4 @@
-"""The selected scans in a figure of any page."""
+"""The selected scans in a plotly figure of any page, and a selection made there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,48 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import state
+from dashboard.selection import combined
+
+# A plotly selection travels back as some 130 bytes a point, with every later run of the page again.
+MOST_POINTS = 5000
+
+
+def selecting_chart(figure: go.Figure, frame: pd.DataFrame, key: str, alt: str, origin: str) -> None:
+    """A figure in which the selected scans stand out, and in which others can be selected by a box, a lasso or a click.
+
+    Args:
+        figure: its point traces carry the item id as `customdata[0]`.
+        frame: rows with `item_id` and `case_id`.
+        key: of the chart.
+        alt: what it shows, for screen readers.
+        origin: where the selection was made, in words.
+    """
+    mark_selected(figure, frame)
+    if len(frame) > MOST_POINTS:
+        st.plotly_chart(figure, key=key, alt=alt)
+        st.caption(f"Select on the **Map** page: more than {MOST_POINTS:,} scans are too many for this figure.")
+        return
+    # A selection that was taken would come again with every run: the next chart has another key and starts without.
+    turn = st.session_state.get(f"{key}.turn", 0)
+    figure.update_layout(dragmode="zoom")
+    event = st.plotly_chart(
+        figure,
+        key=f"{key}.{turn}",
+        alt=alt,
+        on_select="rerun",
+        selection_mode=("points", "box", "lasso"),
+    )
+    items = picked_items(event["selection"]["points"] if event else [])
+    rows = frame["item_id"].isin(items).to_numpy(dtype=bool)
+    if rows.any():
+        st.session_state[f"{key}.turn"] = turn + 1
+        state.put_selection(combined(frame, state.selected(), rows, "replace", origin))
+        st.rerun()
+
+
+def picked_items(points: Collection[dict]) -> set[str]:
+    """Item ids of the points of a plotly event."""
+    return {_item_id(point["customdata"]) for point in points if point.get("customdata")}
 
 
 def mark_selected(figure: go.Figure, frame: pd.DataFrame) -> None:
@@ -18,7 +60,7 @@ def mark_selected(figure: go.Figure, frame: pd.DataFrame) -> None:
         figure: its point traces carry the item id as `customdata[0]`.
         frame: rows with `item_id` and `case_id`.
     """
-    chosen = set(frame.loc[frame["case_id"].isin(state.selection()), "item_id"])
+    chosen = set(frame.loc[state.selected().rows(frame), "item_id"])
     if not chosen:
         return
     for trace in figure.data:

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
-from dashboard.components.selection import mark_selected
+from dashboard.components.selection import selecting_chart
 from dashboard.figures import gradient as gradient_figure
 from dashboard.report.case_columns import MAX_LEVELS, Design, design
 from embeddings.analysis import StageGradient
@@ -119,11 +119,12 @@ def _show(
         taken_out=taken_out,
         footer=found.footer,
     )
-    mark_selected(figure, staged.frame)
-    st.plotly_chart(
+    selecting_chart(
         figure,
-        key="gradient.chart",
-        alt="Score by stage, score against size, and the correlation with stage under four ways of asking",
+        staged.frame,
+        "gradient.chart",
+        "Score by stage, score against size, and the correlation with stage under four ways of asking",
+        "the stage gradient",
     )
     figure_downloads(
         "stage-gradient",

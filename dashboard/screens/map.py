@@ -14,19 +14,14 @@ from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.point_map import feed_pictures, point_map
 from dashboard.components.point_map.layers import Layer, bounds_of, contents, inks_of, tip
+from dashboard.components.point_map.picks import rows_of
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
-from dashboard.selection import combined, inside, mode_of
+from dashboard.selection import combined, mode_of
 
 MAX_CATEGORIES = 12
 MAP_KEY, PICTURES_KEY, TAKEN_KEY, PROBLEM_KEY = "map.points", "map.pictures", "map.taken", "map.problem"
 TIPS = ("case_id", "patient_id", "stage", "equivalent_diameter_mm")
-ORIGINS = {
-    "lasso": "lasso on the map",
-    "box": "box on the map",
-    "item": "click on the map",
-    "group": "legend of the map",
-}
 
 
 def _colour(frame: pd.DataFrame, column: str) -> ColourColumn:
@@ -163,19 +158,11 @@ def _map(layer: Layer, frame: pd.DataFrame) -> None:
 def _take(layer: Layer, frame: pd.DataFrame) -> None:
     """A shape, an id or a group from the browser becomes the selection of every page."""
     picked = dict(st.session_state[MAP_KEY].picked or {})
-    kind = str(picked.get("kind"))
     try:
-        if kind == "item":
-            rows = frame["item_id"].to_numpy() == str(picked["item"])
-        elif kind == "group":
-            names = [group["name"] for group in layer.inks.groups]
-            rows = layer.inks.codes == names.index(str(picked["group"]))
-        else:
-            rows = inside(layer.coordinates, picked["polygon"])
-    except (KeyError, TypeError, ValueError) as error:
+        rows, origin = rows_of(picked, layer)
+    except (TypeError, ValueError) as error:
         st.session_state[PROBLEM_KEY] = f"What was drawn could not be read: {error}"
         return
-    origin = ORIGINS.get(kind, ORIGINS["lasso"])
     state.put_selection(combined(frame, state.selected(), rows, mode_of(picked), origin))
     # The rest of the page shows the selection too: the fragment runs again with all of it.
     st.session_state[TAKEN_KEY] = True

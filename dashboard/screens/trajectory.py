@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.selection import mark_selected
+from dashboard.components.selection import selecting_chart
 from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
 from embeddings.analysis import Pseudotime
@@ -61,11 +61,12 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
     names = {float(code): name for code, name in enumerate(staged.order)}
     item_ids = staged.frame["item_id"].tolist()
     figure = trajectory_figure.screen(result, xy, item_ids, stage_names=names, footer=found.footer)
-    mark_selected(figure, staged.frame)
-    st.plotly_chart(
+    selecting_chart(
         figure,
-        key="trajectory.chart",
-        alt="Map coloured by pseudotime, and pseudotime by stage",
+        staged.frame,
+        "trajectory.chart",
+        "Map coloured by pseudotime, and pseudotime by stage",
+        "the trajectory",
     )
     figure_downloads(
         "trajectory",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import AttributeDictionary
 
+from dashboard.selection import History, Selection, of_cases
 from dashboard.settings import Settings
+from embeddings.kept_work import KeptWork
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours")
@@ -89,23 +92,79 @@ def test_the_probe_page_compares_with_size(settings: Settings, store_path: Path)
     assert "AUC" in text_of(app)
 
 
-def test_a_lasso_on_the_map_selects_cases_on_other_pages(settings: Settings, store_path: Path) -> None:
-    app = open_app(settings, store_path, "map")
+def selected_in(app: AppTest, *case_ids: str) -> AppTest:
+    """Select cases as another page would have."""
+    app.session_state["shared.selection"] = History([Selection(), of_cases(case_ids)], at=1)
+    return app
+
+
+def test_points_selected_on_the_gradient_are_selected_on_the_map_and_offered_as_neighbours(
+    settings: Settings, store_path: Path
+) -> None:
+    app = open_app(settings, store_path, "gradient")
     points = [{"customdata": [f"case{n:02d}/lesion"]} for n in (3, 5)]
-    app.session_state["map.chart"] = AttributeDictionary({"selection": {"points": points}})
+    app.session_state["gradient.chart.0"] = AttributeDictionary({"selection": {"points": points}})
     app.run()
+    assert "2 selected scans are drawn in full" in text_of(app)
+    app.switch_page("screens/map.py").run()
     assert "2 selected scans" in [s.value for s in app.subheader]
+    assert app.dataframe[0].value["case_id"].tolist() == ["case03", "case05"]
     app.switch_page("screens/neighbours.py").run()
     query = app.selectbox(key="neighbours.query")
     assert query.options == ["case03", "case05"]
 
 
+def test_a_filter_selects_adds_and_takes_away(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "map")
+    app.selectbox(key="filter.column").select("histology").run()
+    app.multiselect(key="filter.values.histology").select("other").run()
+    app.button(key="filter.replace").click().run()
+    n_other = len(app.dataframe[0].value)
+    assert set(app.dataframe[0].value["histology"]) == {"other"}
+    app.multiselect(key="filter.values.histology").set_value(["squamous"]).run()
+    app.button(key="filter.add").click().run()
+    assert len(app.dataframe[0].value) > n_other
+    assert set(app.dataframe[0].value["histology"]) == {"other", "squamous"}
+    app.button(key="filter.subtract").click().run()
+    assert len(app.dataframe[0].value) == n_other
+    app.button(key="selection.undo").click().run()
+    assert set(app.dataframe[0].value["histology"]) == {"other", "squamous"}
+    app.button(key="selection.redo").click().run()
+    assert len(app.dataframe[0].value) == n_other
+
+
+def test_a_number_filter_keeps_what_lies_between(settings: Settings, store_path: Path) -> None:
+    app = open_app(settings, store_path, "map")
+    app.selectbox(key="filter.column").select("age").run()
+    app.slider(key="filter.range.age").set_range(50, 60).run()
+    app.button(key="filter.replace").click().run()
+    ages = app.dataframe[0].value["age"]
+    assert len(ages)
+    assert ages.between(50, 60).all()
+
+
+def test_a_selection_is_saved_under_a_name_and_found_in_another_session(
+    settings: Settings, store_path: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(store_path, tmp_path / "named.duckdb"))
+    app = selected_in(open_app(settings, path, "map"), "case03", "case05").run()
+    app.text_input(key="selection.name").set_value("two of them").run()
+    app.button(key="selection.save").click().run()
+    assert not app.exception
+    later = open_app(settings, path, "gradient")
+    later.selectbox(key="selection.load").select("two of them").run()
+    assert "2 selected scans are drawn in full" in text_of(later)
+    later.button(key="selection.delete").click().run()
+    assert not later.exception
+    assert KeptWork(path).selections().empty
+    assert "2 scans selected" in text_of(later)
+
+
 def test_clearing_the_selection_brings_all_cases_back(settings: Settings, store_path: Path) -> None:
-    app = open_app(settings, store_path)
-    app.session_state["shared.selection"] = frozenset({"case03"})
+    app = selected_in(open_app(settings, store_path), "case03")
     app.switch_page("screens/neighbours.py").run()
     assert len(app.selectbox(key="neighbours.query").options) == 1
-    next(b for b in app.sidebar.button if b.label == "Clear selection").click().run()
+    app.button(key="selection.clear").click().run()
     assert len(app.selectbox(key="neighbours.query").options) == 41
 
 

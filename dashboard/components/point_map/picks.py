@@ -1,0 +1,38 @@
+"""What a person did on the map, as rows of the items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.components.point_map.layers import Layer
+from dashboard.selection import inside
+
+ORIGINS = {
+    "lasso": "lasso on the map",
+    "box": "box on the map",
+    "item": "click on the map",
+    "group": "legend of the map",
+}
+
+
+def rows_of(picked: Mapping[str, Any], layer: Layer) -> tuple[NDArray[np.bool_], str]:
+    """The items `[n]` within a drawn shape, of one id, or of one group of the legend; and how they were picked.
+
+    A shape counts for every item, also for those that a density stands for.
+    Raises ValueError on what cannot be read: it comes from a browser.
+    """
+    kind = str(picked.get("kind"))
+    if kind == "item":
+        return np.asarray(layer.item_ids == str(picked.get("item"))), ORIGINS[kind]
+    if kind == "group":
+        names = [group["name"] for group in layer.inks.groups]
+        if picked.get("group") not in names:
+            raise ValueError(f"the legend has no group {picked.get('group')!r}")
+        return layer.inks.codes == names.index(str(picked["group"])), ORIGINS[kind]
+    if kind in ("lasso", "box"):
+        return inside(layer.coordinates, picked.get("polygon") or ()), ORIGINS[kind]
+    raise ValueError(f"there is no way to pick called {kind!r}")
