@@ -58,14 +58,22 @@ def selection_word(path: Path, set_id: str, selection: Selection) -> str | None:
     word = packed(selection)
     if word is not None:
         return word
+    try:
+        return kept_name(path, set_id, selection)
+    except (StoreError, OSError):
+        return None
+
+
+def kept_name(path: Path, set_id: str, selection: Selection) -> str:
+    """Keep a selection in the cohort file under a name made of its content, and return the name.
+
+    Raises StoreError or OSError where the file cannot be written.
+    """
     text = _SEPARATOR.join([set_id, *sorted(selection.items), "", *sorted(selection.cases)])
     name = LINK_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:20]
     kept = KeptWork(path, patience_s=2.0)
-    try:
-        if kept.selection(name) is None:
-            kept.save_selection(name, set_id, selection.origin, tuple(selection.items), tuple(selection.cases))
-    except (StoreError, OSError):
-        return None
+    if kept.selection(name) is None:
+        kept.save_selection(name, set_id, selection.origin, tuple(selection.items), tuple(selection.cases))
     return name
 
 

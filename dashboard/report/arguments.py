@@ -25,6 +25,7 @@ class ReportSettings:
         time, event: columns of the survival time and of the event (1) or censoring (0).
         set_id: embedding set; the first of the file where None.
         compare: further embedding sets, shown beside it.
+        selection: name of a selection that the cohort file keeps; its cases alone are analysed.
         permutations, bootstrap, seed: of every test and interval.
     """
 
@@ -39,6 +40,7 @@ class ReportSettings:
     event: str | None = None
     set_id: str | None = None
     compare: tuple[str, ...] = ()
+    selection: str | None = None
     permutations: int = 1000
     bootstrap: int = 1000
     seed: int = 0
@@ -76,6 +78,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--event", metavar="COL", help="1 where the event was seen, 0 where the case was censored")
     command.add_argument("--set", metavar="SET_ID", help="embedding set (default: the first of the file)")
     command.add_argument("--compare", action="append", default=[], metavar="SET_ID", help="a further set beside it")
+    command.add_argument(
+        "--selection", metavar="NAME", help="only the cases of a selection that the cohort file keeps under this name"
+    )
     command.add_argument("--permutations", type=int, default=1000, metavar="N")
     command.add_argument("--bootstrap", type=int, default=1000, metavar="N")
     command.add_argument("--seed", type=int, default=0, metavar="N")
@@ -96,6 +101,7 @@ def settings_of(arguments: argparse.Namespace) -> ReportSettings:
         event=arguments.event,
         set_id=arguments.set,
         compare=tuple(dict.fromkeys(arguments.compare)),
+        selection=arguments.selection,
         permutations=arguments.permutations,
         bootstrap=arguments.bootstrap,
         seed=arguments.seed,
@@ -129,6 +135,7 @@ def command_line(settings: ReportSettings, out: Path | str) -> str:
         ("--time", settings.time),
         ("--event", settings.event),
         ("--set", settings.set_id),
+        ("--selection", settings.selection),
     ):
         words += [option, value] if value else []
     for one in settings.compare:

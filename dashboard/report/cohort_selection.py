@@ -16,6 +16,7 @@ from dashboard.report.arguments import ReportSettings
 from dashboard.report.case_columns import Design, design, find_column, is_numeric, numbers
 from dashboard.report.staging import stage_cases
 from embeddings.case_vectors import one_row_a_case
+from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
 
@@ -119,6 +120,11 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
     frame, vectors = one_row_a_case(*store.table(str(record["set_id"])))
     flow = [FlowStep("in the cohort file", info.n_cases, ())]
     flow.append(FlowStep(EMBEDDED, len(frame), _not_embedded(store, str(record["set_id"]), frame)))
+    if settings.selection is not None:
+        chosen = _selected(settings, frame)
+        outside = int((~chosen).sum())
+        frame, vectors = frame[chosen].reset_index(drop=True), vectors[chosen]
+        flow.append(FlowStep("selected", len(frame), (("outside the selection", outside),) if outside else ()))
 
     def named(name: str | None, option: str) -> str | None:
         return None if name is None else find_column(frame, name, headers, option)
@@ -201,6 +207,19 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
             *_refused_rows(store, record),
         ),
     )
+
+
+def _selected(settings: ReportSettings, frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Rows of the selection's cases. Raises ValueError where the file keeps none of this name, or none is embedded."""
+    name = str(settings.selection)
+    kept = KeptWork(settings.cohort).selection(name)
+    if kept is None:
+        names = ", ".join(KeptWork(settings.cohort).selections()["name"]) or "none"
+        raise ValueError(f"--selection: the cohort file keeps no selection {name!r}; it keeps {names}")
+    chosen = frame["case_id"].isin(kept.case_ids).to_numpy(dtype=bool)
+    if not chosen.any():
+        raise ValueError(f"--selection: no case of {name!r} is in this embedding set")
+    return chosen
 
 
 def _chosen(sets: pd.DataFrame, set_id: str | None, option: str) -> Mapping[str, Any]:

@@ -116,6 +116,7 @@ def make_report(settings: ReportSettings, out: Path | str, say: Callable[[str], 
         "refused": findings.refused,
         "warnings": [*cohort.warnings, *findings.warnings],
         "files": sorted([*files, "report.json"]),
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
     }
     files["report.json"] = json.dumps(plain(record), indent=1, allow_nan=False, ensure_ascii=False).encode("utf-8")
     return Report(files, _sentence(cohort, shown, findings), findings.refused, (*cohort.warnings, *findings.warnings))

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, disclosure, embedding_sets, loading, state
+from dashboard import columns, disclosure, embedding_sets, links, loading, state
 from dashboard.components.context import Context, require, stage_options
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
 from dashboard.report.case_columns import is_numeric
 from dashboard.report.write import Report, make_report
+from embeddings.connections import StoreError
 from embeddings.stages import read_column
 
 NONE = "(none)"
@@ -94,6 +95,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         key="report.baseline",
         placeholder="None" if size == NONE else "The size",
     )
+    selection = _selection(found)
     with st.expander("Survival, further sets, settings"):
         time_place, event_place = st.columns(2)
         time = time_place.selectbox("Survival time", [NONE, *numbers], format_func=_shown, key="report.time")
@@ -119,12 +121,29 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             event=None if event == NONE else event,
             set_id=found.set_id,
             compare=tuple(compare),
+            selection=selection,
             permutations=int(permutations),
             bootstrap=int(bootstrap),
             seed=int(seed),
         )
     except ValueError as error:
         st.error(str(error))
+        return None
+
+
+def _selection(found: Context) -> str | None:
+    """Name of the selection that is reported alone, kept in the cohort file so that the command finds it, or None."""
+    chosen = state.selected()
+    if not chosen or not st.toggle(
+        f"Only the {len(chosen.cases):,} selected scans",
+        key="report.selected",
+        help="The command names the selection, which is kept in the cohort file",
+    ):
+        return None
+    try:
+        return links.kept_name(found.path, found.set_id, chosen)
+    except (StoreError, OSError) as error:
+        st.error(f"The selection cannot be kept in the cohort file, so the report is of all scans: {error}")
         return None
 
 
@@ -150,13 +169,17 @@ def _show(report: Report, name: str) -> None:
         with st.expander(f"What the analyses warn of ({len(report.warnings)})"):
             st.markdown("\n".join(f"- {sentence}" for sentence in report.warnings))
     st.download_button(
-        "Report (zip)",
+        "Export everything (zip)",
         data=report.zipped,
         file_name=f"{name}.zip",
         mime="application/zip",
         icon=":material/download:",
         on_click="ignore",
         key="report.zip",
+    )
+    st.caption(
+        "The zip holds every figure as SVG, PDF and PNG, every table as CSV, the methods, and `report.json`: cohort "
+        "and weights by SHA-256, versions, seed, the cases, every number, and the command that makes it again."
     )
     st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip")
     with st.expander("Methods"):

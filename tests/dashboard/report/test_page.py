@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.selection import History, Selection, of_cases
 from dashboard.settings import Settings
+from embeddings.kept_work import KeptWork
 
 APP = Path(__file__).resolve().parents[3] / "dashboard" / "app.py"
 
@@ -37,6 +41,26 @@ def test_the_page_shows_the_command_line_of_its_settings(page: AppTest, cohort_p
     page.text_area(key="report.groups").set_value("Early").run()
     assert "--group takes NAME=STAGE" in page.error[0].value
     assert not page.code
+
+
+def test_only_the_selected_scans_are_reported_under_a_name_that_the_file_keeps(
+    settings: Settings, make_cohort: Callable[..., Path]
+) -> None:
+    path = make_cohort()
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.session_state["settings"] = dataclasses.replace(settings, cohort=path)
+    app.session_state["shared.cohort"] = path
+    app.session_state["shared.selection"] = History([Selection(), of_cases(["case00", "case01", "case02"])], at=1)
+    app.run()
+    app.switch_page("screens/report.py").run()
+    assert "--selection" not in app.code[0].value
+    app.toggle(key="report.selected").set_value(True).run()
+    assert not app.exception
+    found = re.search(r"--selection (@[0-9a-f]+)", app.code[0].value)
+    assert found
+    kept = KeptWork(path).selection(found[1])
+    assert kept is not None
+    assert kept.case_ids == ("case00", "case01", "case02")
 
 
 def test_the_button_builds_the_report_and_a_refusal_is_said(page: AppTest) -> None:

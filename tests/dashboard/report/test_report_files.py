@@ -133,6 +133,7 @@ def test_settings_versions_and_provenance_are_recorded(record: dict[str, Any], c
     assert record["seed"] == 3
     assert record["settings"]["covariates"] == ["age", "site"]
     assert re.fullmatch("[0-9a-f]{64}", record["cohort"]["csv_sha256"])
+    assert set(record["sha256"]) == set(record["files"]) - {"report.json"}
     assert record["embedding_set"]["encoder"] == "flexict-nano"
     assert record["embedding_set"]["weights_sha256"] == "0" * 64
     assert record["compared_sets"][0]["encoder"] == "flexict-3d"

@@ -18,6 +18,7 @@ from dashboard.report.arguments import ReportSettings, command_line, settings_of
 from dashboard.report.case_columns import design
 from dashboard.report.cohort_selection import select_cases
 from dashboard.report.staging import stage_cases
+from embeddings.kept_work import KeptWork
 from embeddings.store import Store
 
 STAGES = pd.Series(["pT2b", "T1a", None, "TX", "T3", "banana", "T1a", "Grade 2", float("nan")])
@@ -89,6 +90,25 @@ def test_published_weights_come_first_and_a_set_can_be_named(cohort_path: Path, 
     assert chosen.record["set_id"] == set_ids["lesion"]
 
 
+def test_a_selection_that_the_file_keeps_is_analysed_alone_and_the_others_are_counted(
+    make_cohort: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_cohort()
+    everyone = select_cases(ReportSettings(path, "t_category"))
+    chosen = sorted(everyone.frame["case_id"])[::2]
+    KeptWork(path).save_selection("every second", "set", "list", [f"{one}/volume" for one in chosen], chosen)
+    some = select_cases(ReportSettings(path, "t_category", selection="every second"))
+    assert sorted(some.frame["case_id"]) == chosen
+    flow = {step.name: step for step in some.flow}
+    assert flow["selected"].lost == (("outside the selection", flow["embedded"].n - len(chosen)),)
+    assert sum(n for step in some.flow for _, n in step.lost) == some.info.n_cases - some.n
+    place = {case: row for row, case in enumerate(everyone.frame["case_id"])}
+    rows = [place[case] for case in some.frame["case_id"]]
+    np.testing.assert_array_equal(some.vectors, everyone.vectors[rows])
+    with pytest.raises(ValueError, match=r"keeps no selection 'none'; it keeps every second"):
+        select_cases(ReportSettings(path, "t_category", selection="none"))
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -145,6 +165,7 @@ def test_the_command_line_gives_the_settings_back(cohort_path: Path) -> None:
         event="e",
         set_id="x.y",
         compare=("z", "w"),
+        selection="upper lobes, second read",
         permutations=99,
         bootstrap=50,
         seed=4,
