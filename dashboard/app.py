@@ -14,6 +14,7 @@ if str(ROOT) not in sys.path:
 
 from dashboard import links  # noqa: E402
 from dashboard.components import context  # noqa: E402
+from dashboard.components.page_style import page_style  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 
 st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
@@ -35,6 +36,7 @@ page = st.navigation(
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )
+page_style()
 try:
     links.say_problems()
     context.frame()

@@ -1,0 +1,15 @@
+"""The few rules of style that no setting of Streamlit gives."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+# The table's own button writes cells as they are; ours keeps a spreadsheet from running them as formulas.
+_RULES = """<style>
+[data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
+</style>"""
+
+
+def page_style() -> None:
+    """Apply the rules to the page; they are the same for every cohort and hold no data."""
+    st.html(_RULES)
