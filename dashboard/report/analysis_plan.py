@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dashboard import readings
-from dashboard.columns import StageLabel, label
+from dashboard.columns import label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
-from embeddings.analysis import Probe, Pseudotime, Retrieval, StageGradient, linear_probe, pseudotime, stage_gradient
+from embeddings.analysis import (
+    Probe,
+    Pseudotime,
+    Retrieval,
+    StageGradient,
+    StageLabel,
+    linear_probe,
+    pseudotime,
+    stage_gradient,
+)
 from embeddings.analysis.audit.audit import ShortcutAudit, shortcuts
 from embeddings.analysis.gram import Gram
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS, evaluate

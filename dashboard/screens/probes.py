@@ -13,7 +13,7 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.figures import probe as probe_figure
-from embeddings.analysis import Probe
+from embeddings.analysis import Probe, StageLabel
 
 # Four classes and more cost some seconds for every ten permutations.
 MANY_CLASSES = 4
@@ -104,7 +104,7 @@ def _in_order(labels: list[str], classes: _Labels, cut: str | None) -> NDArray:
         return np.array(labels)
     order = classes.order if cut is None else [_grouped(one, classes.order, cut) for one in classes.order]
     place = {name: code for code, name in enumerate(dict.fromkeys(order))}
-    return np.array([columns.StageLabel(place[one], one) for one in labels], dtype=object)
+    return np.array([StageLabel(place[one], one) for one in labels], dtype=object)
 
 
 def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]

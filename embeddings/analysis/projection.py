@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import progress
 from .checks import checked_vectors
 from .retrieval.retrieval import unit_rows
 from .serialise import plain
@@ -67,12 +68,16 @@ def project(
     if used < n_neighbours:
         notes.append(f"Neighbours were reduced from {n_neighbours} to {used}, as there are {n} cases.")
 
+    progress.report(0, 10, "finding the principal components")
     coordinates, explained = _principal_components(vectors)
     if method == "umap":
         rows = unit_rows(vectors)
+        progress.report(1, 10, "finding the neighbours of every case")
         coordinates = _umap(rows, coordinates, n_neighbours=used, min_dist=min_dist, seed=seed)
+        progress.report(9, 10, "comparing neighbours in the map and in the embedding")
         trust, sampled = _trustworthiness(rows, coordinates, used, seed)
     else:
+        progress.report(9, 10, "comparing neighbours in the map and in the embedding")
         trust, sampled = _trustworthiness(vectors, coordinates, used, seed)
     if sampled:
         notes.append(f"Trustworthiness was computed on {TRUST_SAMPLE} cases drawn at random.")
@@ -112,6 +117,7 @@ def _umap(
     import umap  # slow to import, and needed on one page only
 
     index, distance = exact_neighbours(unit, n_neighbours - 1)
+    progress.report(3, 10, "laying out the map")
     # umap-learn counts a row as its own first neighbour; on unit rows cosine distance is half the squared
     # one.
     index = np.column_stack([np.arange(len(unit)), index]).astype(np.int32)
