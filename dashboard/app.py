@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import state  # noqa: E402
+from dashboard import background, state  # noqa: E402
 from dashboard.components import context  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 
@@ -36,4 +36,6 @@ page = st.navigation(
     ]
 )
 context.frame()
+if state.cohort() is not None:
+    background.registry().warm()
 page.run()

@@ -9,12 +9,14 @@ analysis: nobody waits for the answer any more, whichever way the other process 
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, BinaryIO
 
 from threadpoolctl import threadpool_limits
@@ -36,6 +38,7 @@ from embeddings.analysis_request import arguments
 from embeddings.process_messages import read_message, write_message
 
 Analysis = Callable[..., object]
+IDLE_S = 3.0
 
 
 def probe_chance(**given: Any) -> float:
@@ -63,15 +66,22 @@ ANALYSES: Mapping[str, Analysis] = {
 }
 
 
-def serve(analyses: Mapping[str, Analysis]) -> None:
-    """Answer requests for these analyses, by name, until standard input ends."""
+def serve(analyses: Mapping[str, Analysis], when_idle: Callable[[], object] = lambda: None) -> None:
+    """Answer requests for these analyses, by name, until standard input ends.
+
+    `when_idle` is called once, where the first request lets itself be waited for.
+    """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # What a library prints would stand between the messages.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
-    while True:
-        header, body = requests.get()
+    try:
+        first = requests.get(timeout=IDLE_S)
+    except queue.Empty:
+        when_idle()
+        first = requests.get()
+    for header, body in chain([first], iter(requests.get, None)):
         _answer(analyses, str(header.get("kind")), body, answers)
 
 
@@ -108,7 +118,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if sys.argv[1:] if words is None else words:
         print("python -m embeddings.analysis_process takes no arguments", file=sys.stderr)
         return 2
-    serve(ANALYSES)
+    # UMAP takes seconds to import, which no other analysis shall wait for.
+    serve(ANALYSES, when_idle=lambda: importlib.import_module("umap"))
     return 0
 
 

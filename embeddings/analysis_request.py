@@ -77,7 +77,7 @@ def cells(values: ArrayLike) -> NDArray:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str | bool | int | float | Decimal | np.generic | StageLabel) and value is not pd.NaT:
+    if isinstance(value, str | int | float | Decimal | np.number | np.bool_ | StageLabel):
         return value
     return None if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
 

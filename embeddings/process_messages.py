@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 LONGEST_LINE = 1_000_000
 
@@ -13,7 +13,7 @@ class MessageError(ValueError):
     """What came through the pipe is no message."""
 
 
-def write_message(stream: BinaryIO, header: Mapping[str, Any], body: bytes = b"") -> None:
+def write_message(stream: IO[bytes], header: Mapping[str, Any], body: bytes = b"") -> None:
     """Write a message and flush it.
 
     Raises:
@@ -24,7 +24,7 @@ def write_message(stream: BinaryIO, header: Mapping[str, Any], body: bytes = b""
     stream.flush()
 
 
-def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     """The next message, or None where the writer has ended, also in the middle of one.
 
     Raises:

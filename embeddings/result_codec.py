@@ -245,7 +245,7 @@ def _made(name: str, given: Mapping[str, Any]) -> Any:
     if set(given) != set(hints):
         raise CodecError(f"this result cannot be read: its {name} has not the fields of this version of the program")
     for field, value in given.items():
-        if not _fits(value, hints[field]):
+        if not fits(value, hints[field]):
             raise CodecError(f"this result cannot be read: {field} of its {name} is a {type(value).__name__}")
     return CLASSES[name](**given)
 
@@ -256,21 +256,21 @@ def _hints(made: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(made)}
 
 
-def _fits(value: object, hint: Any) -> bool:
-    """Whether a value is of a declared type, of those that results are declared with."""
+def fits(value: object, hint: Any) -> bool:
+    """Whether a value is of a declared type, of those that results are declared with (arrays, numbers, tuples ...)."""
     kind, inner = get_origin(hint), get_args(hint)
     if kind in (Union, types.UnionType):
-        return any(_fits(value, one) for one in inner)
+        return any(fits(value, one) for one in inner)
     if kind is Literal:
         return value in inner
     if kind is tuple:
         if not isinstance(value, tuple):
             return False
         if len(inner) == 2 and inner[1] is Ellipsis:
-            return all(_fits(one, inner[0]) for one in value)
-        return len(value) == len(inner) and all(_fits(one, of) for one, of in zip(value, inner, strict=True))
+            return all(fits(one, inner[0]) for one in value)
+        return len(value) == len(inner) and all(fits(one, of) for one, of in zip(value, inner, strict=True))
     if kind is dict:
-        return isinstance(value, dict) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
+        return isinstance(value, dict) and all(fits(k, inner[0]) and fits(v, inner[1]) for k, v in value.items())
     if kind is np.ndarray:
         return isinstance(value, np.ndarray)
     if hint is float:

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import analyses, columns, loading, state
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.waiting import section
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
 
@@ -136,4 +137,5 @@ def _selected(frame: pd.DataFrame) -> None:
 
 
 st.title("Map")
-_page(require())
+with section():
+    _page(require())

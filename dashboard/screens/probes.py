@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.waiting import section
 from dashboard.figures import probe as probe_figure
 from embeddings.analysis import Probe, StageLabel
 
@@ -65,16 +66,17 @@ def _page(found: Context) -> None:
             int(repeats),
             int(seed),
         )
-        result = replace(
-            result,
-            p_chance=analyses.probe_chance(key, vectors, y, patients, int(n_permutations), int(seed)),
-            n_permutations=int(n_permutations),
-            learning_curve=analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
-            if learning
-            else (),
-            # Classes without an order, such as histology, have no steps to be wrong by.
-            ordinal=result.ordinal if classes.ordered else None,
-        )
+        # Classes without an order, such as histology, have no steps to be wrong by.
+        result = replace(result, ordinal=result.ordinal if classes.ordered else None)
+        # Both take long: until they are there, the rest is shown without them.
+        if n_permutations:
+            with section():
+                p_chance = analyses.probe_chance(key, vectors, y, patients, int(n_permutations), int(seed))
+                result = replace(result, p_chance=p_chance, n_permutations=int(n_permutations))
+        if learning:
+            with section():
+                curve = analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
+                result = replace(result, learning_curve=curve)
     except ValueError as error:
         st.info(str(error))
         return
@@ -197,4 +199,5 @@ def _further(result: Probe) -> str:
 
 
 st.title("Probes")
-_page(require())
+with section():
+    _page(require())
