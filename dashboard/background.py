@@ -276,10 +276,13 @@ class Registry:
             return ""
         try:
             content = KeptWork(task.kept_in, READ_PATIENCE_S).result(task.key)
-            if content is None:
-                return ""
+        except (StoreError, OSError) as error:
+            return f"The cohort file could not be asked for a kept result ({error}): this one was computed anew."
+        if content is None:
+            return ""
+        try:
             result = result_codec.decode(content)
-        except (StoreError, OSError, CodecError) as error:
+        except CodecError as error:
             return f"A result kept in the cohort file could not be used ({error}), and was computed anew."
         if not result_codec.fits(result, task.returns):
             return "A result kept in the cohort file is of another analysis, and was computed anew."
