@@ -5,6 +5,7 @@ A result is looked up in memory, then in the cohort file, and else computed in a
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -125,7 +126,8 @@ class Registry:
         self._ended: OrderedDict[str, tuple[Done | Failed, int]] = OrderedDict()
         self._cancelled: dict[Place, tuple[str, float]] = {}
         self._workers = Workers()
-        self._watched = self._closed = False
+        self._watcher: threading.Thread | None = None
+        self._closed = False
 
     def warm(self) -> None:
         """Start a process that waits for the first analysis, where none waits."""
@@ -200,6 +202,8 @@ class Registry:
             for work in list(self._works.values()):
                 self._stop(work)
             self._changed.notify_all()
+        if self._watcher is not None:
+            self._watcher.join()
         self._workers.close()
 
     # Under the lock
@@ -234,9 +238,9 @@ class Registry:
             self._ended.popitem(last=False)
 
     def _watch(self) -> None:
-        if not self._watched:
-            self._watched = True
-            threading.Thread(target=self._cancel_abandoned, daemon=True).start()
+        if self._watcher is None:
+            self._watcher = threading.Thread(target=self._cancel_abandoned, daemon=True)
+            self._watcher.start()
         self._changed.notify_all()
 
     # In threads of their own
@@ -345,4 +349,7 @@ class Registry:
 @cache
 def registry() -> Registry:
     """The registry of this server."""
-    return Registry(session_is_open=state.session_is_open)
+    made = Registry(session_is_open=state.session_is_open)
+    # A server that is killed cannot call it: its processes see the end of their pipes.
+    atexit.register(made.close)
+    return made

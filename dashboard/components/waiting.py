@@ -79,7 +79,7 @@ def _running(key: str, slot: str, words: str) -> None:
     answer = registry.look(key, session, slot)
     if not isinstance(answer, Running):
         st.rerun()
-    now = "" if answer.words == words else f"Now: {answer.words}. "
+    now = "" if answer.words.casefold() == words.casefold() else f"Now: {answer.words}. "
     with st.container(border=True):
         st.progress(answer.share, text=f"**{words}** · {100 * answer.share:.0f} % · {_duration(answer.elapsed_s)}")
         st.caption(f"{now}The other pages can be used meanwhile, and the result is kept for when you come back.")
