@@ -126,7 +126,8 @@ class Registry:
         self._ended: OrderedDict[str, tuple[Done | Failed, int]] = OrderedDict()
         self._cancelled: dict[Place, tuple[str, float]] = {}
         self._workers = Workers()
-        self._watcher: threading.Thread | None = None
+        self._threads: set[threading.Thread] = set()
+        self._watched = False
         self._closed = False
 
     def warm(self) -> None:
@@ -153,7 +154,7 @@ class Registry:
             self._cancelled.pop(place, None)
             if task.key not in self._works and task.key not in self._ended:
                 self._works[task.key] = work = _Work(task, {place: time.monotonic()})
-                threading.Thread(target=self._run, args=(work,), daemon=True).start()
+                self._start(self._run, work)
                 self._watch()
             return self._answer(task.key, place)
 
@@ -201,9 +202,10 @@ class Registry:
             self._closed = True
             for work in list(self._works.values()):
                 self._stop(work)
+            threads = self._threads
             self._changed.notify_all()
-        if self._watcher is not None:
-            self._watcher.join()
+        for thread in threads:
+            thread.join()
         self._workers.close()
 
     # Under the lock
@@ -238,10 +240,16 @@ class Registry:
             self._ended.popitem(last=False)
 
     def _watch(self) -> None:
-        if self._watcher is None:
-            self._watcher = threading.Thread(target=self._cancel_abandoned, daemon=True)
-            self._watcher.start()
+        if not self._watched:
+            self._watched = True
+            self._start(self._cancel_abandoned)
         self._changed.notify_all()
+
+    def _start(self, what: Callable[..., None], *arguments: object) -> None:
+        self._threads = {one for one in self._threads if one.is_alive()}
+        thread = threading.Thread(target=what, args=arguments, daemon=True)
+        thread.start()
+        self._threads.add(thread)
 
     # In threads of their own
 
