@@ -106,7 +106,7 @@ def p_values(setting: Setting, slow_cohorts: int, seed: int) -> dict[str, float]
         )
         p["pseudotime"] = course.p_permutation
     everyone = np.arange(len(gram))
-    axis = discriminant_scores(lambda train: gram, cohort.stage[None].astype(float), iter([(everyone, everyone)]))[:, 0]
+    axis = discriminant_scores(lambda train: gram, cohort.stage[None].astype(float), [(everyone, everyone)])[:, 0]
     p["published way"] = float(spearmanr(axis, cohort.stage).pvalue)
     return p
 

@@ -1,17 +1,23 @@
-"""The analyses that pages ask for, kept until the cohort, the set or a setting changes."""
+"""The analyses that pages ask for: computed in a process of their own, kept in memory and in the cohort file.
+
+Each raises ValueError with what the analysis says of its data, and `NotReadyError` while there is no result: a page
+asks within `waiting.section()`. `key` starts with the cohort file and the id of the embedding set. `slot` is the place
+on the pages that the result is for: a newer request for the place ends an older one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
+from dashboard.background import Task
+from dashboard.components.waiting import obtain
 from embeddings.analysis import (
     Courses,
     LearningPoint,
@@ -22,33 +28,56 @@ from embeddings.analysis import (
     ShortcutAudit,
     StageGradient,
     SurvivalByScore,
-    along_each,
-    by_score,
-    evaluate,
-    linear_probe,
-    project,
-    pseudotime,
-    shortcuts,
-    stage_gradient,
 )
 from embeddings.analysis.retrieval.retrieval import Protocol
+from embeddings.analysis_process import ANALYSES
+from embeddings.analysis_request import AnalysisRequest, Setting, cells
 from embeddings.store import Store, StoreError
 
 Key = tuple[object, ...]
 LEARNING_SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
+_WORDS = {
+    "map": "Laying out the map",
+    "gradient": "Fitting the stage axis, and again under every permutation",
+    "trajectory": "Ordering the cases, and again under every permutation",
+    "courses": "Following the covariates along the course",
+    "retrieval": "Searching for like cases",
+    "probe": "Cross-validating the probe",
+    "probe_chance": "Fitting the probe again under every permutation of the classes",
+    "learning_curve": "Training the probe on fewer patients",
+    "audit": "Asking of every column whether it tells the stage",
+    "survival": "Comparing survival",
+}
 
 
-def _one_thread() -> AbstractContextManager[object]:
-    """The fits are many and small: with a thread a core they spend their time waiting for each other."""
-    return threadpool_limits(limits=1, user_api="blas")
+def _result(kind: str, key: Key, slot: str, inputs: Mapping[str, object], **settings: Setting) -> Any:
+    path, set_id = Path(str(key[0])), str(key[1])
+    request = AnalysisRequest(kind, set_id, inputs, settings)
+    task = Task(
+        kind,
+        request.key,
+        request.encoded,
+        _WORDS[kind],
+        kept_in=path,
+        returns=get_type_hints(ANALYSES[kind])["return"],
+    )
+    return obtain(task, slot)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Laying out the map ...")
 def projection(
-    key: Key, _vectors: NDArray[np.float32], method: str, n_neighbours: int, min_dist: float, seed: int
+    key: Key,
+    vectors: NDArray[np.float32],
+    method: str,
+    n_neighbours: int,
+    min_dist: float,
+    seed: int,
+    slot: str = "map",
 ) -> Projection:
-    """A map of the vectors; `key` names what they are."""
-    return project(_vectors, method=method, n_neighbours=n_neighbours, min_dist=min_dist, seed=seed)
+    """A map of the vectors."""
+    found: Projection = _result(
+        "map", key, slot, {"X": vectors}, method=method, n_neighbours=n_neighbours, min_dist=min_dist, seed=seed
+    )
+    return found
 
 
 def stored_projection(
@@ -78,159 +107,140 @@ def stored_projection(
     return result.coordinates
 
 
-@st.cache_resource(max_entries=16, show_spinner="Fitting the stage axis, and again under every permutation ...")
 def gradient(
     key: Key,
-    _vectors: NDArray[np.float32],
-    _codes: NDArray[np.int64],
-    _patients: NDArray[np.str_],
-    _size: NDArray[np.float64] | None,
-    _covariates: NDArray[np.float64] | None,
+    vectors: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    patients: NDArray[np.str_],
+    size: NDArray[np.float64] | None,
+    covariates: NDArray[np.float64] | None,
     n_permutations: int,
     seed: int,
+    slot: str = "gradient",
 ) -> StageGradient:
-    """The stage gradient; `key` names the set, the stage, the size and the covariates."""
-    with _one_thread():
-        return stage_gradient(
-            _vectors,
-            _codes,
-            patient=_patients,
-            size=_size,
-            covariates=_covariates,
-            n_permutations=n_permutations,
-            seed=seed,
-        )
+    """The stage gradient."""
+    inputs = {"X": vectors, "stage": codes, "patient": patients, "size": size, "covariates": covariates}
+    found: StageGradient = _result("gradient", key, slot, inputs, n_permutations=n_permutations, seed=seed)
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Ordering the cases, and again under every permutation ...")
 def trajectory(
     key: Key,
-    _vectors: NDArray[np.float32],
-    _codes: NDArray[np.int64],
-    _patients: NDArray[np.str_],
+    vectors: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    patients: NDArray[np.str_],
     root: int | None,
     n_neighbours: int,
     seed: int,
+    slot: str = "trajectory",
 ) -> Pseudotime:
-    """The diffusion pseudotime; `key` names the set and the stage."""
-    with _one_thread():
-        return pseudotime(_vectors, _codes, root=root, patient=_patients, n_neighbours=n_neighbours, seed=seed)
+    """The diffusion pseudotime."""
+    inputs = {"X": vectors, "stage": codes, "patient": patients}
+    found: Pseudotime = _result("trajectory", key, slot, inputs, root=root, n_neighbours=n_neighbours, seed=seed)
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Following the covariates along the course ...")
 def courses(
-    key: Key,
-    _time: NDArray[np.float64],
-    _covariates: Mapping[str, ArrayLike],
-    _patients: NDArray[np.str_],
-    seed: int,
+    key: Key, time: NDArray[np.float64], covariates: Mapping[str, ArrayLike], patients: NDArray[np.str_], seed: int
 ) -> Courses:
-    """Covariates along a pseudotime; `key` names the trajectory with its settings and the columns."""
-    with _one_thread():
-        return along_each(_time, _covariates, patient=_patients, seed=seed)
+    """Covariates along a pseudotime."""
+    columns = {name: cells(values) for name, values in covariates.items()}
+    inputs = {"pseudotime": time, "covariates": columns, "patient": patients}
+    found: Courses = _result("courses", key, "courses", inputs, seed=seed)
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Searching for like cases ...")
 def retrieval(
     key: Key,
-    _sets: Sequence[NDArray[np.float32]],
-    _labels: NDArray[np.str_],
-    _patients: NDArray[np.str_],
+    sets: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.str_],
+    patients: NDArray[np.str_],
     protocol: Protocol,
     fusion_k: float,
     seed: int,
 ) -> Retrieval:
-    """Retrieval over one or several fused sets; `key` names the sets and the label."""
-    with _one_thread():
-        return evaluate(list(_sets), _labels, patient=_patients, protocol=protocol, fusion_k=fusion_k, seed=seed)
+    """Retrieval over one or several fused sets."""
+    inputs = {"X": list(sets), "label": labels, "patient": patients}
+    found: Retrieval = _result("retrieval", key, "retrieval", inputs, protocol=protocol, fusion_k=fusion_k, seed=seed)
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Cross-validating the probe ...")
 def probe(
     key: Key,
-    _vectors: NDArray[np.float32],
-    _labels: NDArray,
-    _patients: NDArray[np.str_],
-    _baseline: NDArray[np.float64] | None,
+    vectors: NDArray[np.float32],
+    labels: NDArray,
+    patients: NDArray[np.str_],
+    baseline: NDArray[np.float64] | None,
     n_repeats: int,
     seed: int,
 ) -> Probe:
-    """The linear probe, its labels sorted as they order; `key` names the set, the target and the baseline."""
-    with _one_thread():
-        return linear_probe(_vectors, _labels, patient=_patients, baseline=_baseline, n_repeats=n_repeats, seed=seed)
+    """The linear probe, its labels sorted as they order."""
+    inputs = {"X": vectors, "y": cells(labels), "patient": patients, "baseline": baseline}
+    found: Probe = _result("probe", key, "probe", inputs, n_repeats=n_repeats, seed=seed)
+    return found
 
 
-# Apart from the probe itself: what takes long is kept when the repeats change or the other is asked for as well.
-@st.cache_resource(max_entries=16, show_spinner="Fitting the probe again under every permutation of the classes ...")
 def probe_chance(
     key: Key,
-    _vectors: NDArray[np.float32],
-    _labels: NDArray,
-    _patients: NDArray[np.str_],
+    vectors: NDArray[np.float32],
+    labels: NDArray,
+    patients: NDArray[np.str_],
     n_permutations: int,
     seed: int,
 ) -> float:
-    """p of the probe against chance (NaN without permutations); `key` names the set and the target."""
-    with _one_thread():
-        return linear_probe(
-            _vectors,
-            _labels,
-            patient=_patients,
-            n_repeats=1,
-            n_permutations=n_permutations,
-            n_bootstrap=1,
-            seed=seed,
-        ).p_chance
+    """p of the probe against chance (NaN without permutations)."""
+    inputs = {"X": vectors, "y": cells(labels), "patient": patients}
+    found: float = _result("probe_chance", key, "probe.chance", inputs, n_permutations=n_permutations, seed=seed)
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Training the probe on fewer patients ...")
 def learning_curve(
-    key: Key, _vectors: NDArray[np.float32], _labels: NDArray, _patients: NDArray[np.str_], n_repeats: int, seed: int
+    key: Key, vectors: NDArray[np.float32], labels: NDArray, patients: NDArray[np.str_], n_repeats: int, seed: int
 ) -> tuple[LearningPoint, ...]:
-    """The probe's learning curve; `key` names the set and the target."""
-    with _one_thread():
-        return linear_probe(
-            _vectors, _labels, patient=_patients, n_repeats=n_repeats, learning_shares=LEARNING_SHARES, seed=seed
-        ).learning_curve
+    """The probe's learning curve."""
+    inputs = {"X": vectors, "y": cells(labels), "patient": patients, "learning_shares": LEARNING_SHARES}
+    found: tuple[LearningPoint, ...] = _result(
+        "learning_curve", key, "probe.learning", inputs, n_repeats=n_repeats, seed=seed
+    )
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Asking of every column whether it tells the stage ...")
 def audit(
     key: Key,
-    _vectors: NDArray[np.float32],
-    _codes: NDArray[np.int64],
-    _columns: Mapping[str, ArrayLike],
-    _patients: NDArray[np.str_],
+    vectors: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    columns: Mapping[str, ArrayLike],
+    patients: NDArray[np.str_],
     n_permutations: int,
     seed: int,
 ) -> ShortcutAudit:
-    """The audit for shortcuts; `key` names the set, the stage and the columns."""
-    with _one_thread():
-        return shortcuts(_vectors, _codes, _columns, patient=_patients, n_permutations=n_permutations, seed=seed)
+    """The audit for shortcuts."""
+    covariates = {name: cells(values) for name, values in columns.items()}
+    inputs = {"X": vectors, "stage": codes, "covariates": covariates, "patient": patients}
+    found: ShortcutAudit = _result("audit", key, "audit", inputs, n_permutations=n_permutations, seed=seed)
+    return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Comparing survival ...")
 def survival(
     key: Key,
-    _score: NDArray[np.float64],
-    _frame: pd.DataFrame,
+    score: NDArray[np.float64],
+    frame: pd.DataFrame,
     time: str,
     event: str,
-    _covariates: Mapping[str, NDArray],
+    covariates: Mapping[str, NDArray],
     n_groups: int,
     seed: int,
 ) -> SurvivalByScore:
-    """Survival by the score `[n]`, one row of the frame a scan; `key` names the set, the score and the covariates."""
-    with _one_thread():
-        return by_score(
-            _score,
-            _frame[time].to_numpy(dtype=object),
-            _frame[event].to_numpy(dtype=object),
-            covariates=_covariates,
-            patient=_frame["patient_id"].to_numpy(dtype=str),
-            n_groups=n_groups,
-            seed=seed,
-        )
+    """Survival by the score `[n]`, one row of the frame a scan."""
+    inputs = {
+        "score": score,
+        "time": cells(frame[time].to_numpy(dtype=object)),
+        "event": cells(frame[event].to_numpy(dtype=object)),
+        "covariates": {name: cells(values) for name, values in covariates.items()},
+        "patient": frame["patient_id"].to_numpy(dtype=str),
+    }
+    found: SurvivalByScore = _result("survival", key, "survival", inputs, n_groups=n_groups, seed=seed)
+    return found
 
 
 def complete_rows(frame: pd.DataFrame, columns: list[str]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import links  # noqa: E402
+from dashboard import background, links, state  # noqa: E402
 from dashboard.components import context  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
@@ -40,6 +40,8 @@ page_style()
 try:
     links.say_problems()
     context.frame()
+    if state.cohort() is not None:
+        background.registry().warm()
     page.run()
 finally:
     # Also where a page ends early or asks to run again.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -63,17 +62,6 @@ _NOT_COVARIATES = frozenset(
 )
 # Whole numbers that read as an order of stages but count slices.
 _NOT_STAGES = frozenset({"n_slices"})
-
-
-@dataclass(frozen=True, order=True)
-class StageLabel:
-    """A stage as a class of the probe: sorted by its code, called by its name."""
-
-    code: int
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def describing(frame: pd.DataFrame) -> list[str]:

@@ -16,11 +16,14 @@ class Settings:
         cohort: cohort file to open first.
         workspace: folder in which uploads are kept and new cohort files are made.
         data_roots: folders below which CTs, CSVs and cohort files may be read.
+        patience_s: how long a page waits for an analysis before it shows how far that is, so that what is quick does
+            not flicker.
     """
 
     cohort: Path | None
     workspace: Path
     data_roots: tuple[Path, ...]
+    patience_s: float = 0.5
 
     def allows(self, path: Path) -> bool:
         """Whether `path`, links followed, lies in the workspace or below a data root."""

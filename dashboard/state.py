@@ -7,11 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.selection import History, Selection, of_cases
 
 _COHORT, _SET, _STAGE, _HISTORY = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
 _VIEW = "shared.view"
+
+
+def session_id() -> str:
+    """Which browser tab this run of a page is for."""
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
+
+
+def session_is_open(session: str) -> bool:
+    """Whether the tab of a session is still connected to this server; may be called from any thread."""
+    return runtime.exists() and bool(runtime.get_instance().is_active_session(session))
 
 
 def cohort() -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -11,10 +12,20 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dashboard import readings
-from dashboard.columns import StageLabel, label
+from dashboard.columns import label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
-from embeddings.analysis import Probe, Pseudotime, Retrieval, StageGradient, linear_probe, pseudotime, stage_gradient
+from embeddings.analysis import (
+    Probe,
+    Pseudotime,
+    Retrieval,
+    StageGradient,
+    StageLabel,
+    linear_probe,
+    progress,
+    pseudotime,
+    stage_gradient,
+)
 from embeddings.analysis.audit.audit import ShortcutAudit, shortcuts
 from embeddings.analysis.gram import Gram
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS, evaluate
@@ -60,12 +71,19 @@ class Findings:
 def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable[[str], None]) -> Findings:
     """Run everything the settings ask for; `say` is told which analysis begins."""
     refused: dict[str, str] = {}
+    searched = _searched(cohort)
+    n_steps = 5 + len(cohort.compared) + (cohort.time is not None) + len(PROTOCOLS) * len(searched)
+    steps = count()
 
     def attempt(name: str, words: str, analysis: Callable[[], Result]) -> Result | None:
         say(words)
+        begun = next(steps)
         try:
             # The fits are many and small: with a thread a core they spend their time waiting for each other.
-            with threadpool_limits(limits=1, user_api="blas"):
+            with (
+                threadpool_limits(limits=1, user_api="blas"),
+                progress.part(begun / n_steps, (begun + 1) / n_steps, words),
+            ):
                 return analysis()
         except ValueError as error:
             refused[name] = " ".join(str(error).split())
@@ -152,7 +170,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
         ),
     )
     retrieval = []
-    for name, tables, rows in _searched(cohort):
+    for name, tables, rows in searched:
         for protocol in PROTOCOLS:
             one = attempt(
                 f"retrieval in {name}, {protocol}",

@@ -25,6 +25,7 @@ from dashboard.report.html import html_report
 from dashboard.report.methods import markdown, methods
 from dashboard.report.panel import Panel
 from dashboard.report.provenance import PRODUCT, figure_footer, set_record, statements, versions
+from embeddings.analysis import progress
 from embeddings.analysis.serialise import plain
 
 KIND = f"{PRODUCT} report"
@@ -70,15 +71,18 @@ def make_report(settings: ReportSettings, out: Path | str, say: Callable[[str], 
     Raises ValueError on a cohort file, column, group or set that cannot be used.
     """
     cohort = select_cases(settings)
-    findings = run_analyses(cohort, settings, say)
+    with progress.part(0.0, 0.7):
+        findings = run_analyses(cohort, settings, say)
     say("figures")
+    progress.report(7, 10, "figures")
     shown, single = panels.figure_panels(findings, cohort), panels.single_panels(findings, cohort)
     footer = figure_footer(cohort)
     files: dict[str, bytes] = {}
     figure = composed_figure(shown, footer)
     for kind in _FORMATS:
         files[f"figure.{kind}"] = figure_bytes(figure, kind)
-    for panel in (*shown, *single):
+    for done, panel in enumerate((*shown, *single), start=1):
+        progress.report(7 + 3 * done / (len(shown) + len(single) + 1), 10, "figures")
         alone = panel_figure(panel, footer)
         for kind in _FORMATS:
             files[f"panels/{panel.name}.{kind}"] = figure_bytes(alone, kind)

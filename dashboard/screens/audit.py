@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.waiting import section
 from dashboard.figures import audit as audit_figure
 from embeddings.analysis import ShortcutAudit
 
@@ -157,4 +158,5 @@ def _left_out(result: ShortcutAudit) -> None:
 
 
 st.title("Shortcuts")
-_page(require())
+with section():
+    _page(require())

@@ -9,6 +9,7 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import selecting_chart
+from dashboard.components.waiting import section
 from dashboard.figures import gradient as gradient_figure
 from dashboard.report.case_columns import MAX_LEVELS, Design, design
 from embeddings.analysis import StageGradient
@@ -171,4 +172,5 @@ def _second_opinion(result: StageGradient, taken_out: str) -> str:
 
 
 st.title("Stage gradient")
-_page(require())
+with section():
+    _page(require())

@@ -15,11 +15,13 @@ from dashboard.components.downloads import figure_downloads
 from dashboard.components.point_map import feed_pictures, point_map
 from dashboard.components.point_map.layers import Layer, bounds_of, contents, inks_of, tip
 from dashboard.components.point_map.picks import rows_of
+from dashboard.components.waiting import section
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
 from dashboard.selection import combined, mode_of
 
 MAX_CATEGORIES = 12
+MOST_FOR_UMAP = 150_000
 MAP_KEY, PICTURES_KEY, TAKEN_KEY, PROBLEM_KEY = "map.points", "map.pictures", "map.taken", "map.problem"
 TIPS = ("case_id", "patient_id", "stage", "equivalent_diameter_mm")
 
@@ -40,6 +42,20 @@ def _colour(frame: pd.DataFrame, column: str) -> ColourColumn:
 def _page(found: Context) -> None:
     frame = loading.item_frame(found.path, found.set_id)
     colour_by, settings = _controls(frame)
+    chosen = state.selected().rows(frame)
+    with section():
+        _show(found, frame, colour_by, settings, chosen)
+    with st.expander("Select by the values of a column"):
+        filter_form(frame)
+    st.subheader(f"{frame['case_id'][chosen].nunique():,} selected scans" if chosen.any() else "All items")
+    case_list(frame, chosen)
+    if chosen.any():
+        st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
+
+
+def _show(
+    found: Context, frame: pd.DataFrame, colour_by: str, settings: dict[str, object], chosen: NDArray[np.bool_]
+) -> None:
     xy = _coordinates(found, frame, settings)
     if xy is None:
         return
@@ -47,7 +63,6 @@ def _page(found: Context) -> None:
     item_ids = frame["item_id"].tolist()
     key = (str(found.path), found.set_id, loading.revision(found.path), colour_by, tuple(settings.items()))
     layer = _layer(key, xy, frame, colour_by, axes, found.footer)
-    chosen = state.selected().rows(frame)
     _map(layer, frame)
     feed_pictures(found.path, PICTURES_KEY)
     st.caption(
@@ -62,12 +77,6 @@ def _page(found: Context) -> None:
         ),
         lambda: map_figure.data(xy, item_ids, _colour(frame, colour_by), axis_names=axes).assign(selected=chosen),
     )
-    with st.expander("Select by the values of a column"):
-        filter_form(frame)
-    st.subheader(f"{frame['case_id'][chosen].nunique():,} selected scans" if chosen.any() else "All items")
-    case_list(frame, chosen)
-    if chosen.any():
-        st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
 
 
 def _controls(frame: pd.DataFrame) -> tuple[str, dict[str, object]]:
@@ -97,6 +106,12 @@ def _coordinates(found: Context, frame: pd.DataFrame, settings: dict[str, object
     kept = loading.kept_coordinates(found.path, found.set_id, tuple(sorted(settings.items())), frame["item_id"])
     if kept is not None:
         return kept
+    if settings["method"] == "umap" and len(frame) > MOST_FOR_UMAP:
+        st.info(
+            f"A UMAP of {len(frame):,} items takes hours on most machines, and this cohort file keeps none: choose "
+            "**PCA** above, or embed with a larger slice step."
+        )
+        return None
     table = loading.embedding_table(found.path, found.set_id)
     key = (str(found.path), found.set_id, loading.revision(found.path))
     try:

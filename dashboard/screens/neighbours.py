@@ -11,6 +11,7 @@ from dashboard import analyses, columns, embedding_sets, loading, readings, stat
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, show_panels, window_controls
+from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
@@ -188,4 +189,5 @@ def _show_retrieval(found: Context, result: Retrieval) -> None:
 st.title("Neighbours")
 context = require()
 _page(context)
-_retrieval(context)
+with section():
+    _retrieval(context)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.waiting import section
 from dashboard.figures import probe as probe_figure
-from embeddings.analysis import Probe
+from embeddings.analysis import Probe, StageLabel
 
 # Four classes and more cost some seconds for every ten permutations.
 MANY_CLASSES = 4
@@ -65,16 +66,17 @@ def _page(found: Context) -> None:
             int(repeats),
             int(seed),
         )
-        result = replace(
-            result,
-            p_chance=analyses.probe_chance(key, vectors, y, patients, int(n_permutations), int(seed)),
-            n_permutations=int(n_permutations),
-            learning_curve=analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
-            if learning
-            else (),
-            # Classes without an order, such as histology, have no steps to be wrong by.
-            ordinal=result.ordinal if classes.ordered else None,
-        )
+        # Classes without an order, such as histology, have no steps to be wrong by.
+        result = replace(result, ordinal=result.ordinal if classes.ordered else None)
+        # Both take long: until they are there, the rest is shown without them.
+        if n_permutations:
+            with section():
+                p_chance = analyses.probe_chance(key, vectors, y, patients, int(n_permutations), int(seed))
+                result = replace(result, p_chance=p_chance, n_permutations=int(n_permutations))
+        if learning:
+            with section():
+                curve = analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
+                result = replace(result, learning_curve=curve)
     except ValueError as error:
         st.info(str(error))
         return
@@ -104,7 +106,7 @@ def _in_order(labels: list[str], classes: _Labels, cut: str | None) -> NDArray:
         return np.array(labels)
     order = classes.order if cut is None else [_grouped(one, classes.order, cut) for one in classes.order]
     place = {name: code for code, name in enumerate(dict.fromkeys(order))}
-    return np.array([columns.StageLabel(place[one], one) for one in labels], dtype=object)
+    return np.array([StageLabel(place[one], one) for one in labels], dtype=object)
 
 
 def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]
@@ -197,4 +199,5 @@ def _further(result: Probe) -> str:
 
 
 st.title("Probes")
-_page(require())
+with section():
+    _page(require())

@@ -8,27 +8,29 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import columns, disclosure, embedding_sets, links, loading, state
+from dashboard.background import Task
 from dashboard.components.context import Context, require, stage_options
+from dashboard.components.waiting import obtain, section
+from dashboard.report import process
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
 from dashboard.report.case_columns import is_numeric
-from dashboard.report.write import Report, make_report
+from dashboard.report.write import Report
 from embeddings.connections import StoreError
 from embeddings.stages import read_column
 
 NONE = "(none)"
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
 def _made(settings: ReportSettings, out: str, revision: str) -> Report:
-    """The report of these settings, kept until the cohort file changes."""
-    place = st.empty()
-
-    def say(words: str) -> None:
-        place.caption(f"Now: {words} ...")
-
-    report = make_report(settings, out, say)
-    place.empty()
-    return report
+    """The report of these settings, built in a process of its own; as long as the file is in this state."""
+    task = Task(
+        process.KIND,
+        process.key(settings, out, revision),
+        lambda: process.encoded(settings, out),
+        "Building the report",
+        module=process.MODULE,
+    )
+    return process.report_of(obtain(task, "report"))
 
 
 def _page(found: Context) -> None:
@@ -46,8 +48,7 @@ def _page(found: Context) -> None:
         st.caption("Building takes from half a minute to some minutes; every analysis is run once.")
         return
     try:
-        with st.spinner("Building the report ..."):
-            report = _made(settings, out, loading.revision(found.path))
+        report = _made(settings, out, loading.revision(found.path))
     except ValueError as error:
         st.error(str(error))
         return
@@ -187,4 +188,5 @@ def _show(report: Report, name: str) -> None:
 
 
 st.title("Report")
-_page(require())
+with section():
+    _page(require())

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import analyses, columns, loading, readings
-from dashboard.components.context import Context, pick_stage, require
+from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.waiting import section
 from dashboard.figures import survival as survival_figure
 from embeddings.analysis import SurvivalByScore
 
@@ -35,14 +35,14 @@ def _page(found: Context) -> None:
     score_by = left.selectbox("Score", scores, format_func=_score_name, key="survival.score")
     time = middle.selectbox("Time", times, format_func=columns.label, key="survival.time")
     event = right.selectbox("Event", events, format_func=columns.label, key="survival.event")
-    stage = None
+    staged = None
     from_vectors = score_by in (STAGE_AXIS, PSEUDOTIME)
     first, rest = st.columns([1, 2]) if from_vectors else (st.container(), st.container())
     try:
+        # Every choice is drawn before the first analysis: one that is left out of a run is forgotten.
         if from_vectors:
-            stage, score = _score_from_vectors(found, table, stages, str(score_by), first)
-        else:
-            score = table.frame[score_by].to_numpy(dtype=np.float64)
+            with first:
+                staged = pick_stage(table, stages, "survival")
         others = [c for c in _covariates(table.frame) if c not in (score_by, event, *times)]
         covariates = rest.multiselect(
             "Covariates in Cox's model",
@@ -54,6 +54,11 @@ def _page(found: Context) -> None:
         with st.expander("Settings"):
             n_groups = st.select_slider("Groups of the score", [2, 3, 4, 5], 3, key="survival.groups")
             seed = st.number_input("Seed", 0, 10_000, 0, key="survival.seed")
+        if staged is not None:
+            score = _score_from_vectors(found, table, staged, str(score_by))
+        else:
+            score = table.frame[score_by].to_numpy(dtype=np.float64)
+        stage = staged.column if staged is not None else None
         result = analyses.survival(
             (str(found.path), found.set_id, loading.revision(found.path), score_by, stage, tuple(covariates)),
             score,
@@ -98,22 +103,22 @@ def _started(words: str) -> str:
 
 
 def _score_from_vectors(
-    found: Context, table: loading.EmbeddingTable, stages: list[str], which: str, place: DeltaGenerator
-) -> tuple[str, NDArray[np.float64]]:
-    """The stage column, and the score of every row `[n]`, NaN where it has no stage."""
-    with place:
-        staged = pick_stage(table, stages, "survival")
+    found: Context, table: loading.EmbeddingTable, staged: Staged, which: str
+) -> NDArray[np.float64]:
+    """The score of every row `[n]`, NaN where it has no stage."""
     key = (str(found.path), found.set_id, loading.revision(found.path), staged.column)
     if which == STAGE_AXIS:
         # Asked for as the gradient page does, so that one fit serves both.
         scores = analyses.gradient(
-            (*key, None, ()), staged.vectors, staged.codes, staged.patients, None, None, 1000, 0
+            (*key, None, ()), staged.vectors, staged.codes, staged.patients, None, None, 1000, 0, slot="survival.score"
         ).score
     else:
         neighbours = min(15, max(5, len(staged.frame) // 5))
-        scores = analyses.trajectory(key, staged.vectors, staged.codes, staged.patients, None, neighbours, 0).pseudotime
+        scores = analyses.trajectory(
+            key, staged.vectors, staged.codes, staged.patients, None, neighbours, 0, slot="survival.score"
+        ).pseudotime
     by_item = dict(zip(staged.frame["item_id"], scores, strict=True))
-    return staged.column, np.array([by_item.get(item, np.nan) for item in table.frame["item_id"]], dtype=np.float64)
+    return np.array([by_item.get(item, np.nan) for item in table.frame["item_id"]], dtype=np.float64)
 
 
 def _covariates(frame: pd.DataFrame) -> list[str]:
@@ -182,4 +187,5 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
 
 
 st.title("Survival")
-_page(require())
+with section():
+    _page(require())

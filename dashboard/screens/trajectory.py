@@ -10,6 +10,7 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.selection import selecting_chart
+from dashboard.components.waiting import section
 from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
 from embeddings.analysis import Pseudotime
@@ -29,16 +30,31 @@ def _page(found: Context) -> None:
     neighbours = right.slider("Neighbours in the graph", 5, 50, min(15, max(5, len(case_ids) // 5)), key="trajectory.k")
     key = (str(found.path), found.set_id, loading.revision(found.path))
     root = None if start == BY_STAGE else case_ids.index(str(start))
+    shown, followed = st.container(), st.container()
+    # Drawn before the first analysis: a choice that is left out of a run is forgotten.
+    with followed:
+        chosen = _pick_covariates(staged)
+    result = xy = None
     try:
-        result = analyses.trajectory(
-            (*key, staged.column), staged.vectors, staged.codes, staged.patients, root, neighbours, 0
-        )
-        xy = analyses.projection((*key, staged.column, "staged"), staged.vectors, "umap", 15, 0.1, 0).coordinates
+        with shown, section():
+            result = analyses.trajectory(
+                (*key, staged.column), staged.vectors, staged.codes, staged.patients, root, neighbours, 0
+            )
+        with shown, section():
+            xy = analyses.projection(
+                (*key, staged.column, "staged"), staged.vectors, "umap", 15, 0.1, 0, slot="trajectory.map"
+            ).coordinates
     except ValueError as error:
         st.info(str(error))
         return
-    _show(found, staged, result, xy)
-    _covariates(found, staged, result, (*key, staged.column, root, neighbours))
+    if result is None:
+        return
+    if xy is not None:
+        with shown:
+            _show(found, staged, result, xy)
+    if chosen:
+        with followed, section():
+            _covariates(found, staged, result, chosen, (*key, staged.column, root, neighbours))
 
 
 def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # type: ignore[no-untyped-def]
@@ -96,12 +112,13 @@ def _followable(frame: pd.DataFrame, stage: str) -> list[str]:
     return [c for c in dict.fromkeys([*sizes[:1], *others, *two_groups, *sizes]) if c != stage]
 
 
-def _covariates(found: Context, staged: Staged, result: Pseudotime, key: tuple[object, ...]) -> None:
+def _pick_covariates(staged: Staged) -> list[str]:
+    """The columns to follow; says what to do where there is none."""
     st.subheader("Covariates along the course")
     options = _followable(staged.frame, staged.column)
     if not options:
         st.info("No column of numbers or of two groups to follow. Add one to the CSV (age, sex, a measurement).")
-        return
+        return []
     chosen = st.multiselect(
         "Covariates",
         options,
@@ -112,7 +129,10 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, key: tuple[o
     )
     if not chosen:
         st.info("Choose a covariate to follow along the pseudotime.")
-        return
+    return chosen
+
+
+def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list[str], key: tuple[object, ...]) -> None:
     covariates = {name: staged.frame[name].to_numpy(dtype=object) for name in chosen}
     courses = analyses.courses((*key, tuple(chosen)), result.pseudotime, covariates, staged.patients, 0)
     for _, reason in courses.left_out:

@@ -4,7 +4,7 @@ from .audit import LeftOut, ShortcutAudit, ShortcutColumn, shortcuts
 from .estimate import Estimate
 from .gradient import AxisEvidence, StageGradient, StageGroup, stage_gradient
 from .gram import Gram
-from .probe import AucDifference, LearningPoint, OrdinalProbe, Probe, ProbeModel, linear_probe
+from .probe import AucDifference, LearningPoint, OrdinalProbe, Probe, ProbeModel, StageLabel, linear_probe
 from .projection import Projection, project
 from .retrieval import PROTOCOLS, Neighbours, Protocol, Retrieval, RetrievalAtK, evaluate, nearest
 from .survival import AtRisk, CoxTerm, SurvivalByScore, SurvivalGroup, by_score, event_flags, follow_up_times
@@ -36,6 +36,7 @@ __all__ = [
     "Stability",
     "StageGradient",
     "StageGroup",
+    "StageLabel",
     "SurvivalByScore",
     "SurvivalGroup",
     "along",

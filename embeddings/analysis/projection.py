@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import progress
 from .checks import checked_vectors
 from .retrieval.retrieval import unit_rows
 from .serialise import plain
@@ -17,6 +18,7 @@ from .trajectory.neighbour_graph import exact_neighbours
 ANALYSIS = "map"
 MIN_CASES = 5
 TRUST_SAMPLE = 3000
+MANY_CASES = 20_000
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,16 @@ def project(
     if used < n_neighbours:
         notes.append(f"Neighbours were reduced from {n_neighbours} to {used}, as there are {n} cases.")
 
+    progress.report(0, 10, "finding the principal components")
     coordinates, explained = _principal_components(vectors)
     if method == "umap":
         rows = unit_rows(vectors)
+        progress.report(1, 10, "finding the neighbours of every case")
         coordinates = _umap(rows, coordinates, n_neighbours=used, min_dist=min_dist, seed=seed)
+        progress.report(9, 10, "comparing neighbours in the map and in the embedding")
         trust, sampled = _trustworthiness(rows, coordinates, used, seed)
     else:
+        progress.report(9, 10, "comparing neighbours in the map and in the embedding")
         trust, sampled = _trustworthiness(vectors, coordinates, used, seed)
     if sampled:
         notes.append(f"Trustworthiness was computed on {TRUST_SAMPLE} cases drawn at random.")
@@ -93,12 +99,19 @@ def project(
 def _principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Scores [n, 2] on the first two components, each turned so that its largest score is positive."""
     centred = vectors - vectors.mean(axis=0)
-    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    if len(vectors) > MANY_CASES:
+        # Of many cases the products of the columns are small, and their first two directions as good.
+        squares, directions = np.linalg.eigh(centred.T @ centred)
+        singular = np.sqrt(np.maximum(squares[::-1], 0.0))
+        first = centred @ directions[:, ::-1][:, :2]
+    else:
+        left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+        first = left[:, :2] * singular[:2]
     if singular[0] <= 1e-12 * max(1.0, float(np.abs(vectors).max())):
         raise ValueError(f"The {ANALYSIS} needs vectors that differ, but all {len(vectors)} are the same.")
     scores = np.zeros((len(vectors), 2))
     columns = min(2, len(singular))
-    scores[:, :columns] = left[:, :columns] * singular[:columns]
+    scores[:, :columns] = first[:, :columns]
     largest = np.abs(scores).argmax(axis=0)
     scores *= np.where(scores[largest, [0, 1]] < 0, -1.0, 1.0)
     share = np.zeros(2)
@@ -112,6 +125,7 @@ def _umap(
     import umap  # slow to import, and needed on one page only
 
     index, distance = exact_neighbours(unit, n_neighbours - 1)
+    progress.report(3, 10, "laying out the map")
     # umap-learn counts a row as its own first neighbour; on unit rows cosine distance is half the squared
     # one.
     index = np.column_stack([np.arange(len(unit)), index]).astype(np.int32)

@@ -71,8 +71,3 @@ def test_classes_are_stages_first_then_columns_of_few_values() -> None:
     assert len(set(found)) == len(found)
     assert "serial" not in found
     assert "constant" not in found
-
-
-def test_stage_labels_sort_by_code_and_read_as_names() -> None:
-    labels = [columns.StageLabel(1, "T10"), columns.StageLabel(0, "T2")]
-    assert [str(one) for one in sorted(labels)] == ["T2", "T10"]

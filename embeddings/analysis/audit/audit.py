@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import progress
 from ..checks import checked_codes, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
 from ..gradient.crossfit import FOLDS, Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
@@ -84,12 +85,14 @@ def shortcuts(
     codes = checked_codes(stage, ANALYSIS, n=n)
     patients = patient_numbers(patient, ANALYSIS, n=n)
     settings = _Settings(n_permutations, n_bootstrap, seed)
-    axis = settings.smoother(lambda train: gram, patients) @ codes
+    share = progress.shares({"axis": 1.0, **{f"column {name}": 3.0 for name in covariates}})
+    with progress.part(*share["axis"], "fitting the stage axis"):
+        axis = settings.smoother(lambda train: gram, patients) @ codes
     overall = settings.concordance(axis, codes, patients)
-    columns = [
-        _audited(read_covariate(name, values, patients), gram, codes, patients, settings)
-        for name, values in covariates.items()
-    ]
+    columns = []
+    for number, (name, values) in enumerate(covariates.items(), start=1):
+        with progress.part(*share[f"column {name}"], f"auditing column {number} of {len(covariates)}"):
+            columns.append(_audited(read_covariate(name, values, patients), gram, codes, patients, settings))
     columns = [replace(one, verdict=verdict(one)) for one in _adjusted(columns)]
     return ShortcutAudit(
         columns=tuple(columns),
@@ -156,17 +159,21 @@ def _audited(
 
     try:
         permuted = settings.permuted(codes, patients)
-        vectors = settings.smoother(lambda train: held, patients)
+        with progress.part(0.0, 0.2):
+            vectors = settings.smoother(lambda train: held, patients)
         known, known_p = _column_from_vectors(column, vectors, patients, settings)
     except NothingToExchangeError:
         return unanswered(column, f"No two patients can exchange their {column.name} or stage: nothing can be tested.")
     goes_with = cramers_v(column.one_hot(), np.vstack([codes, permuted])) if column.is_categorical else None
     if goes_with is None:
         goes_with = correlation_ratio(column.values, np.vstack([codes, permuted]))
-    of_column = settings.smoother(lambda train: features, patients)
+    with progress.part(0.4, 0.5):
+        of_column = settings.smoother(lambda train: features, patients)
     alone = settings.concordance(of_column @ codes, codes, patients)
     alone_null = concordance_columns(of_column @ permuted.T, permuted.T)
-    remaining, remaining_p = _after_removal(settings.smoother(without, patients), design, codes, patients, settings)
+    with progress.part(0.7, 0.9):
+        left = settings.smoother(without, patients)
+    remaining, remaining_p = _after_removal(left, design, codes, patients, settings)
     nan = float("nan")
     return ShortcutColumn(
         name=column.name,
@@ -238,7 +245,8 @@ def _left_out(
     """Each level of at least 5 cases and two stages, scored by an axis that saw none of it."""
     n = len(gram)
     penalty = ridge_penalty(lambda train: gram, n)
-    within = settings.smoother(lambda train: gram, patient) @ stage
+    with progress.part(0.9, 1.0):
+        within = settings.smoother(lambda train: gram, patient) @ stage
     found = []
     for number, level in enumerate(column.levels):
         here = column.values == number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
+from .. import progress
 from ..gram import Gram
 from ..resampling import grouped_folds
 
@@ -112,7 +113,8 @@ def out_of_fold_smoother(
     n = len(patient)
     penalty = ridge_penalty(adjust, n)
     smoother = np.zeros((n, n))
-    for train, test in fold_plan(patient, n_folds=n_folds, n_repeats=n_repeats, seed=seed):
+    plan = fold_plan(patient, n_folds=n_folds, n_repeats=n_repeats, seed=seed)
+    for train, test in progress.counted(plan, n_folds * n_repeats):
         products = adjust(train).centred(train)
         smoother[np.ix_(test, train)] += ridge_smoother(products, train, test, penalty) / n_repeats
     return smoother
@@ -127,7 +129,7 @@ def in_sample_smoother(adjust: Adjustment, n: int) -> NDArray[np.float64]:
 def discriminant_scores(
     adjust: Adjustment,
     labels: NDArray[np.float64],
-    splits: Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    splits: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     *,
     degree: int = 1,
 ) -> NDArray[np.float64]:
@@ -149,7 +151,7 @@ def discriminant_scores(
     batches = [slice(first, min(first + BATCH, m)) for first in range(0, m, BATCH)]
     # Many small products: a core a batch is quicker than all cores on each.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(min(len(batches), CORES)) as cores:
-        for train, test in splits:
+        for train, test in progress.counted(splits, len(splits)):
             products = adjust(train).centred(train)
             smoother = _regularised(products[train], penalty * len(train), products)
             times[test] += 1

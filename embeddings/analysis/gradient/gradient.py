@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import progress
 from ..checks import checked_codes, checked_column, checked_columns, checked_draws, patient_numbers
 from ..gram import Gram
 from ..resampling import NothingToExchangeError, percentile_interval, permutation_p, permuted_given, permuted_labels
@@ -136,8 +136,13 @@ def stage_gradient(
     def adjusted(train: NDArray[np.intp]) -> Gram:
         return gram.without(size_design(train, size=sizes, covariates=extra, n=n), train)
 
-    plain = _Axes(raw, labelling, n_repeats)
-    overall, lda = plain.ridge(permuted), plain.lda(permuted)
+    work = {"plain": 10.0, "after": 12.0 if sizes is not None or extra is not None else 0.0, "rest": 2.0}
+    share = progress.shares(work)
+    with progress.part(*share["plain"], "fitting the stage axis, and again under every permutation"):
+        with progress.part(0.0, 0.1):
+            plain = _Axes(raw, labelling, n_repeats)
+        with progress.part(0.1, 1.0):
+            overall, lda = plain.ridge(permuted), plain.lda(permuted)
     warnings = _warnings(codes, patients)
     residual = lda_residual = matched = None
     if sizes is not None or extra is not None:
@@ -145,13 +150,17 @@ def stage_gradient(
         keeping, said = _keeping(labelling, design, n_permutations)
         warnings += said
         if keeping is not None:
-            after = _Axes(adjusted, labelling, n_repeats)
-            residual, lda_residual = after.ridge(keeping), after.lda(keeping)
+            with progress.part(*share["after"], "fitting the axis to what is left without size and covariates"):
+                with progress.part(0.0, 0.2):
+                    after = _Axes(adjusted, labelling, n_repeats)
+                with progress.part(0.2, 1.0):
+                    residual, lda_residual = after.ridge(keeping), after.lda(keeping)
     size_rho = size_low = size_high = float("nan")
     if sizes is not None:
         size_rho = spearman(overall.score, sizes)
         size_low, size_high = percentile_interval(labelling.resampled(overall.score, sizes))
-        matched, said = _size_matched(gram, plain, labelling, sizes, n_permutations)
+        with progress.part(*share["rest"], "comparing cases of like size"):
+            matched, said = _size_matched(gram, plain, labelling, sizes, n_permutations)
         warnings += said
 
     trend = jonckheere_terpstra(overall.score, codes)
@@ -203,7 +212,7 @@ class _Axes:
         """The evidence of the shrinkage discriminant."""
         stage, everyone = self._labelling.stage[None], np.arange(len(self._labelling.stage))
         scores = discriminant_scores(self._adjust, np.vstack([stage, permuted.labels]), self._splits())
-        in_sample = discriminant_scores(self._adjust, stage, iter([(everyone, everyone)]))
+        in_sample = discriminant_scores(self._adjust, stage, [(everyone, everyone)])
         return self._labelling.evidence(scores[:, 0], scores[:, 1:], in_sample[:, 0], permuted)
 
     def discriminants(self, along_stage: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -213,8 +222,9 @@ class _Axes:
             return along_stage[:, None]
         return np.column_stack([along_stage, discriminant_scores(self._adjust, stage[None], self._splits(), degree=2)])
 
-    def _splits(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        return fold_plan(self._labelling.patient, n_folds=FOLDS, n_repeats=self._n_repeats, seed=self._labelling.seed)
+    def _splits(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        patient, seed = self._labelling.patient, self._labelling.seed
+        return list(fold_plan(patient, n_folds=FOLDS, n_repeats=self._n_repeats, seed=seed))
 
 
 def _keeping(

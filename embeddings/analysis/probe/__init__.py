@@ -1,5 +1,6 @@
 """What does a linear model read from the vectors?"""
 
+from .labels import StageLabel
 from .learning import LearningPoint
 from .ordinal import OrdinalProbe
 from .probe import AucDifference, Probe, ProbeModel, linear_probe
@@ -10,5 +11,6 @@ __all__ = [
     "OrdinalProbe",
     "Probe",
     "ProbeModel",
+    "StageLabel",
     "linear_probe",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import progress
 from ..estimate import Estimate, estimate
 from ..resampling import highest_by_patient
 from .discrimination import macro_auc
@@ -46,7 +47,7 @@ def learning_curve(
         raise ValueError(f"The learning curve needs shares above 0 and up to 1, not {list(shares)}.")
     plan = fold[:MAX_REPEATS]
     points: dict[float, LearningPoint] = {}
-    for share in sorted(shares):
+    for number_of_share, share in enumerate(sorted(shares)):
         train, seeds = [], []
         for repeat, one in enumerate(plan):
             rng = np.random.default_rng([seed, repeat])
@@ -55,7 +56,8 @@ def learning_curve(
                 seeds.append(number)
         masks = np.stack(train)
         labels = np.tile(truth, (len(masks), 1))
-        predicted = tuned_probability(components, labels, patient, masks, int(truth.max()) + 1, seeds)
+        with progress.part(number_of_share / len(shares), (number_of_share + 1) / len(shares)):
+            predicted = tuned_probability(components, labels, patient, masks, int(truth.max()) + 1, seeds)
         probability = np.zeros((len(plan), *predicted.shape[1:]))
         for job, number in enumerate(seeds):
             repeat = job // (int(plan.max()) + 1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from .. import progress
 from ..gram import Gram
 
 MAX_COMPONENTS = 300
@@ -65,6 +66,7 @@ def probability_path(
         batch = slice(first, first + BATCH)
         fits = _Fits(components, truth[batch], train[batch], n_classes)
         for number, strength in enumerate(strengths):
+            progress.report(first + len(truth[batch]) * number / len(strengths), len(truth))
             fits.advance(strength)
             found[number, batch] = fits.probability()
     return found

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import progress
 from ..resampling import grouped_folds, highest_by_patient
 from .logistic import Components, probability_path
 
@@ -45,7 +46,8 @@ def out_of_fold_probability(
         labels = np.stack([truth[part][run] for run, _ in jobs])
         train = np.stack([fold[part][run] != number for run, number in jobs])
         seeds = [number for _, number in jobs]
-        predicted = tuned_probability(components, labels, patient, train, n_classes, seeds, stratified=stratified)
+        with progress.part(first / len(truth), min(1.0, (first + runs) / len(truth))):
+            predicted = tuned_probability(components, labels, patient, train, n_classes, seeds, stratified=stratified)
         for (run, number), one in zip(jobs, predicted, strict=True):
             test = fold[part][run] == number
             probability[first + run, test] = one[test]
@@ -76,13 +78,15 @@ def tuned_probability(
     if owner:
         of_job = np.array(owner)
         labels = truth[of_job]
-        path = probability_path(components, labels, np.stack(inner_train), n_classes, STRENGTHS)
+        with progress.part(0.0, 0.8):
+            path = probability_path(components, labels, np.stack(inner_train), n_classes, STRENGTHS)
         right = np.take_along_axis(path, labels[None, :, :, None], axis=3)[..., 0]
         loss = -(np.log(np.clip(right, 1e-6, 1.0)) * np.stack(inner_test)).sum(axis=2)
         losses = np.stack([np.bincount(of_job, one, minlength=len(truth)) for one in loss])
     chosen = losses.argmin(axis=0)
     chosen[~losses.any(axis=0)] = STRENGTHS.index(PLAIN_STRENGTH)
-    path = probability_path(components, truth, train, n_classes, STRENGTHS)
+    with progress.part(0.8, 1.0):
+        path = probability_path(components, truth, train, n_classes, STRENGTHS)
     return path[chosen, np.arange(len(truth))]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import progress
 from ..estimate import Estimate, estimate
 from .logistic import Components
 from .nested import out_of_fold_probability
@@ -40,7 +41,8 @@ def ordinal_probe(
     above = []
     for threshold in range(n_classes - 1):
         labels = np.tile((truth > threshold).astype(np.intp), (repeats, 1))
-        above.append(out_of_fold_probability(components, labels, patient, fold, 2)[:, :, 1])
+        with progress.part(threshold / (n_classes - 1), (threshold + 1) / (n_classes - 1)):
+            above.append(out_of_fold_probability(components, labels, patient, fold, 2)[:, :, 1])
     called = np.minimum.accumulate(np.stack(above), axis=0) > 0.5  # [K - 1, R, n]
     stage = called.sum(axis=0)
     share = np.eye(n_classes)[stage].mean(axis=0)  # [n, K]

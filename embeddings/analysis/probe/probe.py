@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import progress
 from ..checks import checked_columns, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
 from ..gram import Gram
@@ -24,7 +25,7 @@ from .discrimination import (
     macro_f1,
     reliability,
 )
-from .learning import LearningPoint, learning_curve
+from .learning import MAX_REPEATS, LearningPoint, learning_curve
 from .logistic import Components
 from .nested import out_of_fold_probability
 from .ordinal import OrdinalProbe, ordinal_probe
@@ -149,10 +150,19 @@ def linear_probe(
         [grouped_folds(patients, truth, n_folds=n_folds, seed=seed * 1000 + repeat) for repeat in range(n_repeats)]
     )
     weights = np.vstack([np.ones(n), bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)])
+    share = progress.shares(
+        {
+            **{name: n_repeats * len(classes) for name in tables},
+            "chance": n_permutations * len(classes),
+            "learning": len(learning_shares) * min(n_repeats, MAX_REPEATS) * len(classes),
+            "ordinal": n_repeats * len(classes) if len(classes) > 2 else 0.0,
+        }
+    )
     models, areas = {}, {}
     for name, table in tables.items():
         repeated = np.tile(truth, (n_repeats, 1))
-        probability = out_of_fold_probability(table, repeated, patients, fold, len(classes))
+        with progress.part(*share[name], "cross-validating the probe"):
+            probability = out_of_fold_probability(table, repeated, patients, fold, len(classes))
         areas[name] = macro_auc(probability, truth, weights)
         models[name] = _model(name, areas[name], probability, truth, weights)
 
@@ -160,6 +170,13 @@ def linear_probe(
     if columns is not None:
         for better, than in (("combined", "baseline"), ("embedding", "baseline")):
             differences.append(_difference(better, than, areas[better] - areas[than]))
+    embedding = tables["embedding"]
+    with progress.part(*share["chance"], "fitting the probe again under every permutation"):
+        p_chance = chance_p(embedding, truth, patients, n_permutations=n_permutations, seed=seed)
+    with progress.part(*share["learning"], "training the probe on fewer patients"):
+        curve = learning_curve(embedding, truth, patients, fold, learning_shares, weights, seed=seed)
+    with progress.part(*share["ordinal"], "fitting a probe that knows the order"):
+        ordinal = ordinal_probe(embedding, truth, patients, fold, weights) if len(classes) > 2 else None
     return Probe(
         classes=classes,
         truth=truth,
@@ -167,9 +184,9 @@ def linear_probe(
         baseline=models.get("baseline"),
         combined=models.get("combined"),
         differences=tuple(differences),
-        p_chance=chance_p(tables["embedding"], truth, patients, n_permutations=n_permutations, seed=seed),
-        learning_curve=learning_curve(tables["embedding"], truth, patients, fold, learning_shares, weights, seed=seed),
-        ordinal=ordinal_probe(tables["embedding"], truth, patients, fold, weights) if len(classes) > 2 else None,
+        p_chance=p_chance,
+        learning_curve=curve,
+        ordinal=ordinal,
         n=n,
         n_patients=int(patients.max()) + 1,
         n_per_class=tuple(np.bincount(truth).tolist()),

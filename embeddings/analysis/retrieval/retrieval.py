@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import progress
 from ..checks import checked_vectors, patient_numbers
 from ..resampling import bootstrap_weights, grouped_folds, percentile_interval
 from ..serialise import plain
@@ -160,9 +161,12 @@ def evaluate(
         raise ValueError(f"The {ANALYSIS} fuses ranks with a constant above 0, not {fusion_k:g}.")
 
     rounds = []
-    for queries, support in _splits(protocol, number, patients, n_splits=n_splits, seed=seed):
+    splits = _splits(protocol, number, patients, n_splits=n_splits, seed=seed)
+    for done, (queries, support) in enumerate(splits):
         allowed = support & (patients[queries][:, None] != patients)
-        rounds.append(_answered(sets, number, queries, allowed, k=k, fusion_k=fusion_k))
+        with progress.part(0.9 * done / len(splits), 0.9 * (done + 1) / len(splits), "searching for like cases"):
+            rounds.append(_answered(sets, number, queries, allowed, k=k, fusion_k=fusion_k))
+    progress.report(9, 10, "resampling the patients")
     weights = bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)
     draws = np.nanmean([one.resampled(weights) for one in rounds], axis=0)
     value = np.mean([one.measures.mean(axis=0) for one in rounds], axis=0)
@@ -254,7 +258,8 @@ def _answered(
     found = np.empty((len(queries), 2 * len(k) + 1))
     without = np.zeros((len(number), 2 * len(k) + 1))
     relevant = np.empty(len(queries), dtype=np.intp)
-    for block in np.array_split(np.arange(len(queries)), -(-len(queries) // QUERIES_AT_ONCE)):
+    blocks = np.array_split(np.arange(len(queries)), -(-len(queries) // QUERIES_AT_ONCE))
+    for block in progress.counted(blocks, len(blocks)):
         order = fused_order([one[queries[block]] @ one.T for one in sets], allowed[block], fusion_k=fusion_k)
         inside = np.arange(len(number)) < gallery[block][:, None]
         hits = (number[queries[block]][:, None] == number[order]) & inside

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import progress
 from ..resampling import bootstrap_weights, percentile_interval
 
 _ROWS = 512
@@ -29,6 +30,7 @@ def harrell_c(
     concordant, comparable = np.zeros(len(weights)), np.zeros(len(weights))
     # A resample is a weight a patient, so that all of them share one table of pairs; blocks bound the memory.
     for start in range(0, n, _ROWS):
+        progress.report(start, n)
         rows = slice(start, start + _ROWS)
         first = (time[rows, None] < time) | ((time[rows, None] == time) & (event == 0))
         known = (first & (event[rows, None] == 1)).astype(np.float64)

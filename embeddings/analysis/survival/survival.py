@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import progress
 from ..checks import patient_numbers
 from ..serialise import plain
 from .concordance import harrell_c
@@ -123,14 +124,17 @@ def by_score(
         raise ValueError("All follow-up times are 0: choose the column that holds the time to the event.")
     s, t, e = scores[kept], times[kept], events[kept]
 
+    progress.report(0, 10, "comparing groups of the score")
     group = score_groups(s, n_groups)
     names = group_names(int(group.max()) + 1)
     groups = tuple(kaplan_meier(one, s[group == g], t[group == g], e[group == g]) for g, one in enumerate(names))
     warnings = _warnings(groups, int(e.sum()), n_groups)
     statistic, p = log_rank(t, e, group)
+    progress.report(2, 10, "fitting Cox's model")
     alone = cox_model(s, t, e, {})
     cox = cox_model(s, t, e, {name: column.iloc[kept] for name, column in columns.items()}) if columns else alone
-    c, c_low, c_high = harrell_c(s, t, e, n_bootstrap=n_bootstrap, seed=seed)
+    with progress.part(0.5, 1.0, "resampling the patients"):
+        c, c_low, c_high = harrell_c(s, t, e, n_bootstrap=n_bootstrap, seed=seed)
     return SurvivalByScore(
         groups=groups,
         at_risk=numbers_at_risk(t, group),

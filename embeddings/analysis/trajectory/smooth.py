@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as t_distribution
 
+from .. import progress
 from ..checks import patient_numbers
 from ..gradient.evidence import Labelling
 from ..resampling import (
@@ -183,7 +184,7 @@ def along_each(
     """
     found: list[Smooth] = []
     left_out: list[tuple[str, str]] = []
-    for name, values in covariates.items():
+    for name, values in progress.counted(covariates.items(), len(covariates), "following the covariates"):
         try:
             found.append(
                 along(

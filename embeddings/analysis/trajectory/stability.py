@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import progress
 from ..trend import spearman
 from .diffusion import DiffusionMap, DisconnectedGraphError, diffusion_map
 from .neighbour_graph import distinct_rows
@@ -67,7 +68,7 @@ def stability(
         return spearman(other.distances_from(begin), time[cases])
 
     subsamples = []
-    for _ in range(n_resamples):
+    for _ in progress.counted(range(n_resamples), n_resamples):
         kept = rng.permutation(n_patients) < max(2, round(SUBSAMPLE_SHARE * n_patients))
         kept[patients[start]] = kept[patients[start]] or root is not None
         cases = np.flatnonzero(kept[patients])

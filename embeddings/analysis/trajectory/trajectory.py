@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import progress
 from ..checks import checked_codes, checked_vectors, patient_numbers
 from ..gradient.evidence import Labelling
 from ..gram import Gram
@@ -120,6 +121,7 @@ def pseudotime(
     patients = patient_numbers(patient, ANALYSIS, n=n)
     vectors = vectors - vectors.mean(axis=0)
 
+    progress.report(0, 1, "joining each case with its neighbours")
     diffusion = diffusion_map(vectors, n_neighbours=n_neighbours, n_components=n_components)
     start = root
     if start is None and codes is not None:
@@ -134,24 +136,28 @@ def pseudotime(
         permuted = permuted_labels(codes, patients, n_permutations=n_permutations, seed=seed)
         rho = spearman(time, codes)
         low, high = percentile_interval(labelling.resampled(time, codes))
-        p = permutation_p(rho, null_rho(vectors, diffusion, permuted, root))
-        pc1 = component_axis(pc1.score, labelling, permuted)
-        supervised = supervised_axis(Gram.of(vectors, ANALYSIS), labelling, permuted)
+        with progress.part(0.1, 0.4, "ordering the cases again under every permutation"):
+            p = permutation_p(rho, null_rho(vectors, diffusion, permuted, root))
+        with progress.part(0.4, 0.5, "fitting the simple axes"):
+            pc1 = component_axis(pc1.score, labelling, permuted)
+            supervised = supervised_axis(Gram.of(vectors, ANALYSIS), labelling, permuted)
 
-    found = stability(
-        vectors,
-        codes,
-        patients,
-        time,
-        diffusion,
-        start=start,
-        root=root,
-        n_neighbours=n_neighbours,
-        n_components=n_components,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-    width = spread(vectors, n_neighbours=n_neighbours, seed=seed)
+    with progress.part(0.5, 0.9, "ordering the cases again with something changed"):
+        found = stability(
+            vectors,
+            codes,
+            patients,
+            time,
+            diffusion,
+            start=start,
+            root=root,
+            n_neighbours=n_neighbours,
+            n_components=n_components,
+            n_resamples=n_resamples,
+            seed=seed,
+        )
+    with progress.part(0.9, 1.0, "measuring how the cases spread"):
+        width = spread(vectors, n_neighbours=n_neighbours, seed=seed)
     return Pseudotime(
         pseudotime=time / time.max(),
         root=start,
@@ -195,7 +201,8 @@ def null_rho(
     """
     roots = medoids(vectors, lowest_stage(permuted)) if root is None else np.full(len(permuted), root)
     times = {one: diffusion.distances_from(one) for one in np.unique(roots).tolist()}
-    return np.array([spearman(times[int(r)], labels) for r, labels in zip(roots, permuted, strict=True)])
+    pairs = progress.counted(zip(roots, permuted, strict=True), len(permuted))
+    return np.array([spearman(times[int(r)], labels) for r, labels in pairs])
 
 
 def _warnings(n_copies: int, n: int, width: float, rho: float, p: float, pc1_rho: float) -> list[str]:

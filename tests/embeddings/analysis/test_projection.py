@@ -55,6 +55,17 @@ def test_pca_agrees_with_scikit_learn_up_to_sign() -> None:
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_components_of_many_cases_agree_with_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embeddings.analysis.projection.MANY_CASES", 100)
+    X = np.random.default_rng(3).normal(size=(400, 9)) * np.linspace(5, 1, 9) + 100
+    expected = PCA(2).fit(X)
+    found = project(X, method="pca")
+    np.testing.assert_allclose(np.abs(found.coordinates), np.abs(expected.transform(X)), atol=1e-9)
+    np.testing.assert_allclose(found.explained_variance, expected.explained_variance_ratio_, rtol=1e-9)
+    one = project(X[:, :1], method="pca")
+    assert (one.coordinates[:, 1] == 0).all()
+
+
 def test_vectors_of_one_number_still_make_a_map() -> None:
     found = project(np.arange(1, 11.0)[:, None], method="pca")
     assert found.coordinates.shape == (10, 2)
