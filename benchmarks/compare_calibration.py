@@ -2,9 +2,10 @@
 
     python -m benchmarks.compare_calibration --out compare.json [--cohorts 400] [--processes 2]
 
-Both sets carry the same severity along a direction of the same length, in noise of their own: neither is better, so
-a test that is right fires in 5 % of cohorts. "given the fits" are the tests that take axes, models and gallery as
-they were fitted. The last lines count the cohorts whose interval holds the mean of all cohorts' values.
+Both sets carry the same severity along a direction of the same length and five shared nuisances, in noise of their
+own: neither is better, so a test that is right fires in 5 % of cohorts. "given the fits" are the tests that take
+axes, models and gallery as they were fitted. The last lines count the cohorts whose interval holds the mean of all
+cohorts' values.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import ortho_group
 
 from benchmarks.calibration import exact_interval
 from embeddings.analysis.compare import compare_sets
 
 ALPHA = 0.05
+SHARED = 5
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,18 @@ SETTINGS = (
 def two_copies(setting: Setting, seed: int) -> tuple[list[NDArray[np.float64]], NDArray[np.intp], NDArray[np.intp]]:
     """Two sets [n, width] of the same severity, the stage [n] in 0..3 that it is cut into, and patients [n]."""
     rng = np.random.default_rng(seed)
-    patient = np.repeat(np.arange(setting.n // setting.scans), setting.scans)
-    severity = rng.normal(size=setting.n // setting.scans)[patient]
-    shared = rng.normal(size=(setting.n // setting.scans, 5))[patient]
+    n_patients = setting.n // setting.scans
+    patient = np.repeat(np.arange(n_patients), setting.scans)
+    severity = rng.normal(size=n_patients)[patient]
+    shared = rng.normal(size=(n_patients, SHARED))[patient]
     sets = []
-    for _ in range(2):
-        direction = rng.normal(size=setting.width)
-        of_patient = rng.normal(size=(setting.n // setting.scans, setting.width))[patient]
-        noise = np.sqrt(0.5) * of_patient + np.sqrt(0.5) * rng.normal(size=(setting.n, setting.width))
-        common = shared @ rng.normal(size=(5, setting.width)) / np.sqrt(5)
-        sets.append(noise + common + setting.strength * np.outer(severity, direction / np.linalg.norm(direction)))
+    for number in range(2):
+        noise = np.sqrt(0.5) * rng.normal(size=(n_patients, setting.width))[patient]
+        noise += np.sqrt(0.5) * rng.normal(size=(setting.n, setting.width))
+        noise[:, 0] += setting.strength * severity
+        noise[:, 1 : SHARED + 1] += 3.0 * shared
+        # Turned, each set its own way and the same way in every cohort.
+        sets.append(noise @ ortho_group.rvs(setting.width, random_state=number))
     return sets, np.digitize(severity, [-0.5, 0.3, 1.0]), patient
 
 

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from embeddings.analysis import (
     Courses,
+    EncoderComparison,
     LearningPoint,
     Probe,
     Projection,
@@ -24,6 +25,7 @@ from embeddings.analysis import (
     SurvivalByScore,
     along_each,
     by_score,
+    compare_sets,
     evaluate,
     linear_probe,
     project,
@@ -229,6 +231,32 @@ def survival(
             covariates=_covariates,
             patient=_frame["patient_id"].to_numpy(dtype=str),
             n_groups=n_groups,
+            seed=seed,
+        )
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing the embedding sets on the same folds ...")
+def comparison(
+    key: Key,
+    _sets: Sequence[NDArray[np.float32]],
+    names: tuple[str, ...],
+    _codes: NDArray[np.float64] | None,
+    _labels: NDArray[np.object_] | None,
+    _patients: NDArray[np.str_],
+    n_repeats: int,
+    n_permutations: int,
+    seed: int,
+) -> EncoderComparison:
+    """Several sets of the same cases; `key` names the sets, the stage, the label and the cut."""
+    with _one_thread():
+        return compare_sets(
+            list(_sets),
+            names,
+            stage=_codes,
+            label=_labels,
+            patient=_patients,
+            n_repeats=n_repeats,
+            n_permutations=n_permutations,
             seed=seed,
         )
 

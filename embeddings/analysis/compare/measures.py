@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from ..checks import checked_codes
-from ..gradient.crossfit import FOLDS, fold_plan, repeats_for, ridge_penalty, ridge_smoother
+from ..gradient.crossfit import FOLDS, out_of_fold_smoother, repeats_for
 from ..gradient.gradient import MIN_CASES, MIN_PATIENTS
 from ..gram import Gram
 from ..probe.discrimination import macro_auc
@@ -31,12 +31,12 @@ from .paired import (
     ROUNDING,
     SetDifference,
     adjusted,
-    corrected_t,
     given_fits,
     pairs_of,
     swap_signs,
     swapped_mean_p,
     swapped_rho_p,
+    with_fits,
 )
 from .results import SetComparison, SetScore
 
@@ -88,9 +88,16 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
     n_repeats = repeats_for(n)
     permuted = permuted_labels(codes, cohort.patients, n_permutations=draws.n_permutations, seed=draws.seed).T
     weights = bootstrap_weights(cohort.patients, n_resamples=draws.n_bootstrap, seed=draws.seed)
-    scores, by_fold, resampled, sets = [], [], [], []
+    scores, resampled, sets = [], [], []
     for name, table in zip(cohort.names, cohort.tables, strict=True):
-        smoother, in_folds = _axis(Gram.of(table, ANALYSIS), codes, cohort.patients, n_repeats, draws.seed)
+        gram = Gram.of(table, ANALYSIS)
+        smoother = out_of_fold_smoother(
+            lambda train, gram=gram: gram,  # type: ignore[misc]
+            cohort.patients,
+            n_folds=FOLDS,
+            n_repeats=n_repeats,
+            seed=draws.seed,
+        )
         score = smoother @ codes
         rho = spearman(score, codes)
         null = spearman_columns(smoother @ permuted, permuted)
@@ -98,13 +105,13 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
         sets.append(SetScore(name, rho, *percentile_interval(draw), 0.0, permutation_p(rho, null)))
         scores.append(score)
         resampled.append(draw)
-        by_fold.append(in_folds)
     ranks, stage_ranks = rankdata(scores, axis=1), rankdata(codes)
     swapped = swap_signs(cohort.patients, n_permutations=draws.n_permutations, seed=draws.seed)
     differences = []
     for a, b in pairs_of(cohort.names):
         value = _difference(sets[a].value, sets[b].value)
-        test = corrected_t(value, by_fold[a] - by_fold[b], FOLDS)
+        drawn = resampled[a] - resampled[b]
+        test = with_fits(value, drawn, cohort.n_patients)
         differences.append(
             SetDifference(
                 cohort.names[a],
@@ -114,7 +121,7 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
                 test.high,
                 test.p,
                 float("nan"),
-                *given_fits(resampled[a] - resampled[b]),
+                *given_fits(drawn),
                 swapped_rho_p(ranks[a], ranks[b], stage_ranks, swapped),
             )
         )
@@ -137,7 +144,7 @@ def compare_probes(cohort: Cohort, label: ArrayLike, draws: Draws, *, n_repeats:
     )
     weights = bootstrap_weights(cohort.patients, n_resamples=draws.n_bootstrap, seed=draws.seed)
     weights = np.vstack([np.ones(n), weights])
-    areas, by_fold, by_case, sets = [], [], [], []
+    areas, by_case, sets = [], [], []
     for name, table in zip(cohort.names, cohort.tables, strict=True):
         components = Components.of([Gram.of(table, ANALYSIS, at_least=MIN_CASES)])
         repeated = np.tile(truth, (n_repeats, 1))
@@ -145,13 +152,12 @@ def compare_probes(cohort: Cohort, label: ArrayLike, draws: Draws, *, n_repeats:
         area = macro_auc(probability, truth, weights)
         sets.append(SetScore(name, float(area[0]), *percentile_interval(area[1:]), 0.5, float("nan")))
         areas.append(area)
-        by_fold.append(_auc_by_fold(probability, truth, fold))
         by_case.append(probability.mean(axis=0)[np.arange(n), truth])
     differences = []
     for a, b in pairs_of(cohort.names):
         value = _difference(sets[a].value, sets[b].value)
-        test = corrected_t(value, by_fold[a] - by_fold[b], n_folds)
-        resampled = areas[a][1:] - areas[b][1:]
+        drawn = areas[a][1:] - areas[b][1:]
+        test = with_fits(value, drawn, cohort.n_patients)
         differences.append(
             SetDifference(
                 cohort.names[a],
@@ -161,8 +167,8 @@ def compare_probes(cohort: Cohort, label: ArrayLike, draws: Draws, *, n_repeats:
                 test.high,
                 test.p,
                 float("nan"),
-                *given_fits(resampled),
-                two_sided_p(resampled),
+                *given_fits(drawn),
+                two_sided_p(np.where(np.abs(drawn) < ROUNDING, 0.0, drawn)),
             )
         )
     return _comparison(
@@ -220,34 +226,6 @@ def compare_retrieval(cohort: Cohort, label: ArrayLike, draws: Draws) -> SetComp
         )
     labels = tuple(sorted({str(one) for one in np.asarray(label, dtype=object)}))
     return _comparison("mAP", cohort, draws, sets, differences, np.stack(queries), classes=labels)
-
-
-def _axis(
-    gram: Gram, codes: NDArray[np.float64], patients: NDArray[np.intp], n_repeats: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The smoother [n, n] of `out_of_fold_smoother`, and rho in each fold (NaN where a fold holds one stage)."""
-    n = len(codes)
-    penalty = ridge_penalty(lambda train: gram, n)
-    smoother, by_fold = np.zeros((n, n)), []
-    for train, test in fold_plan(patients, n_folds=FOLDS, n_repeats=n_repeats, seed=seed):
-        weights = ridge_smoother(gram.centred(train), train, test, penalty)
-        smoother[np.ix_(test, train)] += weights / n_repeats
-        many = np.unique(codes[test]).size > 1
-        by_fold.append(spearman(weights @ codes[train], codes[test]) if many else float("nan"))
-    return smoother, np.array(by_fold)
-
-
-def _auc_by_fold(
-    probability: NDArray[np.float64], truth: NDArray[np.intp], fold: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """The AUC [R * folds] within each test fold; NaN where one of the classes is not in it."""
-    numbers = np.arange(int(fold.max()) + 1)
-    return np.concatenate(
-        [
-            macro_auc(one[None], truth, (where == numbers[:, None]).astype(np.float64))
-            for one, where in zip(probability, fold, strict=True)
-        ]
-    )
 
 
 def _difference(first: float, second: float) -> float:

@@ -15,6 +15,8 @@ from ..trend import column_correlations
 
 # Two sets that are turned against each other differ by rounding alone, which is no difference.
 ROUNDING = 1e-10
+# The variance of a difference over that given the fits: see `with_fits`.
+FITTING = 2.0
 
 
 @dataclass(frozen=True)
@@ -54,34 +56,30 @@ def adjusted(differences: Sequence[SetDifference]) -> tuple[SetDifference, ...]:
 
 
 @dataclass(frozen=True)
-class FoldTest:
-    """What the differences of a measure in the folds of a repeated cross-validation say of a difference."""
+class Tested:
+    """The 95 % interval of a difference and its two-sided p."""
 
     low: float
     high: float
     p: float
 
 
-def corrected_t(value: float, by_fold: NDArray[np.float64], n_folds: int) -> FoldTest:
-    """Interval (95 %) and two-sided p of a cross-validated difference, the luck of fitting counted in.
+def with_fits(value: float, draws: NDArray[np.float64], n_patients: int) -> Tested:
+    """Interval and p of a cross-validated difference between sets, with the luck of fitting counted in.
 
-    value: the difference. by_fold: [n_repeats * n_folds], the difference in each fold (NaN where undefined). The
-    variance of their mean is s^2 (1 / J + 1 / (n_folds - 1)) for J folds: the second term, the test share over the
-    training share, stands for the training patients that the folds have in common (Nadeau and Bengio 2003, Mach
-    Learn 52:239; for repeated folds Bouckaert and Frank 2004, PAKDD, 3), with J - 1 degrees of freedom.
-
-    NaN where fewer than half of the folds have a value.
+    draws: [m], the difference in each patient bootstrap given the fits. Their spread is the luck of which patients
+    were scored alone, while another cohort would give other fits as well. Of two equally good sets the difference
+    varied, over simulated cohorts, 1.4 to 2.0 times as much (in variance) as given the fits, so the variance is
+    doubled; the interval and p are Student's, with as many degrees of freedom as patients less one. Swaps and
+    bootstraps that hold the fits fixed called such sets different in 10 to 18 % of cohorts where 5 % is due.
     """
-    known = by_fold[np.isfinite(by_fold)]
-    if known.size < max(2, by_fold.size / 2):
-        return FoldTest(float("nan"), float("nan"), float("nan"))
-    if abs(value) < ROUNDING and np.abs(known).max() < ROUNDING:
-        return FoldTest(0.0, 0.0, 1.0)
-    deviation = float(np.sqrt(known.var(ddof=1) * (1.0 / known.size + 1.0 / (n_folds - 1))))
-    if deviation < ROUNDING:
-        return FoldTest(value, value, float("nan"))
-    reach = float(student_t.ppf(0.975, known.size - 1)) * deviation
-    return FoldTest(value - reach, value + reach, float(2.0 * student_t.sf(abs(value) / deviation, known.size - 1)))
+    known = draws[np.isfinite(draws)]
+    deviation = float(np.sqrt(FITTING * known.var())) if known.size else float("nan")
+    if value == 0 and deviation < ROUNDING:
+        return Tested(0.0, 0.0, 1.0)
+    reach = float(student_t.ppf(0.975, n_patients - 1)) * deviation
+    p = float(2.0 * student_t.sf(abs(value) / deviation, n_patients - 1)) if deviation > 0 else float("nan")
+    return Tested(value - reach, value + reach, p)
 
 
 def swap_signs(patient: NDArray[np.intp], *, n_permutations: int, seed: int) -> NDArray[np.bool_]:
