@@ -21,7 +21,6 @@ from .theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     INK,
-    Mark,
     category_marks,
     finish_print,
     finish_screen,
@@ -38,7 +37,7 @@ MEASURES = {
 TITLES = {"rho": "Stage gradient", "AUC": "Linear probe", "mAP": "Retrieval"}
 KEY = "thick: given the fits · thin: fits counted in · filled: adjusted p < 0.05"
 RETRIEVAL_KEY = "thick: given the gallery · thin: gallery counted in · filled: adjusted p < 0.05"
-NAME_CHARACTERS, LINE_PX = 26, 40
+NAME_CHARACTERS, FOOTER_CHARACTERS, LINE_PX = 26, 105, 40
 # The part of the figure on screen that the numbers take.
 NUMBERS_SHARE = 0.40
 
@@ -102,8 +101,10 @@ def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
         )
     figure.update_xaxes(domain=[0, 1 - NUMBERS_SHARE])
     figure.update_xaxes(title=f"{MEASURES[result.measure]} (tick: chance)", range=_span_of_sets(result), row=1)
-    figure.update_xaxes(title=f"Difference ({_key(result)})", title_font={"size": 12}, row=2)
-    return finish_screen(figure, title=title(result), footer=footer, height=height)
+    figure.update_xaxes(
+        title=f"Difference ({_key(result)})", title_font={"size": 12}, range=_span_of_differences(result), row=2
+    )
+    return wrapped_footer(finish_screen(figure, title=title(result), footer=footer, height=height), footer)
 
 
 def print_figure(result: SetComparison, *, footer: str | None = None) -> Figure:
@@ -138,7 +139,6 @@ def draw_sets(axes: Axes, result: SetComparison) -> None:
 def draw_differences(axes: Axes, result: SetComparison) -> None:
     """Every pair's difference on matplotlib axes: a thick line given the fits, a thin one with them counted in."""
     short = lettered([one.name for one in result.sets])
-    ends = [0.0]
     for position, pair in enumerate(result.differences):
         axes.plot([pair.low, pair.high], [position, position], color=INK, linewidth=0.8)
         axes.plot([pair.low_given_fits, pair.high_given_fits], [position, position], color=INK, linewidth=2.6)
@@ -150,8 +150,7 @@ def draw_differences(axes: Axes, result: SetComparison) -> None:
             color=CATEGORY_COLOURS[0],
             markerfacecolor=CATEGORY_COLOURS[0] if pair.p_adjusted < ALPHA else "white",
         )
-        ends += [end for end in (pair.low, pair.high, pair.value) if np.isfinite(end)]
-    low, high = _margin(min(ends), max(ends))
+    low, high = _span_of_differences(result)
     for position, pair in enumerate(result.differences):
         _print_number(axes, (low + high) / 2, position, _difference_text(pair))
     axes.axvline(0, color=INK, linewidth=0.6, linestyle="--", zorder=0)
@@ -159,7 +158,7 @@ def draw_differences(axes: Axes, result: SetComparison) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.8)
     axes.set_xlim(low, high)
-    axes.set_xlabel(f"Difference\n({_key(result)})")
+    axes.set_xlabel("Difference\n" + textwrap.fill(_key(result), 52))
 
 
 def data(result: SetComparison) -> pd.DataFrame:
@@ -200,9 +199,12 @@ def title(result: SetComparison) -> str:
     return f"{TITLES[result.measure]}: {len(result.sets)} sets, {result.n} cases of {result.n_patients} patients"
 
 
-def set_mark(position: int, count: int) -> Mark:
-    """Colour and shape of the set at this position, the same in every figure of a comparison."""
-    return category_marks(count)[position]
+def wrapped_footer(figure: go.Figure, footer: str | None) -> go.Figure:
+    """The footer of a finished screen figure over as many lines as it takes: names of several sets are long."""
+    if footer:
+        lines = "<br>".join(map(escape, textwrap.wrap(footer, FOOTER_CHARACTERS)))
+        figure.layout.annotations[-1].update(text=f"<i>{lines}</i>", align="left")
+    return figure
 
 
 def _key(result: SetComparison) -> str:
@@ -227,6 +229,11 @@ def _wrapped(name: str) -> list[str]:
 def _span_of_sets(result: SetComparison) -> tuple[float, float]:
     ends = [end for one in result.sets for end in (one.low, one.high, one.value, one.chance) if np.isfinite(end)]
     return _margin(min(ends), max(ends))
+
+
+def _span_of_differences(result: SetComparison) -> tuple[float, float]:
+    ends = [end for one in result.differences for end in (one.low, one.high, one.value) if np.isfinite(end)]
+    return _margin(min([0.0, *ends]), max([0.0, *ends]))
 
 
 def _margin(low: float, high: float) -> tuple[float, float]:

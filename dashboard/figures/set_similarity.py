@@ -17,7 +17,7 @@ from plotly.subplots import make_subplots
 
 from embeddings.analysis import SetSimilarity
 
-from .compare import lettered
+from .compare import lettered, wrapped_footer
 from .theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
@@ -161,9 +161,8 @@ def screen(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str |
         col=2,
     )
     figure.update_xaxes(title=AXIS, range=_span(lines), row=1, col=2)
-    return finish_screen(figure, title=title(result, names), footer=footer, height=height).update_layout(
-        margin={"t": 100}
-    )
+    figure = finish_screen(figure, title=title(result, names), footer=footer, height=height)
+    return wrapped_footer(figure, footer).update_layout(margin={"t": 100})
 
 
 def print_figure(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str | None = None) -> Figure:

@@ -88,7 +88,7 @@ def _page(found: Context) -> None:
         st.info(str(error))
         return
     rows = usable.set_index("set_id", drop=False).loc[chosen]
-    footer = _footer(found, rows)
+    footer = disclosure.sets_footer(found.info, rows)
     for note in result.notes:
         st.info(literal(note))
     _measures(result, same.frame, footer)
@@ -204,13 +204,6 @@ def _pick_label(
         two = (columns.StageLabel(0, f"below {cut}"), columns.StageLabel(1, f"{cut} and above"))
         values = [None if c < 0 else two[int(c >= at)] for c in codes]
     return column, cut, np.array(values, dtype=object)
-
-
-def _footer(found: Context, rows: pd.DataFrame) -> str | None:
-    """What figures of all chosen sets must carry, each sentence once."""
-    lines = [disclosure.figure_footer(found.info, row) for _, row in rows.iterrows()]
-    parts = dict.fromkeys(part for line in lines if line for part in line.split(". "))
-    return ". ".join(parts) or None
 
 
 def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None) -> None:

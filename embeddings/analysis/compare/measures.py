@@ -224,8 +224,8 @@ def compare_retrieval(cohort: Cohort, label: ArrayLike, draws: Draws) -> SetComp
                 swapped_mean_p(by_query, swapped),
             )
         )
-    labels = tuple(sorted({str(one) for one in np.asarray(label, dtype=object)}))
-    return _comparison("mAP", cohort, draws, sets, differences, np.stack(queries), classes=labels)
+    classes, _ = labelled_classes(label, ANALYSIS, n=n)
+    return _comparison("mAP", cohort, draws, sets, differences, np.stack(queries), classes=classes)
 
 
 def _difference(first: float, second: float) -> float:
