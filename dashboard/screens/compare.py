@@ -245,6 +245,7 @@ def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataF
         key="compare.similarity",
         alt="Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
     )
+    st.caption(" · ".join(f"**{short}** {literal(name)}" for name, short in compare_figure.lettered(names).items()))
     figure_downloads(
         "compare-neighbours",
         lambda: similarity_figure.print_figure(found, names, k, footer=footer),
