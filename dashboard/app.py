@@ -13,7 +13,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from dashboard import state  # noqa: E402
-from dashboard.components import context  # noqa: E402
+from dashboard.components import context, tour  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 
 st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
@@ -37,4 +37,5 @@ page = st.navigation(
     ]
 )
 context.frame()
+tour.panel(page.url_path or "cohort")
 page.run()
