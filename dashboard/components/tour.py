@@ -49,7 +49,7 @@ def panel(current: str) -> None:
     with st.container(border=True, key="tour.panel"):
         st.markdown(f"##### Tour, step {at + 1} of {len(STEPS)}: {step.title}")
         if current == step.page:
-            st.markdown(f"**Do.** {step.do}  \n**See.** {step.see}  \n**It does not prove.** {step.not_proven}")
+            st.markdown(f"**Do.** {step.do}  \n**See.** {step.see}  \n**Not proven.** {step.not_proven}")
         else:
             st.markdown("You have left the page of this step.")
         with st.container(horizontal=True):

@@ -172,7 +172,7 @@ def print_figure(result: SetSimilarity, names: Sequence[str], k: int, *, footer:
         width_mm=DOUBLE_COLUMN_MM, height_mm=max(70.0, 30.0 + 4.6 * len(lines)), panels=2, widths=(0.8, 1.0)
     )
     draw_matrix(left, matrix(result, names, k), names)
-    panel_title(left, "a", f"below: shared of the {k} nearest\n    above: CKA")
+    panel_title(left, "a", f"{k} nearest shared (below),\n    CKA (above)")
     draw_pairs(right, lines)
     panel_title(right, "b", "each pair")
     return finish_print(figure, title=title(result, names), footer=footer)

@@ -128,6 +128,6 @@ def test_every_pair_stands_with_interval_and_chance_at_every_k(result: EncoderCo
     for line in lines:
         assert line.text in texts
     printed = set_similarity.print_figure(found, NAMES, 5, footer=FOOTER)
-    assert "shared of the 5 nearest" in figure_bytes(printed, "svg").decode()
+    assert "5 nearest shared" in figure_bytes(printed, "svg").decode()
     stays_on_the_page(printed)
     assert len(set_similarity.data(found)) == 9
