@@ -13,7 +13,7 @@ from streamlit.util import AttributeDictionary
 from dashboard.settings import Settings
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours")
+PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours", "compare")
 ANALYSES = PAGES[1:]
 
 
