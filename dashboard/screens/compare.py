@@ -307,7 +307,7 @@ def _how(result: EncoderComparison) -> None:
             "given the fits, its variance doubled, since another cohort would give other fits as well: of equally good "
             "simulated sets, tests that hold the fits fixed called 7 to 22 % different where 5 % is due. For "
             "retrieval, where nothing is fitted, the bootstrap takes patients as queries and as candidates. The narrow "
-            "interval and `p_given_fits` in the table are of *these fits*: for the axes ranks of the out-of-fold scores, "
+            "interval and `p_given_fits` in the table are of *these fits*: for the axes ranks of out-of-fold scores, "
             "for retrieval average precisions, are swapped between the two sets patient by patient (null: they can be "
             "exchanged); for probes it is the paired bootstrap. p is adjusted over the pairs by Holm's method, which "
             "allows for any dependence.\n\n"
