@@ -71,7 +71,7 @@ def _page(found: Context) -> None:
         repeats = st.select_slider("Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats")
         n_permutations = st.select_slider("Permutations", [200, 1000, 5000], 1000, key="compare.permutations")
         seed = st.number_input("Seed", 0, 10_000, 0, key="compare.seed")
-    key = (str(found.path), tuple(chosen), loading.revision(found.path), stage, label, cut)
+    key = (str(found.path), chosen[0], loading.revision(found.path), tuple(chosen), stage, label, cut)
     try:
         result = analyses.comparison(
             key,
