@@ -20,6 +20,7 @@ from dashboard.background import Task
 from dashboard.components.waiting import obtain
 from embeddings.analysis import (
     Courses,
+    EncoderComparison,
     LearningPoint,
     Probe,
     Projection,
@@ -47,6 +48,7 @@ _WORDS = {
     "learning_curve": "Training the probe on fewer patients",
     "audit": "Asking of every column whether it tells the stage",
     "survival": "Comparing survival",
+    "comparison": "Comparing the embedding sets on the same folds",
 }
 
 
@@ -240,6 +242,30 @@ def survival(
         "patient": frame["patient_id"].to_numpy(dtype=str),
     }
     found: SurvivalByScore = _result("survival", key, "survival", inputs, n_groups=n_groups, seed=seed)
+    return found
+
+
+def comparison(
+    key: Key,
+    sets: Sequence[NDArray[np.float32]],
+    names: tuple[str, ...],
+    codes: NDArray[np.float64] | None,
+    labels: NDArray[np.object_] | None,
+    patients: NDArray[np.str_],
+    n_repeats: int,
+    n_permutations: int,
+    seed: int,
+) -> EncoderComparison:
+    """Several sets of the same cases on the same folds."""
+    inputs = {
+        "sets": list(sets),
+        "names": np.array(names),
+        "stage": codes,
+        "label": None if labels is None else cells(labels),
+        "patient": patients,
+    }
+    settings = {"n_repeats": n_repeats, "n_permutations": n_permutations, "seed": seed}
+    found: EncoderComparison = _result("comparison", key, "comparison", inputs, **settings)
     return found
 
 

@@ -13,7 +13,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from dashboard import background, links, state  # noqa: E402
-from dashboard.components import context  # noqa: E402
+from dashboard.components import context, tour  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 
@@ -33,6 +33,7 @@ page = st.navigation(
         st.Page("screens/probes.py", title="Probes", icon=":material/target:"),
         st.Page("screens/survival.py", title="Survival", icon=":material/monitor_heart:"),
         st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
+        st.Page("screens/compare.py", title="Compare encoders", icon=":material/balance:"),
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )
@@ -42,6 +43,7 @@ try:
     context.frame()
     if state.cohort() is not None:
         background.registry().warm()
+    tour.panel(page.url_path or "cohort")
     page.run()
 finally:
     # Also where a page ends early or asks to run again.

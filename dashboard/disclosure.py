@@ -26,6 +26,17 @@ def figure_footer(info: CohortInfo, embedding_set: pd.Series | Mapping[str, Any]
     return ". ".join(lines) or None
 
 
+def sets_footer(info: CohortInfo, sets: pd.DataFrame) -> str | None:
+    """The line for a figure of several embedding sets, each encoder once, or None where nothing needs saying."""
+    lines = [SIMULATED] if info.simulated else []
+    unpublished = list(dict.fromkeys(sets.loc[~sets["is_published"].astype(bool), "encoder"].astype(str)))
+    if len(unpublished) == 1:
+        lines.append(encoder_line(unpublished[0]))
+    elif unpublished:
+        lines.append(f"Encoders: {', '.join(unpublished)} (not the published FlexiCT)")
+    return ". ".join(lines) or None
+
+
 def encoder_line(encoder: str) -> str:
     """What is said of an encoder whose weights are not published FlexiCT weights."""
     return _BUNDLED.get(encoder, f"Encoder: {encoder} (not published FlexiCT weights)")

@@ -34,3 +34,15 @@ def linked(sets: pd.DataFrame, set_id: str) -> list[str]:
 def words(embedding_set: pd.Series | Mapping[str, Any]) -> str:
     """A set as people name it, such as "Lesion crops · flexict-3d"."""
     return f"{VIEW_WORDS[str(embedding_set['view'])].capitalize()} · {embedding_set['encoder']}"
+
+
+def distinct_words(sets: pd.DataFrame) -> dict[str, str]:
+    """A name of its own for each set, by id: with preset, pooling or id where what people call it is not enough."""
+    named = {str(row["set_id"]): words(row) for _, row in sets.iterrows()}
+    for column in ("preset", "pooling", "set_id"):
+        said = list(named.values())
+        for _, row in sets.iterrows():
+            key = str(row["set_id"])
+            if said.count(named[key]) > 1:
+                named[key] = f"{named[key]} · {row[column]}"
+    return named

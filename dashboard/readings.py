@@ -12,6 +12,9 @@ from embeddings.analysis import (
     Probe,
     Pseudotime,
     Retrieval,
+    SetComparison,
+    SetDifference,
+    SetSimilarity,
     ShortcutAudit,
     StageGradient,
     SurvivalByScore,
@@ -223,4 +226,61 @@ def survival(result: SurvivalByScore, score_name: str) -> str:
     return (
         f"{first} {verdict} with the covariates in the model (hazard ratio {beside.hazard_ratio:.2f} "
         f"[{beside.low:.2f},\u00a0{beside.high:.2f}], adjusted p\u00a0=\u00a0{beside.p_adjusted:.2g})."
+    )
+
+
+_BETTER_AT = {"rho": "follow stage", "AUC": "tell the classes apart", "mAP": "find cases of the same label"}
+_SIGNS = {"rho": "ρ", "AUC": "AUC", "mAP": "mAP"}
+
+
+def set_comparison(result: SetComparison) -> str:
+    """Which of the sets is better in this measure, once the number of pairs is paid for."""
+    sign = _SIGNS[result.measure]
+
+    def numbers(one: SetDifference) -> str:
+        # The better of the pair less the other, as the sentence has it.
+        low, high = (one.low, one.high) if one.value >= 0 else (-one.high, -one.low)
+        p = "p\u00a0<\u00a00.001" if one.p_adjusted < 0.001 else f"p\u00a0=\u00a0{one.p_adjusted:.2g}"
+        return f"difference in {sign} {abs(one.value):.2f} [{low:z.2f},\u00a0{high:z.2f}], adjusted {p}"
+
+    found = sorted((one for one in result.differences if one.p_adjusted < ALPHA), key=lambda one: one.p_adjusted)
+    beyond_chance = ""
+    if result.measure == "rho" and all(one.p_chance >= ALPHA for one in result.sets):
+        beyond_chance = " None of the sets is shown to follow stage beyond chance."
+    if not found:
+        many = "the two sets" if len(result.sets) == 2 else f"any two of the {len(result.sets)} sets"
+        widest = max(result.differences, key=lambda one: abs(one.value))
+        return (
+            f"It is not shown that {many} differ in how well they {_BETTER_AT[result.measure]} "
+            f"(largest {numbers(widest)}).{beyond_chance}"
+        )
+    best = found[0]
+    better, worse = (best.first, best.second) if best.value > 0 else (best.second, best.first)
+    others = len(found) - 1
+    more = (
+        f" {others} more of {len(result.differences)} pairs {'differ' if others > 1 else 'differs'}." if others else ""
+    )
+    verb = {"rho": "follows stage", "AUC": "tells the classes apart", "mAP": "finds cases of the same label"}
+    return f"{better} {verb[result.measure]} better than {worse} ({numbers(best)}).{more}{beyond_chance}"
+
+
+def set_similarity(result: SetSimilarity, k: int) -> str:
+    """How much of the neighbourhoods the sets share, beside chance."""
+    at_k = [one for one in result.overlaps if one.k == k]
+    least, most = min(at_k, key=lambda one: one.value), max(at_k, key=lambda one: one.value)
+    chance = f"chance {least.chance:.2f}"
+
+    def words(value: float, low: float, high: float) -> str:
+        return f"{value:.2f} [{low:.2f},\u00a0{high:.2f}]"
+
+    if len(at_k) == 1:
+        verdict = "more than chance has it" if least.low > least.chance else "not shown to be more than by chance"
+        return (
+            f"Of the {k} nearest cases of other patients the two sets share {verdict} "
+            f"(mean Jaccard index {words(least.value, least.low, least.high)}, {chance})."
+        )
+    return (
+        f"Of the {k} nearest cases of other patients, {most.first} and {most.second} share most (mean Jaccard index "
+        f"{words(most.value, most.low, most.high)}), {least.first} and {least.second} least "
+        f"({words(least.value, least.low, least.high)}; {chance})."
     )

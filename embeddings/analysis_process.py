@@ -26,6 +26,7 @@ from embeddings.analysis import (
     LearningPoint,
     along_each,
     by_score,
+    compare_sets,
     evaluate,
     linear_probe,
     progress,
@@ -63,6 +64,7 @@ ANALYSES: Mapping[str, Analysis] = {
     "learning_curve": learning_curve,
     "audit": shortcuts,
     "survival": by_score,
+    "comparison": compare_sets,
 }
 
 

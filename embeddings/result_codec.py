@@ -20,22 +20,29 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from embeddings.analysis import (
+    Alignment,
     AtRisk,
     AucDifference,
     AxisEvidence,
     Courses,
     CoxTerm,
+    EncoderComparison,
     Estimate,
     LearningPoint,
     LeftOut,
     Neighbours,
     OrdinalProbe,
+    PairOverlap,
     Probe,
     ProbeModel,
     Projection,
     Pseudotime,
     Retrieval,
     RetrievalAtK,
+    SetComparison,
+    SetDifference,
+    SetScore,
+    SetSimilarity,
     ShortcutAudit,
     ShortcutColumn,
     Smooth,
@@ -56,6 +63,7 @@ CLASSES: Mapping[str, type] = {
         *(OrdinalProbe, Probe, ProbeModel, Projection, Pseudotime, ReliabilityBin, Retrieval, RetrievalAtK),
         *(ShortcutAudit, ShortcutColumn, Smooth, Stability, StageGradient, StageGroup, StageLabel, SurvivalByScore),
         *(SurvivalGroup, TrendTest),
+        *(Alignment, EncoderComparison, PairOverlap, SetComparison, SetDifference, SetScore, SetSimilarity),
     )
 }
 VERSION = 1

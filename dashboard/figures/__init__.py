@@ -1,16 +1,17 @@
 """Result objects as figures: plotly for the screen, matplotlib for print.
 
-`map`, `gradient`, `audit`, `trajectory`, `courses`, `retrieval`, `probe` and `survival` each offer `screen`,
-`print_figure` and `data`.
+`map`, `gradient`, `audit`, `trajectory`, `courses`, `retrieval`, `probe`, `survival`, `compare` and `set_similarity`
+each offer `screen`, `print_figure` and `data`.
 """
 
-from . import audit, courses, gradient, map, probe, retrieval, survival, trajectory
+from . import audit, compare, courses, gradient, map, probe, retrieval, set_similarity, survival, trajectory
 from .colouring import ColourColumn
 from .export import csv_bytes, figure_bytes
 
 __all__ = [
     "ColourColumn",
     "audit",
+    "compare",
     "courses",
     "csv_bytes",
     "figure_bytes",
@@ -18,6 +19,7 @@ __all__ = [
     "map",
     "probe",
     "retrieval",
+    "set_similarity",
     "survival",
     "trajectory",
 ]

@@ -121,9 +121,9 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
     flow = [FlowStep("in the cohort file", info.n_cases, ())]
     flow.append(FlowStep(EMBEDDED, len(frame), _not_embedded(store, str(record["set_id"]), frame)))
     if settings.selection is not None:
-        chosen = _selected(settings, frame)
-        outside = int((~chosen).sum())
-        frame, vectors = frame[chosen].reset_index(drop=True), vectors[chosen]
+        inside = _selected(settings, frame)
+        outside = int((~inside).sum())
+        frame, vectors = frame[inside].reset_index(drop=True), vectors[inside]
         flow.append(FlowStep("selected", len(frame), (("outside the selection", outside),) if outside else ()))
 
     def named(name: str | None, option: str) -> str | None:

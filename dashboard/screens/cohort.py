@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import loading, state
+from dashboard.components import tour
 from dashboard.components.job_progress import job_progress
 from dashboard.components.new_cohort import new_cohort
 from dashboard.settings import Settings
@@ -110,6 +111,7 @@ if current is None:
         "**Open a cohort file** that the embedding job has written, or **make one from a CSV** of your CT scans. "
         "No data yet? `make demo` writes a simulated cohort."
     )
+tour.offer(settings)
 names = ["This cohort", "New from a CSV", "Open a file"] if current is not None else ["New from a CSV", "Open a file"]
 tabs = dict(zip(names, st.tabs(names), strict=True))
 if current is not None:

@@ -1,6 +1,16 @@
 """Pure functions on arrays, a folder a question; results are frozen dataclasses with `to_dict()`."""
 
 from .audit import LeftOut, ShortcutAudit, ShortcutColumn, shortcuts
+from .compare import (
+    Alignment,
+    EncoderComparison,
+    PairOverlap,
+    SetComparison,
+    SetDifference,
+    SetScore,
+    SetSimilarity,
+    compare_sets,
+)
 from .estimate import Estimate
 from .gradient import AxisEvidence, StageGradient, StageGroup, stage_gradient
 from .gram import Gram
@@ -12,17 +22,20 @@ from .trajectory import Courses, Pseudotime, Smooth, Stability, along, along_eac
 
 __all__ = [
     "PROTOCOLS",
+    "Alignment",
     "AtRisk",
     "AucDifference",
     "AxisEvidence",
     "Courses",
     "CoxTerm",
+    "EncoderComparison",
     "Estimate",
     "Gram",
     "LearningPoint",
     "LeftOut",
     "Neighbours",
     "OrdinalProbe",
+    "PairOverlap",
     "Probe",
     "ProbeModel",
     "Projection",
@@ -30,6 +43,10 @@ __all__ = [
     "Pseudotime",
     "Retrieval",
     "RetrievalAtK",
+    "SetComparison",
+    "SetDifference",
+    "SetScore",
+    "SetSimilarity",
     "ShortcutAudit",
     "ShortcutColumn",
     "Smooth",
@@ -42,6 +59,7 @@ __all__ = [
     "along",
     "along_each",
     "by_score",
+    "compare_sets",
     "evaluate",
     "event_flags",
     "follow_up_times",

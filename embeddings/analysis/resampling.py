@@ -159,6 +159,16 @@ def permutation_p(observed: float, null: ArrayLike) -> float:
     return float((1 + np.count_nonzero(values >= observed - 1e-12)) / (1 + values.size))
 
 
+def two_sided_p(draws: ArrayLike) -> float:
+    """Twice the smaller share of resampled differences at or beyond 0, counted (1 + b) / (1 + m), at most 1.
+
+    Undefined resamples (NaN) are left out.
+    """
+    finite = np.asarray(draws, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    return float(np.minimum(1.0, 2.0 * min(permutation_p(0.0, finite), permutation_p(0.0, -finite))))
+
+
 def percentile_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[float, float]:
     """The percentile bootstrap interval (low, high); undefined resamples (NaN) are left out."""
     finite = np.asarray(values, dtype=np.float64)
@@ -177,4 +187,16 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
     rank = np.arange(p.size, 0, -1)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1.0, np.minimum.accumulate(p[order] * p.size / rank))
+    return adjusted
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """p-values adjusted for the chance of any false one (Holm 1979, Scand J Stat 6:65), in the order given.
+
+    It holds whatever the dependence between the tests. Undefined values (NaN) stay and are not counted.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    adjusted = p.copy()
+    order = np.argsort(p)[: np.isfinite(p).sum()]
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(order.size, 0, -1)))
     return adjusted

@@ -16,7 +16,7 @@ from dashboard.settings import Settings
 from embeddings.kept_work import KeptWork
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours")
+PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours", "compare")
 ANALYSES = PAGES[1:]
 
 

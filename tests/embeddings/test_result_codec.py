@@ -42,6 +42,9 @@ RESULTS: dict[str, Callable[[], object]] = {
     "survival": lambda: analysis.by_score(
         SIZE, np.abs(VECTORS[:, 0]) + 0.1, np.arange(N) % 2, covariates={"x": VECTORS[:, 1]}
     ),
+    "comparison": lambda: analysis.compare_sets(
+        [VECTORS, VECTORS[:, :5]], ["wide", "narrow"], stage=STAGE, label=STAGE > 0, n_repeats=1, n_permutations=20
+    ),
 }
 
 

@@ -13,7 +13,14 @@ from .. import progress
 from ..checks import checked_columns, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
 from ..gram import Gram
-from ..resampling import bootstrap_weights, grouped_folds, highest_by_patient, permutation_p, permuted_labels
+from ..resampling import (
+    bootstrap_weights,
+    grouped_folds,
+    highest_by_patient,
+    permutation_p,
+    permuted_labels,
+    two_sided_p,
+)
 from ..serialise import plain
 from .discrimination import (
     ReliabilityBin,
@@ -284,6 +291,4 @@ def _model(
 
 def _difference(better: str, than: str, values: NDArray[np.float64]) -> AucDifference:
     found = estimate(values)
-    resampled = values[1:][np.isfinite(values[1:])]
-    one_side = min(permutation_p(0.0, resampled), permutation_p(0.0, -resampled))
-    return AucDifference(better, than, found.value, found.low, found.high, float(np.minimum(1.0, 2.0 * one_side)))
+    return AucDifference(better, than, found.value, found.low, found.high, two_sided_p(values[1:]))

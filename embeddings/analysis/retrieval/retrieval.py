@@ -152,7 +152,7 @@ def evaluate(
     if any(len(one) != n for one in sets):
         lengths = ", ".join(str(len(one)) for one in sets)
         raise ValueError(f"The {ANALYSIS} fuses sets of the same cases, but the sets hold {lengths} vectors.")
-    number = _label_numbers(label, n)
+    number = label_numbers(label, n)
     patients = patient_numbers(patient, ANALYSIS, n=n)
     n_patients = int(patients.max()) + 1
     if n_patients < MIN_PATIENTS:
@@ -165,7 +165,7 @@ def evaluate(
     for done, (queries, support) in enumerate(splits):
         allowed = support & (patients[queries][:, None] != patients)
         with progress.part(0.9 * done / len(splits), 0.9 * (done + 1) / len(splits), "searching for like cases"):
-            rounds.append(_answered(sets, number, queries, allowed, k=k, fusion_k=fusion_k))
+            rounds.append(answered(sets, number, queries, allowed, k=k, fusion_k=fusion_k))
     progress.report(9, 10, "resampling the patients")
     weights = bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)
     draws = np.nanmean([one.resampled(weights) for one in rounds], axis=0)
@@ -206,7 +206,7 @@ def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class _Round:
+class Round:
     """The answers of one split.
 
     queries: [q] rows. measures, chance: [q, m], a column each for recall at every k, precision at every k,
@@ -242,7 +242,7 @@ def _splits(
     return [(np.flatnonzero(half == 0), half == 1) for half in halves]
 
 
-def _answered(
+def answered(
     sets: list[NDArray[np.float64]],
     number: NDArray[np.intp],
     queries: NDArray[np.intp],
@@ -250,7 +250,7 @@ def _answered(
     *,
     k: Sequence[int],
     fusion_k: float,
-) -> _Round:
+) -> Round:
     """What each query [q] finds among the candidates allowed to it [q, n]."""
     gallery = allowed.sum(axis=1)
     if not len(k) or min(k) < 1 or max(k) > gallery.min():
@@ -273,7 +273,7 @@ def _answered(
             average_precision(gallery, relevant),
         ]
     )
-    return _Round(queries, found, chance, without)
+    return Round(queries, found, chance, without)
 
 
 def _is_several(X: ArrayLike | Sequence[ArrayLike]) -> bool:
@@ -281,7 +281,8 @@ def _is_several(X: ArrayLike | Sequence[ArrayLike]) -> bool:
     return isinstance(X, list | tuple) and len(X) > 0 and np.ndim(X[0]) == 2
 
 
-def _label_numbers(label: ArrayLike, n: int) -> NDArray[np.intp]:
+def label_numbers(label: ArrayLike, n: int) -> NDArray[np.intp]:
+    """The number [n] of each case's label; ValueError where one is missing or all are the same."""
     labels = np.asarray(label, dtype=object)
     if labels.shape != (n,) or any(one is None or one != one for one in labels):
         raise ValueError(f"The {ANALYSIS} needs one label for each of the {n} cases.")

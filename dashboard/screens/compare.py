@@ -1,0 +1,324 @@
+"""Two to four embedding sets of the same cases on the same folds: which says more, and where do they disagree?"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import analyses, columns, disclosure, embedding_sets, loading, readings, state
+from dashboard.components.context import Context, require
+from dashboard.components.downloads import figure_downloads, table_download
+from dashboard.components.literal import literal
+from dashboard.components.waiting import section
+from dashboard.figures import compare as compare_figure
+from dashboard.figures import set_similarity as similarity_figure
+from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
+
+MOST_SETS = 4
+NO_STAGE, NO_LABEL = "(do not compare stage axes)", "(do not compare probes and retrieval)"
+APART = "every class by itself"
+# A view that has no set yet, and the encoder that every installation has the weights of.
+FURTHER_VIEWS = ("lesion", "volume", "slices")
+ALT = {
+    "rho": "Rho of each set's stage axis with intervals, and the difference of each pair against zero",
+    "AUC": "Area under the curve of each set's probe with intervals, and the difference of each pair against zero",
+    "mAP": "Mean average precision of each set with intervals and chance, and the difference of each pair",
+}
+
+
+@dataclass(frozen=True)
+class SameCases:
+    """The cases that all chosen sets hold: one row each, and their vectors in every set in that order."""
+
+    frame: pd.DataFrame
+    vectors: list[NDArray[np.float32]]
+    n_left_out: int
+
+
+def _page(found: Context) -> None:
+    usable = embedding_sets.ranked(loading.embedding_sets(found.path))
+    if len(usable) < 2:
+        _one_set_only(found)
+        return
+    names = embedding_sets.distinct_words(usable)
+    chosen = st.multiselect(
+        "Embedding sets",
+        list(names),
+        default=_default(usable, found.set_id),
+        format_func=names.__getitem__,
+        max_selections=MOST_SETS,
+        key="compare.sets",
+        help=f"Two to {MOST_SETS}; sets of different views are compared case by case, a case of slices by their mean",
+    )
+    if len(chosen) < 2:
+        st.info("Choose at least two embedding sets above to compare them.")
+        return
+    same = _same_cases(found.path, chosen)
+    if same.frame.empty:
+        st.info("These sets have no case in common. Choose others, or embed the missing scans on the **Cohort** page.")
+        return
+    _say_common(same)
+    left, middle, right = st.columns(3)
+    stage, codes = _pick_stage(same.frame, left)
+    label, cut, labels = _pick_label(same.frame, middle, right)
+    with st.expander("Settings"):
+        repeats = st.select_slider("Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats")
+        n_permutations = st.select_slider("Permutations", [200, 1000, 5000], 1000, key="compare.permutations")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="compare.seed")
+    key = (str(found.path), chosen[0], loading.revision(found.path), tuple(chosen), stage, label, cut)
+    try:
+        result = analyses.comparison(
+            key,
+            same.vectors,
+            tuple(names[one] for one in chosen),
+            codes,
+            labels,
+            same.frame["patient_id"].to_numpy(dtype=str),
+            int(repeats),
+            int(n_permutations),
+            int(seed),
+        )
+    except ValueError as error:
+        st.info(str(error))
+        return
+    rows = usable.set_index("set_id", drop=False).loc[chosen]
+    footer = disclosure.sets_footer(found.info, rows)
+    for note in result.notes:
+        st.info(literal(note))
+    _measures(result, same.frame, footer)
+    if result.similarity is not None:
+        _similarity(result, result.similarity, same.frame, footer)
+    _how(result)
+
+
+def _one_set_only(found: Context) -> None:
+    here = found.embedding_set
+    view = str(here["view"])
+    csv = found.info.cohort_csv or "cohort.csv"
+    start = f"python -m embeddings embed {shlex.quote(csv)} --db {shlex.quote(str(found.path))}"
+    published = "flexict-2d" if view == "slices" else "flexict-3d"
+    other = next(one for one in FURTHER_VIEWS if one != view)
+    st.info("This cohort has one embedding set. To compare encoders it needs a second one of the same scans.")
+    st.markdown(f"Embed {embedding_sets.VIEW_WORDS[view]} with another encoder:")
+    st.code(f"{start} --encoder {published} --view {view}", language="sh")
+    st.markdown(f"Or {embedding_sets.VIEW_WORDS[other]} with the bundled encoder, for which nothing has to be fetched:")
+    st.code(f"{start} --encoder flexict-nano --view {other}", language="sh")
+    st.markdown("Or bring in vectors that another model made of these scans, matched by case id:")
+    st.code(
+        f"python -m embeddings import {shlex.quote(str(found.path))} --vectors vectors.csv --name other-model",
+        language="sh",
+    )
+    st.page_link("screens/cohort.py", label="Or start the job on the Cohort page", icon=":material/folder_open:")
+
+
+def _default(usable: pd.DataFrame, set_id: str) -> list[str]:
+    """The sets of the view that the pages show, that one first; of other views too where it is the only one."""
+    shown = usable["set_id"] == set_id
+    same_view = usable["view"] == usable.loc[shown, "view"].iloc[0]
+    ordered = [*usable.loc[shown, "set_id"], *usable.loc[same_view & ~shown, "set_id"]]
+    if len(ordered) < 2:
+        ordered += list(usable.loc[~same_view, "set_id"])[:1]
+    return [str(one) for one in ordered[:MOST_SETS]]
+
+
+def _same_cases(path: Path, set_ids: list[str]) -> SameCases:
+    tables = [loading.case_table(path, one) for one in set_ids]
+    everyone = pd.concat([one.frame["case_id"] for one in tables]).nunique()
+    common = set.intersection(*(set(one.frame["case_id"]) for one in tables))
+    first = tables[0].frame
+    frame = first[first["case_id"].isin(common)].reset_index(drop=True)
+    places = [pd.Index(one.frame["case_id"]).get_indexer(frame["case_id"]) for one in tables]
+    vectors = [one.vectors[place] for one, place in zip(tables, places, strict=True)]
+    return SameCases(frame, vectors, int(everyone) - len(frame))
+
+
+def _say_common(same: SameCases) -> None:
+    n, patients = len(same.frame), same.frame["patient_id"].nunique()
+    left_out = f"; {same.n_left_out} more are not in every set and are left out" if same.n_left_out else ""
+    st.caption(f"{n} scans of {patients} patients are in all of these sets{left_out}.")
+
+
+def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> tuple[str | None, NDArray[np.float64] | None]:
+    options = columns.stages(frame)
+    if not options:
+        place.caption("No column reads as an ordered stage, so stage axes are not compared.")
+        return None, None
+    shared = state.stage_column()
+    picked = place.selectbox(
+        "Stage",
+        [*options, NO_STAGE],
+        index=options.index(shared) if shared in options else 0,
+        format_func=lambda one: one if one == NO_STAGE else columns.label(one),
+        key="compare.stage",
+    )
+    if picked == NO_STAGE:
+        return None, None
+    state.choose_stage_column(str(picked))
+    codes = columns.codes(frame, str(picked))[0].astype(np.float64)
+    return str(picked), np.where(codes < 0, np.nan, codes)
+
+
+def _pick_label(
+    frame: pd.DataFrame,
+    place: DeltaGenerator,
+    beside: DeltaGenerator,
+) -> tuple[str | None, str | None, NDArray[np.object_] | None]:
+    """The label, where it is cut in two, and its value for each case (None where missing)."""
+    options = columns.classes(frame)
+    if not options:
+        place.caption("No column has two to eight labels, so probes and retrieval are not compared.")
+        return None, None, None
+    picked = place.selectbox(
+        "Label (probe and retrieval)",
+        [*options, NO_LABEL],
+        format_func=lambda one: one if one == NO_LABEL else columns.label(one),
+        key="compare.label",
+    )
+    if picked == NO_LABEL:
+        return None, None, None
+    column = str(picked)
+    if column not in columns.stages(frame):
+        return column, None, np.array([None if pd.isna(v) else str(v) for v in frame[column]], dtype=object)
+    codes, order = columns.codes(frame, column)
+    cut = None
+    if len(order) > 2:
+        halves = [abs(float(np.mean(codes[codes >= 0] >= at)) - 0.5) for at in range(1, len(order))]
+        chosen = beside.selectbox(
+            "Split at",
+            [APART, *order[1:]],
+            index=1 + int(np.argmin(halves)),
+            format_func=lambda one: one if one == APART else f"{one} and above against the rest",
+            key="compare.cut",
+        )
+        cut = None if chosen == APART else str(chosen)
+    if cut is None:
+        values = [None if c < 0 else StageLabel(int(c), order[c]) for c in codes]
+    else:
+        at = order.index(cut)
+        two = (StageLabel(0, f"below {cut}"), StageLabel(1, f"{cut} and above"))
+        values = [None if c < 0 else two[int(c >= at)] for c in codes]
+    return column, cut, np.array(values, dtype=object)
+
+
+def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None) -> None:
+    for part in (result.gradient, result.probe, result.retrieval):
+        if part is None:
+            continue
+        st.subheader(compare_figure.TITLES[part.measure])
+        st.markdown(f"#### {literal(readings.set_comparison(part))}")
+        if part.classes:
+            st.caption(f"Label: {literal(', '.join(part.classes))}. n = {part.n} scans of {part.n_patients} patients.")
+        _measure(part, frame, footer)
+
+
+def _measure(part: SetComparison, frame: pd.DataFrame, footer: str | None) -> None:
+    st.plotly_chart(compare_figure.screen(part, footer=footer), key=f"compare.{part.measure}", alt=ALT[part.measure])
+    figure_downloads(
+        f"compare-{part.measure.casefold()}",
+        lambda: compare_figure.print_figure(part, footer=footer),
+        lambda: compare_figure.data(part),
+        {
+            "Differences": lambda: compare_figure.difference_data(part),
+            "Cases": lambda: compare_figure.case_data(part, frame["case_id"].tolist()),
+        },
+    )
+    with st.expander("Numbers"):
+        st.dataframe(compare_figure.data(part).round(4), hide_index=True)
+        st.dataframe(compare_figure.difference_data(part).round(4), hide_index=True)
+
+
+def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataFrame, footer: str | None) -> None:
+    st.subheader("Do the sets hold the same cases to be alike?")
+    k = int(
+        st.segmented_control("Nearest cases", found.k, default=_middle(found.k), key="compare.k") or _middle(found.k)
+    )
+    st.markdown(f"#### {literal(readings.set_similarity(found, k))}")
+    names = list(result.names)
+    st.plotly_chart(
+        similarity_figure.screen(found, names, k, footer=footer),
+        key="compare.similarity",
+        alt="Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
+    )
+    st.caption(" · ".join(f"**{short}** {literal(name)}" for name, short in compare_figure.lettered(names).items()))
+    figure_downloads(
+        "compare-neighbours",
+        lambda: similarity_figure.print_figure(found, names, k, footer=footer),
+        lambda: similarity_figure.data(found),
+    )
+    _disagreements(result, found, k, frame)
+
+
+def _middle(k: tuple[int, ...]) -> int:
+    return k[len(k) // 2]
+
+
+def _disagreements(result: EncoderComparison, found: SetSimilarity, k: int, frame: pd.DataFrame) -> None:
+    st.markdown("**Cases on which two sets disagree most**")
+    pairs = [(one.first, one.second) for one in found.alignments]
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    first, second = left.selectbox(
+        "Pair", pairs, format_func=lambda pair: f"{pair[0]}  and  {pair[1]}", key="compare.pair"
+    )
+    count = int(right.number_input("Cases", 1, min(50, len(frame)), min(10, len(frame)), key="compare.count"))
+    overlap = found.overlap(first, second, k)
+    worst = overlap.least_alike(count)
+    index = overlap.by_case[worst]
+    shown = frame.iloc[worst][["case_id", "patient_id", *(c for c in ("stage",) if c in frame)]].assign(
+        shared=np.rint(2 * k * index / (1 + index)).astype(int), jaccard=index
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={
+            "case_id": "Case",
+            "patient_id": "Patient",
+            "stage": "Stage",
+            "shared": st.column_config.NumberColumn(f"Shared of {k} nearest"),
+            "jaccard": st.column_config.NumberColumn("Jaccard index", format="%.3f"),
+        },
+    )
+    with st.container(horizontal=True):
+        st.button(
+            f"Select these {count} scans on every page",
+            icon=":material/ads_click:",
+            key="compare.select",
+            on_click=state.select,
+            args=(shown["case_id"].tolist(),),
+        )
+        table_download("compare-disagreement", lambda: shown)
+        st.page_link("screens/neighbours.py", label="See their neighbours", icon=":material/compare:")
+    st.caption("Disagreement says that at least one of the two sees the case differently, not which of them is right.")
+
+
+def _how(result: EncoderComparison) -> None:
+    with st.expander("How is this computed?"):
+        widths = ", ".join(f"{literal(name)}: {width}" for name, width in zip(result.names, result.widths, strict=True))
+        st.markdown(
+            f"n = {result.n} scans of {result.n_patients} patients in every set (numbers in a vector: {widths}). All "
+            "sets are scored on the same folds by patient, the same resamples and the same permutations, each as on "
+            "its own page.\n\n"
+            "**Difference.** The wide interval and the adjusted p are of the *sets*: the paired patient bootstrap "
+            "given the fits, its variance doubled, since another cohort would give other fits as well: of equally good "
+            "simulated sets, tests that hold the fits fixed called 7 to 22 % different where 5 % is due. For "
+            "retrieval, where nothing is fitted, the bootstrap takes patients as queries and as candidates. The narrow "
+            "interval and `p_given_fits` in the table are of *these fits*: for the axes ranks of out-of-fold scores, "
+            "for retrieval average precisions, are swapped between the two sets patient by patient (null: they can be "
+            "exchanged); for probes it is the paired bootstrap. p is adjusted over the pairs by Holm's method, which "
+            "allows for any dependence.\n\n"
+            "**Shared neighbours.** Mean Jaccard index of the k most alike cases by cosine, of other patients; chance "
+            "by formula. **CKA**: linear centred kernel alignment of the patients' mean vectors, debiased, so that 0 "
+            "is expected of unrelated sets however wide; interval by jackknife over patients.\n\n"
+            f"A set that is not shown to be better is not shown to be equal. Seed {result.seed}."
+        )
+
+
+st.title("Compare encoders")
+with section():
+    _page(require())
