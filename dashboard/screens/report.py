@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, disclosure, embedding_sets, links, loading, state
+from dashboard import background, columns, disclosure, embedding_sets, links, loading, state
 from dashboard.background import Task
 from dashboard.components.context import Context, require, stage_options
 from dashboard.components.waiting import obtain, section
@@ -44,6 +44,8 @@ def _page(found: Context) -> None:
     key = (settings, loading.revision(found.path))
     if st.button("Build the report", type="primary", icon=":material/description:"):
         st.session_state["report.asked"] = key
+        # Asked for anew: one that was cancelled or failed is built again.
+        background.registry().run_again(process.key(settings, out, key[1]), state.session_id(), "report")
     if st.session_state.get("report.asked") != key:
         st.caption("Building takes from half a minute to some minutes; every analysis is run once.")
         return

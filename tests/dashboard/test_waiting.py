@@ -153,3 +153,5 @@ def test_the_report_page_shows_its_progress_and_can_be_cancelled(
     app.button(key="waiting.report.cancel").click().run()
     assert "Run again" in buttons(app)
     assert registry.processes() == {}
+    next(one for one in app.button if one.label == "Build the report").click().run()
+    assert len(bars(app)) == 1
