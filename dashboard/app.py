@@ -32,6 +32,7 @@ page = st.navigation(
         st.Page("screens/probes.py", title="Probes", icon=":material/target:"),
         st.Page("screens/survival.py", title="Survival", icon=":material/monitor_heart:"),
         st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
+        st.Page("screens/search.py", title="Text search", icon=":material/search:"),
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )

@@ -10,8 +10,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
 from embeddings.images import read_image, read_mask
+from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
 from flexict import Volume
@@ -36,29 +38,35 @@ def embedding_sets(path: Path) -> pd.DataFrame:
 
 
 def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
-    """All items of a set."""
-    return _table(str(path), set_id, revision(path))
+    """All items of a set, with the zero-shot scores of their cases."""
+    return _table(str(path), set_id, Store(path).revision(), KeptWork(path).revision())
 
 
 def case_table(path: Path, set_id: str) -> EmbeddingTable:
     """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
-    return _case_table(str(path), set_id, revision(path))
+    return _case_table(str(path), set_id, Store(path).revision(), KeptWork(path).revision())
 
 
 def revision(path: Path) -> str:
     """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
-    return Store(path).revision()
+    return f"{Store(path).revision()} {KeptWork(path).revision()}"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
-def _table(path: str, set_id: str, revision: str) -> EmbeddingTable:
+def _stored(path: str, set_id: str, revision: str) -> EmbeddingTable:
     frame, vectors = Store(Path(path)).table(set_id)
     return EmbeddingTable(frame, vectors)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
-def _case_table(path: str, set_id: str, revision: str) -> EmbeddingTable:
-    table = _table(path, set_id, revision)
+def _table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
+    stored = _stored(path, set_id, revision)
+    return EmbeddingTable(with_scores(stored.frame, Path(path)), stored.vectors)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
+def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
+    table = _table(path, set_id, revision, scores_revision)
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
 
 

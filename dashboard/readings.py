@@ -188,6 +188,16 @@ def audit_resolution(result: ShortcutAudit) -> str | None:
     )
 
 
+def search(sentence: str, case_ids: Sequence[str], similarity: Sequence[float]) -> str:
+    """Which scans a sentence fits best; `case_ids` and `similarity` in the order of the ranking."""
+    first, n = ", ".join(list(case_ids)[:3]), len(case_ids)
+    values = list(similarity)
+    return (
+        f"“{' '.join(sentence.split())}”: most like it of {n} scans are {first} (similarity {values[0]:z.2f}, "
+        f"the least like has {values[-1]:z.2f}). An order, no diagnosis."
+    )
+
+
 def survival(result: SurvivalByScore, score_name: str) -> str:
     """Whether survival goes with the score, and whether more than the covariates tell."""
     alone = result.score_alone
