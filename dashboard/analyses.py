@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from dashboard.plain_text import plain
 from embeddings.analysis import (
     Courses,
     LearningPoint,
@@ -74,7 +75,9 @@ def stored_projection(
     try:
         Store(path, read_only=False, patience_s=2.0).save_projection(set_id, settings, item_ids, result.coordinates)
     except (StoreError, OSError) as error:
-        st.caption(f"The map could not be kept in the cohort file ({error}); it will be computed again next time.")
+        st.caption(
+            f"The map could not be kept in the cohort file ({plain(error)}); it will be computed again next time."
+        )
     return result.coordinates
 
 

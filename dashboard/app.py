@@ -12,16 +12,21 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import state  # noqa: E402
-from dashboard.components import context  # noqa: E402
+from dashboard import people, state  # noqa: E402
+from dashboard.components import context, sign_in  # noqa: E402
+from dashboard.plain_text import plain  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
+from embeddings.store import StoreError  # noqa: E402
 
 st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
 
 if "settings" not in st.session_state:
-    st.session_state["settings"] = read_settings(sys.argv[1:])
+    started = read_settings(sys.argv[1:])
+    sign_in.require_sign_in(started)
+    st.session_state["settings"] = people.own_settings(started)
     state.open_cohort(st.session_state["settings"].cohort)
 
+sign_in.require_sign_in(st.session_state["settings"])
 page = st.navigation(
     [
         st.Page("screens/cohort.py", title="Cohort", icon=":material/folder_open:", default=True),
@@ -36,5 +41,10 @@ page = st.navigation(
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )
+sign_in.sign_out()
 context.frame()
-page.run()
+try:
+    page.run()
+except StoreError as error:
+    # The file went away, or was replaced, after the page had begun to read it.
+    st.error(plain(error))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components import notices
+from dashboard.plain_text import plain
 from embeddings.records import CohortInfo
 from embeddings.store import StoreError
 
@@ -63,7 +64,7 @@ def frame() -> None:
         return  # the page itself says so
     notices.simulated_banner(info)
     with st.sidebar:
-        st.markdown(f"**{info.name}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
+        st.markdown(f"**{plain(info.name)}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
         st.caption(f"{info.n_cases} scans of {info.n_patients} patients")
         _pick_set(sets)
         chosen = len(state.selection())
@@ -83,7 +84,7 @@ def require() -> Context:
     try:
         info, sets = loading.cohort_info(path), loading.embedding_sets(path)
     except StoreError as error:
-        st.error(str(error))
+        st.error(plain(error))
         st.stop()
     set_id = state.chosen_set()
     rows = sets[(sets["set_id"] == set_id) & (sets["n_items"] > 0)]
@@ -138,4 +139,4 @@ def _pick_set(sets: pd.DataFrame) -> None:
     )
     state.choose_set(chosen)
     row = ranked.set_index("set_id").loc[chosen]
-    st.caption(f"{row['encoder']} · {row['preset']} · {row['n_items']} vectors of {row['width']} numbers")
+    st.caption(f"{plain(row['encoder'])} · {plain(row['preset'])} · {row['n_items']} vectors of {row['width']} numbers")

@@ -11,6 +11,7 @@ from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
+from dashboard.plain_text import plain
 
 # A plotly selection travels back as some 130 bytes a point; beyond this many the browser's socket would close.
 MAX_SHOWN = 20_000
@@ -71,7 +72,7 @@ def _page(found: Context) -> None:
     try:
         xy = analyses.stored_projection(found.path, found.set_id, key, item_ids, table.vectors, settings)
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     colour = _colour(frame, str(colour_by))
     axes = ("UMAP 1", "UMAP 2") if method == "UMAP" else ("PC 1", "PC 2")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components.context import Context, require, stage_options
+from dashboard.plain_text import plain
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
 from dashboard.report.case_columns import is_numeric
 from dashboard.report.write import Report, make_report
@@ -48,7 +49,7 @@ def _page(found: Context) -> None:
         with st.spinner("Building the report ..."):
             report = _made(settings, out, loading.revision(found.path))
     except ValueError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     _show(report, out)
 
@@ -124,7 +125,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             seed=int(seed),
         )
     except ValueError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 
@@ -143,12 +144,12 @@ def _shown(column: str) -> str:
 
 
 def _show(report: Report, name: str) -> None:
-    st.success(f"{report.sentence} {disclosure.RESEARCH_ONLY}.")
+    st.success(f"{plain(report.sentence)} {disclosure.RESEARCH_ONLY}.")
     for analysis, sentence in report.refused.items():
-        st.warning(f"Not done, {analysis}: {sentence}")
+        st.warning(f"Not done, {plain(analysis)}: {plain(sentence)}")
     if report.warnings:
         with st.expander(f"What the analyses warn of ({len(report.warnings)})"):
-            st.markdown("\n".join(f"- {sentence}" for sentence in report.warnings))
+            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in report.warnings))
     st.download_button(
         "Report (zip)",
         data=report.zipped,
@@ -160,8 +161,11 @@ def _show(report: Report, name: str) -> None:
     )
     st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip")
     with st.expander("Methods"):
-        st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n"))
+        st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n").translate(_STREAMLIT_SIGNS))
 
+
+# The Markdown file escapes what any reader of Markdown would take for markup; these two are Streamlit's own.
+_STREAMLIT_SIGNS = str.maketrans({"$": r"\$", ":": r"\:"})
 
 st.title("Report")
 _page(require())

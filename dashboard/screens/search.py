@@ -105,9 +105,8 @@ def _search(found: Context, text_set: pd.Series) -> None:
             f"n = {len(cases)} scans of the set {plain(set_id)}. The sentence goes through the text tower of "
             f"{plain(text_set['encoder'])} and becomes a vector in the space of the scans' vectors; similarity is "
             "the cosine of the two, times the factor that the encoder learned (exp of its logit scale). It orders "
-            "scans. It is no probability, has no threshold, and says nothing of whether any scan fits: some scan is always "
-            "first. "
-            "Source: arXiv 2605.21906."
+            "scans. It is no probability, has no threshold, and says nothing of whether any scan fits: some scan is "
+            "always first. Source: arXiv 2605.21906."
         )
 
 
