@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.settings import Settings
 from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
-from embeddings.images import read_image, read_mask
+from embeddings.images import ImageError, read_image, read_mask
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
@@ -70,13 +71,31 @@ def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> 
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")
 def scan(path: str, modified_ns: int) -> Volume:
-    """A CT, kept for a while; raises `ImageError` as `read_image` does."""
+    """A CT, kept for a while; raises `ImageError` as `read_image` does, and where it lies outside the data root."""
+    _check_place(Path(path))
+    return _scan(path, modified_ns)
+
+
+def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
+    """A lesion mask on the grid of its CT; raises `ImageError` as `read_mask` and `scan` do."""
+    for path in (mask_path, image_path):
+        _check_place(Path(path))
+    return _scan_mask(mask_path, mask_modified_ns, image_path, image_modified_ns)
+
+
+def _check_place(path: Path) -> None:
+    """A cohort file says where its CTs lie, and it may have come by mail."""
+    settings: Settings | None = st.session_state.get("settings")
+    if settings is not None and not settings.allows(path):
+        raise ImageError(path, "lies outside the data root: start the app with --data-root and its folder")
+
+
+@st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")
+def _scan(path: str, modified_ns: int) -> Volume:
     return read_image(Path(path))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    """A lesion mask on the grid of its CT; raises `ImageError` as `read_mask` does."""
-    return read_mask(Path(mask_path), scan(image_path, image_modified_ns))
+def _scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
+    return read_mask(Path(mask_path), _scan(image_path, image_modified_ns))

@@ -66,9 +66,9 @@ def is_at_this_machine(address: str | None, headers: Mapping[str, str]) -> bool:
     return re.sub(r":[0-9]+$", "", host.casefold()) in _LOOPBACK
 
 
-def browser_token(cookie: str | None) -> bytes | None:
+def browser_token(cookie: object) -> bytes | None:
     """The 16 random bytes in Streamlit's cookie, which masks them anew with every answer; None where it is none."""
-    found = _TOKEN.fullmatch((cookie or "").strip('"'))
+    found = _TOKEN.fullmatch(cookie.strip('"')) if isinstance(cookie, str) else None
     if found is None:
         return None
     mask, masked = bytes.fromhex(found["mask"]), bytes.fromhex(found["masked"])

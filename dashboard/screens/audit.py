@@ -35,8 +35,8 @@ def _page(found: Context) -> None:
     if not options:
         st.info(
             f"This cohort has no column beside *{plain(columns.label(staged.column))}* whose values differ: what else "
-            "could tell the stage cannot be asked. Add site, scanner, kernel, slice thickness, sex, age or tumour size to "
-            "the CSV and embed again: vectors that are there already are kept."
+            "could tell the stage cannot be asked. Add site, scanner, kernel, slice thickness, sex, age or tumour size "
+            "to the CSV and embed again: vectors that are there already are kept."
         )
         return
     chosen = st.multiselect(
