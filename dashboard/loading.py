@@ -73,19 +73,25 @@ def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> 
 
 def scan(path: str, modified_ns: int) -> Volume:
     """A CT, kept for a while; raises `ImageError` as `read_image` does, and where it lies outside the data root."""
-    _check_place(Path(path))
+    check_place(Path(path))
     return _scan(path, modified_ns)
 
 
 def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
     """A lesion mask on the grid of its CT; raises `ImageError` as `read_mask` and `scan` do."""
     for path in (mask_path, image_path):
-        _check_place(Path(path))
+        check_place(Path(path))
     return _scan_mask(mask_path, mask_modified_ns, image_path, image_modified_ns)
 
 
-def _check_place(path: Path) -> None:
-    """A cohort file says where its CTs lie, and it may have come by mail."""
+def check_place(path: Path) -> None:
+    """Refuse what lies outside the data root: a cohort file says where its CTs lie, and it may have come by mail.
+
+    To be asked before any cache, which all sessions share.
+
+    Raises:
+        ImageError: this session may not read the file.
+    """
     settings: Settings | None = st.session_state.get("settings")
     if settings is not None and not settings.allows(path):
         raise ImageError(path, "lies outside the data root: start the app with --data-root and its folder")

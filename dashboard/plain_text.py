@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 # What begins something anywhere in a line: of CommonMark, GitHub's additions and Streamlit's own dialect.
-_ANYWHERE = re.compile(r"([\\`*_\[\]<>~$:&|])")
+_ANYWHERE = re.compile(r"([\\`*_\[\]<>~$&|]|:(?!\s))")
 # What begins a heading, a list, a quotation or a rule, and only at the start of a line.
 _AT_START = re.compile(r"^([#+\-=]|[0-9]+(?=[.)]))")
 # Links, icons and emoji are found after Markdown was read, so that an escape does not hold them up: a word joiner does.

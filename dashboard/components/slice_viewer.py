@@ -85,11 +85,13 @@ def _picture(cohort: Path, panel: Panel, window: Window, outline: bool, offset_m
 
 
 def _volume(image_path: str, mask_path: str | None) -> tuple[Volume, Volume | None]:
+    loading.check_place(Path(image_path))
     image_ns = Path(image_path).stat().st_mtime_ns
     volume = _oriented(image_path, image_ns)
     if not mask_path or pd.isna(mask_path):
         return volume, None
     try:
+        loading.check_place(Path(mask_path))
         return volume, _oriented_mask(mask_path, Path(mask_path).stat().st_mtime_ns, image_path, image_ns)
     except (ImageError, OSError) as error:
         st.caption(f"No outline: {plain(error)}")

@@ -21,7 +21,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_every_sign_of_markdown_is_escaped(text: str) -> None:
-    assert not re.search(r"(?<!\\)[`*_\[\]<>~$:&|]", plain(text))
+    assert not re.search(r"(?<!\\)([`*_\[\]<>~$&|]|:(?! ))", plain(text))
 
 
 @pytest.mark.parametrize(
