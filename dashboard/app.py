@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import people, state  # noqa: E402
+from dashboard import people, state, uploaded_ct  # noqa: E402
 from dashboard.components import context, sign_in  # noqa: E402
 from dashboard.plain_text import plain  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
@@ -24,6 +24,7 @@ if "settings" not in st.session_state:
     started = read_settings(sys.argv[1:])
     sign_in.require_sign_in(started)
     st.session_state["settings"] = people.own_settings(started)
+    uploaded_ct.delete_old(st.session_state["settings"])
     state.open_cohort(st.session_state["settings"].cohort)
 
 sign_in.require_sign_in(st.session_state["settings"])
@@ -38,6 +39,7 @@ page = st.navigation(
         st.Page("screens/survival.py", title="Survival", icon=":material/monitor_heart:"),
         st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
         st.Page("screens/search.py", title="Text search", icon=":material/search:"),
+        st.Page("screens/lookup.py", title="Look up a CT", icon=":material/person_search:"),
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )

@@ -18,6 +18,8 @@ from embeddings.analysis import (
 )
 
 ALPHA = 0.05
+# Cosine above which two vectors can only be of one scan.
+SAME_SCAN = 0.99999
 # How the audit begins the verdict on a column that stands in for the stage.
 CANNOT_TELL = "Stage cannot be told from"
 
@@ -195,6 +197,17 @@ def search(sentence: str, case_ids: Sequence[str], similarity: Sequence[float]) 
     return (
         f"“{' '.join(sentence.split())}”: most like it of {n} scans are {first} (similarity {values[0]:z.2f}, "
         f"the least like has {values[-1]:z.2f}). An order, no diagnosis."
+    )
+
+
+def look_up(case_ids: Sequence[str], cosine: Sequence[float]) -> str:
+    """Which scans a new one is most like; both in the order of likeness, most like first."""
+    values = list(cosine)
+    if values[0] > SAME_SCAN:
+        return f"This scan, or a copy of it, is in the cohort as {case_ids[0]} (cosine {values[0]:.5f})."
+    return (
+        f"Most like this scan is {case_ids[0]} (cosine {values[0]:.3f}). Likeness in the embedding is no diagnosis, "
+        "and the stage of a neighbour is not the stage of this scan."
     )
 
 

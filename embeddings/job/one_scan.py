@@ -128,7 +128,7 @@ def embed_scan(scan: Scan, encoder: Encoder, recipe: Recipe) -> NDArray[np.float
             vectors.append(encoded.outcome)
     if not vectors:
         raise JobError(f"{scan.image.name} gave no item for the view {recipe.view}: choose another embedding set")
-    return vectors[0] if len(vectors) == 1 else np.mean(vectors, axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(np.mean(vectors, axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def _check_identity(mine: SetIdentity, embedding_set: Mapping[str, Any]) -> None:
