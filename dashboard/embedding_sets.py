@@ -34,3 +34,18 @@ def linked(sets: pd.DataFrame, set_id: str) -> list[str]:
 def words(embedding_set: pd.Series | Mapping[str, Any]) -> str:
     """A set as people name it, such as "Lesion crops · flexict-3d"."""
     return f"{VIEW_WORDS[str(embedding_set['view'])].capitalize()} · {embedding_set['encoder']}"
+
+
+def labels(sets: pd.DataFrame) -> dict[str, str]:
+    """Set id -> words, with as much of preset, pooling and id behind them as tells each set from the others.
+
+    A choice between two that read alike always gives the first.
+    """
+    found = {str(row["set_id"]): words(row) for _, row in sets.iterrows()}
+    for column in ("preset", "pooling", "set_id"):
+        said = list(found.values())
+        for _, row in sets.iterrows():
+            name = str(row["set_id"])
+            if said.count(found[name]) > 1:
+                found[name] = f"{found[name]} · {row[column]}"
+    return found

@@ -128,7 +128,7 @@ def _pick_set(sets: pd.DataFrame) -> None:
     if ranked.empty:
         return
     options = ranked["set_id"].tolist()
-    words = {str(row["set_id"]): embedding_sets.words(row) for _, row in ranked.iterrows()}
+    words = embedding_sets.labels(ranked)
     current = state.chosen_set()
     chosen = st.selectbox(
         "Embedding set",

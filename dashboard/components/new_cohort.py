@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import jobs
 from dashboard.components.column_mapping import column_mapping
 from dashboard.components.job_progress import start_job
-from dashboard.components.uploads import keep_csv, safe_stem
+from dashboard.components.uploads import MAX_CSV_MB, keep_csv, safe_stem
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.cohort import CohortReport, read_cohort
@@ -35,6 +35,7 @@ def new_cohort(settings: Settings) -> None:
     uploaded = st.file_uploader(
         "Drop a cohort CSV here: one row a scan, with the CT's path and, where you have them, patient, stage, mask",
         type=["csv", "tsv", "txt"],
+        max_upload_size=MAX_CSV_MB,
         key="new.csv",
     )
     folder = st.text_input(

@@ -50,7 +50,7 @@ def _page(found: Context) -> None:
     if image is None:
         st.caption(
             "A .nii, .nii.gz, .nrrd or .mha file, or a .zip with the slices of one DICOM series. "
-            f"At most {settings.max_ct_mb} MB. File names are not kept."
+            f"At most {_most_mb()} MB. File names are not kept."
         )
         return
     try:
@@ -74,6 +74,11 @@ def _page(found: Context) -> None:
         _result(found, run, window, outline)
 
 
+def _most_mb() -> int:
+    """The largest upload: the server refuses more than its own limit, whatever a page asks for."""
+    return min(settings.max_ct_mb, int(st.get_option("server.maxUploadSize")))
+
+
 def _recipe(found: Context) -> Any:
     # Imports torch, which the other pages do not need.
     from embeddings.job.one_scan import recipe_of
@@ -87,7 +92,7 @@ def _uploaded(with_lesion: bool) -> Path | None:
     ct = left.file_uploader(
         "CT",
         type=["nii", "gz", "nrrd", "mha", "zip"],
-        max_upload_size=settings.max_ct_mb,
+        max_upload_size=_most_mb(),
         key="lookup.ct",
         on_change=_note_change,
     )
@@ -96,7 +101,7 @@ def _uploaded(with_lesion: bool) -> Path | None:
         mask = right.file_uploader(
             "Lesion mask on the CT's grid (or mark a point below)",
             type=["nii", "gz", "nrrd", "mha", "dcm"],
-            max_upload_size=settings.max_ct_mb,
+            max_upload_size=_most_mb(),
             key="lookup.mask_file",
             on_change=_note_change,
         )
@@ -126,8 +131,8 @@ def _note_change() -> None:
 def _keep(ct: Any, mask: Any) -> None:
     st.session_state[FOLDER] = folder = uploaded_ct.new_folder(settings)
     try:
-        image = uploaded_ct.keep_ct(ct.name, ct, folder, settings.max_ct_mb)
-        kept = None if mask is None else uploaded_ct.keep_mask(mask.name, mask, folder, settings.max_ct_mb)
+        image = uploaded_ct.keep_ct(ct.name, ct, folder, _most_mb())
+        kept = None if mask is None else uploaded_ct.keep_mask(mask.name, mask, folder, _most_mb())
     except (ValueError, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         st.error(plain(error))

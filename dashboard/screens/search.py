@@ -63,7 +63,7 @@ def _how_to_get_one(found: Context) -> None:
 
 def _pick_set(sets: pd.DataFrame, found: Context) -> pd.Series:
     """The text set to ask: the one that all pages show where it is one, else the largest."""
-    words = {str(row["set_id"]): f"{embedding_sets.words(row)} · {row['preset']}" for _, row in sets.iterrows()}
+    words = embedding_sets.labels(sets)
     options = list(words)
     chosen = options[0]
     if len(options) > 1:

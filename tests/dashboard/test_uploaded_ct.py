@@ -10,12 +10,14 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard import uploaded_ct
 from dashboard.settings import Settings
 from dashboard.uploaded_ct import delete_old, keep_ct, keep_mask, new_folder
 from embeddings.images import read_image
+from flexict import Volume
 from tests.embeddings.dicom_files import write_ct_series
 
 
@@ -55,8 +57,8 @@ def test_what_is_too_large_is_refused_and_not_left_behind(folder: Path) -> None:
 
 def test_the_slices_of_a_zip_are_read_as_one_series(folder: Path, tmp_path: Path) -> None:
     series = tmp_path / "series"
-    series.mkdir()
-    write_ct_series(series)
+    grid = np.random.default_rng(0).integers(-900, 200, (4, 16, 16)).astype(np.int16)
+    write_ct_series(series, Volume(grid, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3)))
     entries = {f"patient name/{file.name}": file.read_bytes() for file in series.iterdir()}
     path = keep_ct("x.zip", zipped({**entries, "__MACOSX/._a": b"junk", "DICOMDIR": b"junk"}), folder, 10)
     assert {file.name for file in path.iterdir()} == {f"{n:05d}.dcm" for n in range(1, len(entries) + 1)}
