@@ -65,7 +65,7 @@ def _kept(path: Path, set_id: str) -> None:
     for number, row in enumerate(made.to_dict("records")):
         name = str(row["name"])
         values = scores[name]
-        words, numbers, button = st.columns([4, 4, 1], vertical_alignment="center")
+        words, numbers, button = st.columns([5, 4, 2], vertical_alignment="center")
         words.markdown(plain(name))
         words.caption(plain(" against ".join(json.loads(str(row["settings"])).get("prompts", []))))
         numbers.caption(

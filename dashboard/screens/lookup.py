@@ -46,7 +46,7 @@ def _page(found: Context) -> None:
         st.info(plain(error))
         return
     uploaded_ct.delete_old(settings)
-    image = _uploaded(recipe.view == "lesion" or recipe.with_mask)
+    image = _uploaded(recipe)
     if image is None:
         st.caption(
             "A .nii, .nii.gz, .nrrd or .mha file, or a .zip with the slices of one DICOM series. "
@@ -86,7 +86,7 @@ def _recipe(found: Context) -> Any:
     return recipe_of({str(name): value for name, value in found.embedding_set.items()})
 
 
-def _uploaded(with_lesion: bool) -> Path | None:
+def _uploaded(recipe: Any) -> Path | None:
     """The CT in this session's folder; a mask lies beside it where one was given."""
     left, right = st.columns(2)
     ct = left.file_uploader(
@@ -97,9 +97,10 @@ def _uploaded(with_lesion: bool) -> Path | None:
         on_change=_note_change,
     )
     mask = None
-    if with_lesion:
+    if recipe.view == "lesion" or recipe.with_mask:
+        by_point = recipe.preset == "lesion_seed" and not recipe.with_mask
         mask = right.file_uploader(
-            "Lesion mask on the CT's grid (or mark a point below)",
+            "Lesion mask on the CT's grid" + (", or mark a point below" if by_point else ""),
             type=["nii", "gz", "nrrd", "mha", "dcm"],
             max_upload_size=_most_mb(),
             key="lookup.mask_file",
