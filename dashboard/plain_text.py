@@ -12,7 +12,7 @@ import re
 _ANYWHERE = re.compile(r"([\\`*_\[\]<>~$&|]|:(?!\s))")
 # What begins a heading, a list, a quotation or a rule, and only at the start of a line.
 _AT_START = re.compile(r"^([#+\-=]|[0-9]+(?=[.)]))")
-# Links, icons and arrows are found after Markdown was read, so that an escape does not hold them up: a word joiner does.
+# Links, icons and arrows are found after Markdown was read: no escape holds them up, but a word joiner does.
 _FOUND_LATER = re.compile(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=[<>~])(?=[-=])|(?<=-)(?=>)", re.IGNORECASE)
 _WORD_JOINER = "\N{WORD JOINER}"
 

@@ -15,7 +15,7 @@ from dashboard.settings import Settings
 from embeddings.schema import SCHEMA_VERSION
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-PAGES = ("map", "gradient", "audit", "trajectory", "probes", "survival", "neighbours", "search", "report")
+PAGES = ("map", "gradient", "audit", "trajectory", "probes", "survival", "neighbours", "search", "lookup", "report")
 
 
 def open_app(settings: Settings, cohort: Path | None = None) -> AppTest:

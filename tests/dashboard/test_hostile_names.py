@@ -29,7 +29,19 @@ HTML, LINK, BOLD, COLOUR, FORMULA, MATHS = (
     "$y$",
 )
 HOSTILE = (HTML, LINK, BOLD, COLOUR, FORMULA, MATHS)
-PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "survival", "neighbours", "search", "report")
+PAGES = (
+    "cohort",
+    "map",
+    "gradient",
+    "audit",
+    "trajectory",
+    "probes",
+    "survival",
+    "neighbours",
+    "search",
+    "lookup",
+    "report",
+)
 # What Streamlit reads as Markdown: the text of these elements, and the label and tooltip of these widgets.
 ELEMENTS = ("markdown", "caption", "info", "warning", "error", "success", "title", "header", "subheader", "metric")
 WIDGETS = (
