@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dashboard.background import Task
 from dashboard.components.waiting import obtain
+from dashboard.plain_text import plain
 from embeddings.analysis import (
     Courses,
     EncoderComparison,
@@ -105,7 +106,7 @@ def stored_projection(
     try:
         Store(path, read_only=False, patience_s=2.0).save_projection(set_id, settings, item_ids, result.coordinates)
     except (StoreError, OSError) as error:
-        st.caption(f"The map could not be kept in the cohort file ({error}); it will be computed again next time.")
+        st.caption(f"The map could not be kept in the cohort file ({plain(error)}) and will be computed again.")
     return result.coordinates
 
 

@@ -12,17 +12,23 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import background, links, state  # noqa: E402
-from dashboard.components import context, tour  # noqa: E402
+from dashboard import background, links, people, state, uploaded_ct  # noqa: E402
+from dashboard.components import context, sign_in, tour  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
+from dashboard.plain_text import plain  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
+from embeddings.store import StoreError  # noqa: E402
 
 st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
 
 if "settings" not in st.session_state:
-    st.session_state["settings"] = read_settings(sys.argv[1:])
-links.restore(st.session_state["settings"])
+    started = read_settings(sys.argv[1:])
+    sign_in.require_sign_in(started)
+    st.session_state["settings"] = people.own_settings(started)
+    uploaded_ct.delete_old(st.session_state["settings"])
 
+sign_in.require_sign_in(st.session_state["settings"])
+links.restore(st.session_state["settings"])
 page = st.navigation(
     [
         st.Page("screens/cohort.py", title="Cohort", icon=":material/folder_open:", default=True),
@@ -34,10 +40,13 @@ page = st.navigation(
         st.Page("screens/survival.py", title="Survival", icon=":material/monitor_heart:"),
         st.Page("screens/neighbours.py", title="Neighbours", icon=":material/compare:"),
         st.Page("screens/compare.py", title="Compare encoders", icon=":material/balance:"),
+        st.Page("screens/search.py", title="Text search", icon=":material/search:"),
+        st.Page("screens/lookup.py", title="Look up a CT", icon=":material/person_search:"),
         st.Page("screens/report.py", title="Report", icon=":material/description:"),
     ]
 )
 page_style()
+sign_in.sign_out()
 try:
     links.say_problems()
     context.frame()
@@ -45,6 +54,9 @@ try:
         background.registry().warm()
     tour.panel(page.url_path or "cohort")
     page.run()
+except StoreError as error:
+    # The file went away, or was replaced, after the page had begun to read it.
+    st.error(plain(error))
 finally:
     # Also where a page ends early or asks to run again.
     links.publish(st.session_state["settings"])

@@ -60,6 +60,8 @@ _NOT_COVARIATES = frozenset(
         "centroid_z",
     }
 )
+# Scores of a finding that the text tower gives, made of the same vectors that the analyses look into.
+_ZERO_SHOT = " (zero-shot)"
 # Whole numbers that read as an order of stages but count slices.
 _NOT_STAGES = frozenset({"n_slices"})
 
@@ -82,6 +84,7 @@ def sizes(frame: pd.DataFrame) -> list[str]:
     """Numeric columns that measure the tumour: measured from the mask first, then those named like a size."""
     found = numeric(frame)
     named = [c for c in found if c not in SIZE_COLUMNS and any(word in c.casefold() for word in SIZE_WORDS)]
+    named = [c for c in named if not is_zero_shot(c)]
     return [c for c in SIZE_COLUMNS if c in found] + named
 
 
@@ -139,7 +142,19 @@ def times(frame: pd.DataFrame) -> list[str]:
     return sorted(followed, key=lambda c: "surviv" not in c.casefold())
 
 
+def zero_shot_column(finding: str) -> str:
+    """The name of the column that holds the zero-shot scores of a finding."""
+    return finding + _ZERO_SHOT
+
+
+def is_zero_shot(column: str) -> bool:
+    """Whether a column holds zero-shot scores: a covariate, but no measurement beside the CT."""
+    return column.endswith(_ZERO_SHOT)
+
+
 def _named_like_time(column: str) -> bool:
+    if is_zero_shot(column):
+        return False
     words = set(re.split(r"[^a-z]+", column.casefold()))
     if "age" in words:
         return False
@@ -153,7 +168,11 @@ def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
     return [
         c
         for c in describing(frame)
-        if c != stage and c not in outcomes and not _is_free_text(frame[c]) and not _spells(frame, c, stage)
+        if c != stage
+        and c not in outcomes
+        and not is_zero_shot(c)
+        and not _is_free_text(frame[c])
+        and not _spells(frame, c, stage)
     ]
 
 

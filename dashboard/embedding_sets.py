@@ -36,13 +36,16 @@ def words(embedding_set: pd.Series | Mapping[str, Any]) -> str:
     return f"{VIEW_WORDS[str(embedding_set['view'])].capitalize()} · {embedding_set['encoder']}"
 
 
-def distinct_words(sets: pd.DataFrame) -> dict[str, str]:
-    """A name of its own for each set, by id: with preset, pooling or id where what people call it is not enough."""
-    named = {str(row["set_id"]): words(row) for _, row in sets.iterrows()}
+def labels(sets: pd.DataFrame) -> dict[str, str]:
+    """Set id -> words, with as much of preset, pooling and id behind them as tells each set from the others.
+
+    A choice between two that read alike always gives the first.
+    """
+    found = {str(row["set_id"]): words(row) for _, row in sets.iterrows()}
     for column in ("preset", "pooling", "set_id"):
-        said = list(named.values())
+        said = list(found.values())
         for _, row in sets.iterrows():
-            key = str(row["set_id"])
-            if said.count(named[key]) > 1:
-                named[key] = f"{named[key]} · {row[column]}"
-    return named
+            name = str(row["set_id"])
+            if said.count(found[name]) > 1:
+                found[name] = f"{found[name]} · {row[column]}"
+    return found

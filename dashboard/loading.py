@@ -10,8 +10,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.settings import Settings
+from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
-from embeddings.images import read_image, read_mask
+from embeddings.images import ImageError, read_image, read_mask
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
@@ -72,22 +74,22 @@ def _selection_names(path: str, stamp: Stamp) -> list[str]:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _revision(path: str, stamp: Stamp) -> str:
-    return Store(Path(path)).revision()
+def _revisions(path: str, stamp: Stamp) -> tuple[str, str]:
+    return Store(Path(path)).revision(), KeptWork(Path(path)).revision()
 
 
 def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
-    """All items of a set."""
-    return _table(str(path), set_id, revision(path))
+    """All items of a set, with the zero-shot scores of their cases."""
+    return _table(str(path), set_id, *_revisions(str(path), stamp(path)))
 
 
 def case_table(path: Path, set_id: str) -> EmbeddingTable:
     """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
-    return _case_table(str(path), set_id, revision(path))
+    return _case_table(str(path), set_id, *_revisions(str(path), stamp(path)))
 
 
 def item_frame(path: Path, set_id: str) -> pd.DataFrame:
-    """All items of a set with their case's columns, without the vectors."""
+    """All items of a set with their case's columns and zero-shot scores, without the vectors."""
     return _item_frame(str(path), set_id, revision(path))
 
 
@@ -103,11 +105,11 @@ def kept_coordinates(
 
 def revision(path: Path) -> str:
     """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
-    return _revision(str(path), stamp(path))
+    return " ".join(_revisions(str(path), stamp(path)))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
-def _table(path: str, set_id: str, revision: str) -> EmbeddingTable:
+def _stored(path: str, set_id: str, revision: str) -> EmbeddingTable:
     frame, vectors = Store(Path(path)).table(set_id)
     return EmbeddingTable(frame, vectors)
 
@@ -124,22 +126,52 @@ def _read_coordinates(
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the items ...")
 def _item_frame(path: str, set_id: str, revision: str) -> pd.DataFrame:
-    return Store(Path(path)).described_items(set_id)
+    return with_scores(Store(Path(path)).described_items(set_id), Path(path))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
-def _case_table(path: str, set_id: str, revision: str) -> EmbeddingTable:
-    table = _table(path, set_id, revision)
+def _table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
+    stored = _stored(path, set_id, revision)
+    return EmbeddingTable(with_scores(stored.frame, Path(path)), stored.vectors)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
+def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
+    table = _table(path, set_id, revision, scores_revision)
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")
 def scan(path: str, modified_ns: int) -> Volume:
-    """A CT, kept for a while; raises `ImageError` as `read_image` does."""
+    """A CT, kept for a while; raises `ImageError` as `read_image` does, and where it lies outside the data root."""
+    check_place(Path(path))
+    return _scan(path, modified_ns)
+
+
+def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
+    """A lesion mask on the grid of its CT; raises `ImageError` as `read_mask` and `scan` do."""
+    for path in (mask_path, image_path):
+        check_place(Path(path))
+    return _scan_mask(mask_path, mask_modified_ns, image_path, image_modified_ns)
+
+
+def check_place(path: Path) -> None:
+    """Refuse what lies outside the data root: a cohort file says where its CTs lie, and it may have come by mail.
+
+    To be asked before any cache, which all sessions share.
+
+    Raises:
+        ImageError: this session may not read the file.
+    """
+    settings: Settings | None = st.session_state.get("settings")
+    if settings is not None and not settings.allows(path):
+        raise ImageError(path, "lies outside the data root: start the app with --data-root and its folder")
+
+
+@st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")
+def _scan(path: str, modified_ns: int) -> Volume:
     return read_image(Path(path))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    """A lesion mask on the grid of its CT; raises `ImageError` as `read_mask` does."""
-    return read_mask(Path(mask_path), scan(image_path, image_modified_ns))
+def _scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
+    return read_mask(Path(mask_path), _scan(image_path, image_modified_ns))

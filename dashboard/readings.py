@@ -21,6 +21,8 @@ from embeddings.analysis import (
 )
 
 ALPHA = 0.05
+# Cosine above which two vectors can only be of one scan.
+SAME_SCAN = 0.99999
 # How the audit begins the verdict on a column that stands in for the stage.
 CANNOT_TELL = "Stage cannot be told from"
 
@@ -188,6 +190,27 @@ def audit_resolution(result: ShortcutAudit) -> str | None:
         f"With {result.n_permutations} permutations and {asked} columns a single column cannot reach an adjusted p "
         f"below {min(least, 1.0):.2g}, so that a shortcut can go unseen: ask for at least {int(asked / ALPHA)} "
         "permutations."
+    )
+
+
+def search(sentence: str, case_ids: Sequence[str], similarity: Sequence[float]) -> str:
+    """Which scans a sentence fits best; `case_ids` and `similarity` in the order of the ranking."""
+    first, n = ", ".join(list(case_ids)[:3]), len(case_ids)
+    values = list(similarity)
+    return (
+        f"“{' '.join(sentence.split())}”: most like it of {n} scans are {first} (similarity {values[0]:z.2f}, "
+        f"the least like has {values[-1]:z.2f}). An order, no diagnosis."
+    )
+
+
+def look_up(case_ids: Sequence[str], cosine: Sequence[float]) -> str:
+    """Which scans a new one is most like; both in the order of likeness, most like first."""
+    values = list(cosine)
+    if values[0] > SAME_SCAN:
+        return f"This scan, or a copy of it, is in the cohort as {case_ids[0]} (cosine {values[0]:.5f})."
+    return (
+        f"Most like this scan is {case_ids[0]} (cosine {values[0]:.3f}). Likeness in the embedding is no diagnosis, "
+        "and the stage of a neighbour is not the stage of this scan."
     )
 
 

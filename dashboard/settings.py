@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+MAX_CT_MB = 500
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -14,20 +16,33 @@ class Settings:
 
     Attributes:
         cohort: cohort file to open first.
-        workspace: folder in which uploads are kept and new cohort files are made.
+        workspace: folder in which this session's uploads are kept and its new cohort files are made.
         data_roots: folders below which CTs, CSVs and cohort files may be read.
         patience_s: how long a page waits for an analysis before it shows how far that is, so that what is quick does
             not flicker.
+        workspaces: the folder that holds the workspaces of all people, where there are several.
+        several_users: each browser has a workspace of its own, even where the app listens on this machine alone.
+        require_sign_in: nothing is shown to who is not signed in.
+        max_ct_mb: the largest CT that may be uploaded to be looked up.
     """
 
     cohort: Path | None
     workspace: Path
     data_roots: tuple[Path, ...]
     patience_s: float = 0.5
+    workspaces: Path | None = None
+    several_users: bool = False
+    require_sign_in: bool = False
+    max_ct_mb: int = MAX_CT_MB
 
     def allows(self, path: Path) -> bool:
-        """Whether `path`, links followed, lies in the workspace or below a data root."""
+        """Whether `path`, links followed, lies in the workspace or below a data root, and not in another's folder."""
         real = path.resolve()
+        if real == self.cohort:
+            return True
+        if self.workspaces is not None and real.is_relative_to(self.workspaces):
+            # A data root may hold the workspace.
+            return real.is_relative_to(self.workspace)
         return any(real.is_relative_to(root) for root in (self.workspace, *self.data_roots))
 
 
@@ -37,9 +52,23 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--cohort", type=Path, help="cohort file (.duckdb) to open")
     parser.add_argument("--workspace", type=Path, default=Path("workspace"), help="where new cohort files are made")
     parser.add_argument("--data-root", type=Path, action="append", default=[], help="folder that may be read")
+    parser.add_argument("--several-users", action="store_true", help="a workspace for each browser, also on localhost")
+    parser.add_argument("--require-sign-in", action="store_true", help="show nothing before a sign-in (OpenID Connect)")
+    parser.add_argument(
+        "--max-ct-mb", type=int, default=MAX_CT_MB, metavar="MB", help=f"largest CT to look up ({MAX_CT_MB})"
+    )
     options = parser.parse_args(list(arguments))
+    if options.max_ct_mb < 1:
+        parser.error(f"--max-ct-mb must be 1 or more, not {options.max_ct_mb}")
     roots = options.data_root or [Path.home(), Path.cwd()]
     cohort = options.cohort.resolve() if options.cohort else None
     if cohort is not None:
         roots = [*roots, cohort.parent]
-    return Settings(cohort, options.workspace.resolve(), tuple(root.resolve() for root in roots))
+    return Settings(
+        cohort,
+        options.workspace.resolve(),
+        tuple(root.resolve() for root in roots),
+        several_users=options.several_users,
+        require_sign_in=options.require_sign_in,
+        max_ct_mb=options.max_ct_mb,
+    )

@@ -1,4 +1,4 @@
-"""`python -m embeddings`: validate, embed, import, status, export, search, zero-shot, merge, doctor, demo."""
+"""`python -m embeddings`: validate, embed, import, status, export, search, zero-shot, look-up, merge, doctor, demo."""
 
 from __future__ import annotations
 
@@ -113,6 +113,17 @@ def parser() -> argparse.ArgumentParser:
     scores.add_argument("finding", nargs="+", help='such as "pleural effusion" "emphysema"')
     scores.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="a row a scan, a column a finding")
     scores.set_defaults(command=commands.run_zero_shot)
+
+    look_up = sub.add_parser("look-up", help="embed one scan as a set was, store nothing, and say what is most like it")
+    look_up.add_argument("db", type=Path, metavar="FILE.duckdb")
+    look_up.add_argument("image", type=Path, metavar="CT", help="a file, or a folder with a DICOM series")
+    look_up.add_argument("--set", metavar="ID", help="the embedding set (needed where there are several)")
+    look_up.add_argument("--mask", type=Path, metavar="FILE", help="the lesion on the CT's grid")
+    look_up.add_argument("--point", type=float, nargs=3, metavar=("X", "Y", "Z"), help="or a point in it, LPS mm")
+    look_up.add_argument("--weights", help="file, folder or hub name of the weights")
+    look_up.add_argument("--k", type=int, default=10, metavar="N", help="show the first N (10)")
+    look_up.add_argument("--out", type=Path, metavar="FILE.npy", help="write the vector too")
+    look_up.set_defaults(command=commands.run_look_up)
 
     merged = sub.add_parser("merge", help="bring the stores of several jobs of one cohort into one")
     merged.add_argument("out", type=Path, metavar="OUT.duckdb", help="made if missing")

@@ -194,6 +194,40 @@ def run_zero_shot(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def run_look_up(arguments: argparse.Namespace) -> int:
+    """Embed one scan as a set of the store was, keep it nowhere, and print what is most like it."""
+    import numpy as np
+
+    from embeddings.analysis import nearest
+    from embeddings.case_vectors import one_row_a_case
+    from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
+
+    if arguments.k < 1:
+        raise ValueError(f"--k must be 1 or more, not {arguments.k}")
+    store = Store(arguments.db)
+    sets = store.sets()
+    sets = sets[sets["n_items"] > 0]
+    if arguments.set is not None:
+        sets = sets[sets["set_id"] == arguments.set]
+    if len(sets) != 1:
+        raise ValueError(f"{arguments.db} has {len(sets)} such embedding sets: choose one with --set")
+    chosen = {str(name): value for name, value in sets.iloc[0].items()}
+    steps = store.completed(str(chosen["set_id"]))["slice_step"]
+    recipe = recipe_of(chosen, int(steps.mode().iloc[0]) if len(steps) else 1)
+    print("loading the encoder", file=sys.stderr, flush=True)
+    encoder = open_encoder_of(chosen, recipe, arguments.weights)
+    print("reading and encoding the scan", file=sys.stderr, flush=True)
+    seed = None if arguments.point is None else (arguments.point[0], arguments.point[1], arguments.point[2])
+    vector = embed_scan(Scan(arguments.image, arguments.mask, seed), encoder, recipe)
+    frame, vectors = one_row_a_case(*store.table(str(chosen["set_id"])))
+    answer = nearest(np.vstack([vectors, vector]), len(vectors), k=arguments.k)
+    if arguments.out is not None:
+        np.save(arguments.out, vector, allow_pickle=False)
+    for rank, (row, cosine) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
+        print(f"{rank:4d}  {cosine:8.5f}  {frame['case_id'].iloc[int(row)]}")
+    return DONE
+
+
 def run_merge(arguments: argparse.Namespace) -> int:
     """Bring the stores of several jobs into one."""
     from embeddings.merge import merge

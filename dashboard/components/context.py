@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components import notices
 from dashboard.components.selection_panel import selection_panel
+from dashboard.plain_text import plain
 from embeddings.records import CohortInfo
 from embeddings.store import StoreError
 
@@ -64,7 +65,7 @@ def frame() -> None:
         return  # the page itself says so
     notices.simulated_banner(info)
     with st.sidebar:
-        st.markdown(f"**{info.name}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
+        st.markdown(f"**{plain(info.name)}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
         st.caption(f"{info.n_cases} scans of {info.n_patients} patients")
         _pick_set(sets)
         selection_panel(path)
@@ -79,7 +80,7 @@ def require() -> Context:
     try:
         info, sets = loading.cohort_info(path), loading.embedding_sets(path)
     except StoreError as error:
-        st.error(str(error))
+        st.error(plain(error))
         st.stop()
     set_id = state.chosen_set()
     rows = sets[(sets["set_id"] == set_id) & (sets["n_items"] > 0)]
@@ -123,7 +124,7 @@ def _pick_set(sets: pd.DataFrame) -> None:
     if ranked.empty:
         return
     options = ranked["set_id"].tolist()
-    words = {str(row["set_id"]): embedding_sets.words(row) for _, row in ranked.iterrows()}
+    words = embedding_sets.labels(ranked)
     current = state.chosen_set()
     chosen = st.selectbox(
         "Embedding set",
@@ -134,4 +135,4 @@ def _pick_set(sets: pd.DataFrame) -> None:
     )
     state.choose_set(chosen)
     row = ranked.set_index("set_id").loc[chosen]
-    st.caption(f"{row['encoder']} · {row['preset']} · {row['n_items']} vectors of {row['width']} numbers")
+    st.caption(f"{plain(row['encoder'])} · {plain(row['preset'])} · {row['n_items']} vectors of {row['width']} numbers")

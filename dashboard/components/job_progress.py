@@ -2,45 +2,78 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import jobs, state
+from dashboard.plain_text import plain
+from dashboard.settings import Settings
 from embeddings.command_line import DONE, SOME_FAILED
-from embeddings.store import Store, StoreError
+from embeddings.store import StoreError
 
 _REFRESH_S = 2.0
+_JOB, _JOINED = "job", "job.joined"
 
 
-def job_progress() -> None:
-    """Progress of the job that this session started, and a button that opens its result."""
-    job: jobs.Job | None = st.session_state.get("job")
+def start_job(request: jobs.JobRequest, project_root: Path) -> None:
+    """Start the job, or watch the one that writes its file already; what keeps it from starting is a message."""
+    try:
+        job, joined = jobs.start_or_join(request, project_root)
+    except (OSError, StoreError) as error:
+        st.error(f"The job could not be started: {plain(error)}")
+        return
+    st.session_state[_JOB] = job
+    st.session_state[_JOINED] = joined
+
+
+def job_progress(settings: Settings) -> None:
+    """Progress of the job that this session started or watches, and a button that opens its result.
+
+    A page that was reloaded, or a second tab, finds the running job of its workspace again.
+    """
+    job: jobs.Job | jobs.RunElsewhere | None = st.session_state.get(_JOB) or jobs.running_below(settings.workspace)
     if job is None:
         return
+    st.session_state[_JOB] = job
     st.subheader("Embedding job")
-    if job.running:
+    try:
+        running = job.running
+    except StoreError as error:
+        st.warning(f"Whether the job still runs cannot be read now: {plain(error)}")
+        return
+    if st.session_state.get(_JOINED) and running:
+        st.info(
+            f"A job is already writing {plain(job.db.name)}, started from another window or program. No second one was "
+            "started; below is how it fares. Start yours when it has ended: it then does only what is missing."
+        )
+    if running:
         _watch()
-    else:
+    elif isinstance(job, jobs.Job):
         _result(job)
+    else:
+        st.success(f"The job of process {job.pid} on {plain(job.host)} has ended. {_counts(job)}")
+        _open_button(job)
 
 
 @st.fragment(run_every=_REFRESH_S)
 def _watch() -> None:
-    job: jobs.Job = st.session_state["job"]
+    job: jobs.Job | jobs.RunElsewhere = st.session_state[_JOB]
     _progress_bar(job)
-    if st.button("Stop the job", icon=":material/stop:", key="job.stop"):
+    if isinstance(job, jobs.Job) and st.button("Stop the job", icon=":material/stop:", key="job.stop"):
         job.process.terminate()
-    if not job.running:
-        st.rerun()
+    with suppress(StoreError):
+        if not job.running:
+            st.rerun()
 
 
-def _progress_bar(job: jobs.Job) -> None:
+def _progress_bar(job: jobs.Job | jobs.RunElsewhere) -> None:
     try:
-        run = _run(job)
+        run = job.run()
     except StoreError as error:
-        st.caption(f"Waiting for the file: {error}")
+        st.caption(f"Waiting for the file: {plain(error)}")
         return
     if run is None:
         st.progress(0.0, text="Loading the encoder ...")
@@ -54,20 +87,11 @@ def _progress_bar(job: jobs.Job) -> None:
     )
 
 
-def _run(job: jobs.Job) -> pd.Series | None:
-    """The job's own row among the runs of its file, once it has one."""
-    if not job.request.db.exists():
-        return None
-    runs = Store(job.request.db, patience_s=3.0).runs()
-    own = runs[runs["pid"] == job.process.pid]
-    return None if own.empty else own.iloc[0]
-
-
-def _counts(job: jobs.Job) -> str:
+def _counts(job: jobs.Job | jobs.RunElsewhere) -> str:
     try:
-        run = _run(job)
+        run = job.run()
     except StoreError as error:
-        return f"Its counts cannot be read now: {error}"
+        return f"Its counts cannot be read now: {plain(error)}"
     if run is None:
         return ""
     failed = f" {run['n_failed']} could not be, and the cohort says why." if run["n_failed"] else ""
@@ -84,7 +108,11 @@ def _result(job: jobs.Job) -> None:
         )
     with st.expander("What the job said", expanded=not finished):
         st.code(job.output() or "nothing", language=None, wrap_lines=True)
-    if job.request.db.exists() and st.button("Open this cohort", type="primary", key="job.open"):
-        state.open_cohort(job.request.db)
-        del st.session_state["job"]
+    _open_button(job)
+
+
+def _open_button(job: jobs.Job | jobs.RunElsewhere) -> None:
+    if job.db.exists() and st.button("Open this cohort", type="primary", key="job.open"):
+        state.open_cohort(job.db)
+        del st.session_state[_JOB]
         st.rerun()

@@ -9,15 +9,20 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.components.column_mapping import column_mapping
-from dashboard.components.uploads import keep_csv, safe_stem
+from dashboard.components.job_progress import start_job
+from dashboard.components.uploads import MAX_CSV_MB, keep_csv, safe_stem
+from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.cohort import CohortReport, read_cohort
-from embeddings.cohort_table import CohortError
+from embeddings.cohort_table import CohortError, read_table
 from flexict import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_PROBLEMS_SHOWN = 500
+MAX_ROWS = 200_000
 THREE_LINES_PX = 76
+# Its words for size fit crops of a fixed side, not those that are scaled to the lesion.
+SIZES_IN_WORDS = "flexict-nano-vlm"
 VIEW_NAMES = {
     "lesion": "Lesion crops (mask or seed)",
     "volume": "Whole volumes",
@@ -30,6 +35,7 @@ def new_cohort(settings: Settings) -> None:
     uploaded = st.file_uploader(
         "Drop a cohort CSV here: one row a scan, with the CT's path and, where you have them, patient, stage, mask",
         type=["csv", "tsv", "txt"],
+        max_upload_size=MAX_CSV_MB,
         key="new.csv",
     )
     folder = st.text_input(
@@ -45,14 +51,15 @@ def new_cohort(settings: Settings) -> None:
         data_root = _checked_folder(folder, settings)
         path = keep_csv(uploaded.name, uploaded.getvalue(), settings.workspace, data_root.name)
         first = _report(str(path), path.stat().st_mtime_ns, str(data_root), ())
-        header = list(pd.read_csv(path, nrows=0, sep=None, engine="python", encoding_errors="replace").columns)
+        header = _header(str(path), path.stat().st_mtime_ns)
         with st.expander("Columns", expanded="image_path" not in first.columns):
             mapping = column_mapping(header, first.columns, key=f"map.{path.parents[1].name}")
         report = first
         if mapping:
             report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())))
+        _check_people(report, settings)
     except (CohortError, ValueError, OSError) as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     _show_report(report)
     if report.cases:
@@ -71,6 +78,21 @@ def _checked_folder(text: str, settings: Settings) -> Path:
     return folder.resolve()
 
 
+def _check_people(report: CohortReport, settings: Settings) -> None:
+    """Refuse a CSV that leads into the folder of another person, which may lie below a data root."""
+    for case in report.cases:
+        for path in (case.image_path, case.mask_path):
+            if path is not None and not settings.allows(path):
+                raise ValueError(
+                    f"row {case.row}: {path} lies in a folder that this app may not read: correct the path"
+                )
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _header(path: str, modified_ns: int) -> list[str]:
+    return read_table(Path(path), MAX_ROWS).header
+
+
 @st.cache_data(max_entries=8, show_spinner="Checking every row and every file header ...")
 def _report(path: str, modified_ns: int, data_root: str, mapping: tuple[tuple[str, str], ...]) -> CohortReport:
     roles = {role: column or None for role, column in mapping}
@@ -85,7 +107,7 @@ def _show_report(report: CohortReport) -> None:
     figures[2].metric("Patients", len({c.patient_id for c in report.cases}))
     figures[3].metric("Rows with errors", len({p.row for p in errors if p.row is not None}))
     if report.stage_order:
-        st.caption("Stages in order: " + " < ".join(report.stage_order))
+        st.caption("Stages in order: " + plain(" < ".join(report.stage_order)))
     if not report.problems:
         st.success("Every row can be used.")
         return
@@ -133,11 +155,9 @@ def _start_form(
         data_root=data_root,
         mapping=mapping,
         slice_step=int(step),
+        preset="lesion_seed" if encoder == SIZES_IN_WORDS and view == "lesion" else None,
     )
     if st.button("Start embedding", type="primary", icon=":material/play_arrow:", key="new.start"):
-        try:
-            st.session_state["job"] = jobs.start(request, ROOT)
-        except OSError as error:
-            st.error(f"The job could not be started: {error}")
+        start_job(request, ROOT)
     with st.expander("The same on the command line, for a cluster or a machine with a GPU"):
         st.code(request.command_line(), language="bash", wrap_lines=True)

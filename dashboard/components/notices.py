@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import disclosure
+from dashboard.plain_text import plain
 from embeddings.records import CohortInfo
 
 
@@ -23,7 +24,7 @@ def encoder_notice(embedding_set: pd.Series) -> None:
     """Says whether the vectors come from published weights."""
     encoder = str(embedding_set["encoder"])
     if not bool(embedding_set["is_published"]) and encoder != "flexict-nano":
-        st.caption(f"{disclosure.encoder_line(encoder)}. {disclosure.RESEARCH_ONLY}.")
+        st.caption(f"{plain(disclosure.encoder_line(encoder))}. {disclosure.RESEARCH_ONLY}.")
     elif not bool(embedding_set["is_published"]):
         st.caption(
             f"{embedding_set['encoder']}: a small encoder trained by this project for demonstrations and laptops, "
@@ -31,7 +32,7 @@ def encoder_notice(embedding_set: pd.Series) -> None:
             "Research use only, never for diagnosis."
         )
     else:
-        st.caption(f"{embedding_set['encoder']}, published weights. Research use only, never for diagnosis.")
+        st.caption(f"{plain(encoder)}, published weights. Research use only, never for diagnosis.")
 
 
 def nothing_open() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dashboard import loading
 from dashboard.components.slice_image import WINDOWS, Window, axial_picture, in_lps
+from dashboard.plain_text import plain
 from embeddings.images import ImageError
 from embeddings.store import Store
 from flexict import Volume
@@ -84,14 +85,16 @@ def _picture(cohort: Path, panel: Panel, window: Window, outline: bool, offset_m
 
 
 def _volume(image_path: str, mask_path: str | None) -> tuple[Volume, Volume | None]:
+    loading.check_place(Path(image_path))
     image_ns = Path(image_path).stat().st_mtime_ns
     volume = _oriented(image_path, image_ns)
     if not mask_path or pd.isna(mask_path):
         return volume, None
     try:
+        loading.check_place(Path(mask_path))
         return volume, _oriented_mask(mask_path, Path(mask_path).stat().st_mtime_ns, image_path, image_ns)
     except (ImageError, OSError) as error:
-        st.caption(f"No outline: {error}")
+        st.caption(f"No outline: {plain(error)}")
         return volume, None
 
 
@@ -122,7 +125,7 @@ def _thumbnail(cohort: Path, item_id: str, reason: str, alt: str) -> None:
         st.caption(f"No picture: {reason}.")
         return
     if stored is None:
-        st.warning(f"Neither the CT nor a thumbnail can be shown: {reason}")
+        st.warning(f"Neither the CT nor a thumbnail can be shown: {plain(reason)}")
         return
     st.image(Image.open(io.BytesIO(stored.png)).resize((420, 420)), width="stretch", alt=alt)
-    st.caption(f"Stored thumbnail ({stored.window} window), because the CT cannot be read: {reason}")
+    st.caption(f"Stored thumbnail ({stored.window} window), because the CT cannot be read: {plain(reason)}")

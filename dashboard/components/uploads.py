@@ -6,7 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
-MAX_CSV_BYTES = 50_000_000
+MAX_CSV_MB = 50
+MAX_CSV_BYTES = MAX_CSV_MB * 1_000_000
 
 
 def keep_csv(name: str, content: bytes, workspace: Path, title: str = "cohort") -> Path:

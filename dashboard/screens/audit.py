@@ -12,6 +12,7 @@ from dashboard.components.context import Context, Staged, pick_stage, require, s
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
 from dashboard.figures import audit as audit_figure
+from dashboard.plain_text import plain
 from embeddings.analysis import ShortcutAudit
 
 MANY_COLUMNS = 12
@@ -34,9 +35,9 @@ def _page(found: Context) -> None:
     options = [c for c in columns.describing(staged.frame) if c != staged.column]
     if not options:
         st.info(
-            f"This cohort has no column beside *{columns.label(staged.column)}* whose values differ: what else could "
-            "tell the stage cannot be asked. Add site, scanner, kernel, slice thickness, sex, age or tumour size to "
-            "the CSV and embed again: vectors that are there already are kept."
+            f"This cohort has no column beside *{plain(columns.label(staged.column))}* whose values differ: what else "
+            "could tell the stage cannot be asked. Add site, scanner, kernel, slice thickness, sex, age or tumour size "
+            "to the CSV and embed again: vectors that are there already are kept."
         )
         return
     chosen = st.multiselect(
@@ -67,7 +68,7 @@ def _page(found: Context) -> None:
             int(seed),
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     _show(found, staged, result)
 
@@ -84,7 +85,7 @@ def _named(frame: pd.DataFrame, chosen: list[str]) -> dict[str, NDArray]:
 
 
 def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
-    st.markdown(f"#### {readings.audit(result)}")
+    st.markdown(f"#### {plain(readings.audit(result))}")
     _verdicts(result)
     name = f"vectors ({found.embedding_set['encoder']})"
     st.plotly_chart(
@@ -121,22 +122,22 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
             "A column that is not shown to matter may still matter in a larger cohort, and what the CSV does not "
             f"record cannot be audited. Seed {result.seed}."
         )
-    st.caption(f"The order of *{columns.label(staged.column)}*: " + " < ".join(staged.order))
+    st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 
 
 def _verdicts(result: ShortcutAudit) -> None:
     """A sentence a column; of many columns those that stand in for the stage, the others behind a click."""
     warning = readings.audit_resolution(result)
     if warning:
-        st.warning(warning)
+        st.warning(plain(warning))
     first = [
         one for one in result.verdicts if one.startswith(readings.CANNOT_TELL) or len(result.verdicts) <= MANY_COLUMNS
     ]
     rest = [one for one in result.verdicts if one not in first]
-    st.markdown("\n".join(f"- {sentence}" for sentence in first))
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in first))
     if rest:
         with st.expander(f"The other {len(rest)} columns, a sentence each"):
-            st.markdown("\n".join(f"- {sentence}" for sentence in rest))
+            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in rest))
 
 
 def _left_out(result: ShortcutAudit) -> None:

@@ -10,6 +10,7 @@ from dashboard import loading, state
 from dashboard.components import tour
 from dashboard.components.job_progress import job_progress
 from dashboard.components.new_cohort import new_cohort
+from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.store import Store, StoreError
 
@@ -44,9 +45,9 @@ def _overview(path: Path) -> None:
         store = Store(path)
         cases, failures, doubts, runs = store.cases(), store.failures(), store.doubts(), store.runs()
     except StoreError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
-    st.subheader(info.name)
+    st.subheader(plain(info.name))
     figures = st.columns(4)
     figures[0].metric("Scans", info.n_cases)
     figures[1].metric("Patients", info.n_patients)
@@ -71,7 +72,7 @@ def _overview(path: Path) -> None:
         counts = cases["stage"].fillna("no stage").value_counts()
         order = [*info.stage_order, "no stage"]
         words = [f"{stage}: {counts[stage]}" for stage in order if stage in counts]
-        st.caption("Scans of each stage: " + ", ".join(words))
+        st.caption("Scans of each stage: " + plain(", ".join(words)))
     empty = [c for c in cases if cases[c].isna().all()]
     hidden = {"image_path", "mask_path", *empty}
     st.dataframe(cases.drop(columns=[c for c in cases if c in hidden]), hide_index=True, height=320)
@@ -92,15 +93,24 @@ def _open_form() -> None:
         return
     path = Path(str(choice)).expanduser().resolve()
     if not settings.allows(path):
-        st.error(f"{path} lies outside the data root: start the app with `-- --data-root {path.parent}` to allow it.")
+        st.error(_refusal(path))
         return
     try:
         Store(path).info()
     except StoreError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     state.open_cohort(path)
     st.rerun()
+
+
+def _refusal(path: Path) -> str:
+    if settings.workspaces is not None and path.is_relative_to(settings.workspaces):
+        return f"{plain(path)} is not in your own workspace."
+    return (
+        f"{plain(path)} lies outside the data root: start the app with `-- --data-root FOLDER`, the folder it lies in, "
+        "to allow it."
+    )
 
 
 st.title("Cohort")
@@ -119,7 +129,7 @@ if current is not None:
         _overview(current)
 with tabs["New from a CSV"]:
     new_cohort(settings)
-    job_progress()
+    job_progress(settings)
 with tabs["Open a file"]:
     _open_form()
 st.caption("Research use only. Not a medical device; never for diagnosis or treatment.")

@@ -15,10 +15,10 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import analyses, columns, disclosure, embedding_sets, loading, readings, state
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.literal import literal
 from dashboard.components.waiting import section
 from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
+from dashboard.plain_text import plain
 from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
 
 MOST_SETS = 4
@@ -47,7 +47,7 @@ def _page(found: Context) -> None:
     if len(usable) < 2:
         _one_set_only(found)
         return
-    names = embedding_sets.distinct_words(usable)
+    names = embedding_sets.labels(usable)
     chosen = st.multiselect(
         "Embedding sets",
         list(names),
@@ -91,7 +91,7 @@ def _page(found: Context) -> None:
     rows = usable.set_index("set_id", drop=False).loc[chosen]
     footer = disclosure.sets_footer(found.info, rows)
     for note in result.notes:
-        st.info(literal(note))
+        st.info(plain(note))
     _measures(result, same.frame, footer)
     if result.similarity is not None:
         _similarity(result, result.similarity, same.frame, footer)
@@ -212,9 +212,9 @@ def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None
         if part is None:
             continue
         st.subheader(compare_figure.TITLES[part.measure])
-        st.markdown(f"#### {literal(readings.set_comparison(part))}")
+        st.markdown(f"#### {plain(readings.set_comparison(part))}")
         if part.classes:
-            st.caption(f"Label: {literal(', '.join(part.classes))}. n = {part.n} scans of {part.n_patients} patients.")
+            st.caption(f"Label: {plain(', '.join(part.classes))}. n = {part.n} scans of {part.n_patients} patients.")
         _measure(part, frame, footer)
 
 
@@ -239,14 +239,14 @@ def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataF
     k = int(
         st.segmented_control("Nearest cases", found.k, default=_middle(found.k), key="compare.k") or _middle(found.k)
     )
-    st.markdown(f"#### {literal(readings.set_similarity(found, k))}")
+    st.markdown(f"#### {plain(readings.set_similarity(found, k))}")
     names = list(result.names)
     st.plotly_chart(
         similarity_figure.screen(found, names, k, footer=footer),
         key="compare.similarity",
         alt="Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
     )
-    st.caption(" · ".join(f"**{short}** {literal(name)}" for name, short in compare_figure.lettered(names).items()))
+    st.caption(" · ".join(f"**{short}** {plain(name)}" for name, short in compare_figure.lettered(names).items()))
     figure_downloads(
         "compare-neighbours",
         lambda: similarity_figure.print_figure(found, names, k, footer=footer),
@@ -299,7 +299,7 @@ def _disagreements(result: EncoderComparison, found: SetSimilarity, k: int, fram
 
 def _how(result: EncoderComparison) -> None:
     with st.expander("How is this computed?"):
-        widths = ", ".join(f"{literal(name)}: {width}" for name, width in zip(result.names, result.widths, strict=True))
+        widths = ", ".join(f"{plain(name)}: {width}" for name, width in zip(result.names, result.widths, strict=True))
         st.markdown(
             f"n = {result.n} scans of {result.n_patients} patients in every set (numbers in a vector: {widths}). All "
             "sets are scored on the same folds by patient, the same resamples and the same permutations, each as on "

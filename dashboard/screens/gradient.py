@@ -11,6 +11,7 @@ from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import selecting_chart
 from dashboard.components.waiting import section
 from dashboard.figures import gradient as gradient_figure
+from dashboard.plain_text import plain
 from dashboard.report.case_columns import MAX_LEVELS, Design, design
 from embeddings.analysis import StageGradient
 
@@ -64,7 +65,7 @@ def _page(found: Context) -> None:
             int(seed),
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     _say_covariates(extra)
     taken_out = gradient_figure.taken_out_words(size=size_column is not None, covariates=bool(extra and extra.terms))
@@ -79,10 +80,10 @@ def _adjustable(frame: pd.DataFrame) -> list[str]:
 
 def _say_covariates(extra: Design | None) -> None:
     if extra is not None and extra.terms:
-        st.caption(f"Accounted for beside size: {', '.join(extra.terms)}.")
+        st.caption(f"Accounted for beside size: {plain(', '.join(extra.terms))}.")
     if extra is not None and extra.constant:
         names = ", ".join(columns.label(c) for c in extra.constant)
-        st.caption(f"Not accounted for, as all of these cases share one value: {names}.")
+        st.caption(f"Not accounted for, as all of these cases share one value: {plain(names)}.")
 
 
 def _show(
@@ -98,9 +99,9 @@ def _show(
         if columns.sizes(staged.frame)
         else "this cohort has none; add one to the CSV and embed again"
     )
-    st.markdown(f"#### {readings.gradient(result, taken_out, without_size=without_size)}")
+    st.markdown(f"#### {plain(readings.gradient(result, taken_out, without_size=without_size))}")
     for warning in result.warnings:
-        st.warning(readings.warning(warning, staged.order))
+        st.warning(plain(readings.warning(warning, staged.order)))
     shown = st.columns(4)
     shown[0].metric("Out of fold ρ", f"{result.rho:z.2f}", help="Spearman correlation of the axis with stage")
     shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")

@@ -18,6 +18,7 @@ from dashboard.components.point_map.picks import rows_of
 from dashboard.components.waiting import section
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
+from dashboard.plain_text import plain
 from dashboard.selection import combined, mode_of
 
 MAX_CATEGORIES = 12
@@ -119,7 +120,7 @@ def _coordinates(found: Context, frame: pd.DataFrame, settings: dict[str, object
             found.path, found.set_id, key, frame["item_id"].tolist(), table.vectors, settings
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return None
 
 
@@ -163,11 +164,11 @@ def _map(layer: Layer, frame: pd.DataFrame) -> None:
     try:
         block = encoded(*contents(layer, chosen, viewport))
     except ValueError as error:
-        st.error(str(error))
+        st.error(plain(error))
         block = encoded(*contents(layer, chosen, None))
     point_map(block, MAP_KEY, on_pick=lambda: _take(layer, frame), on_move=lambda: None)
     if PROBLEM_KEY in st.session_state:
-        st.error(st.session_state.pop(PROBLEM_KEY))
+        st.error(plain(st.session_state.pop(PROBLEM_KEY)))
 
 
 def _take(layer: Layer, frame: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, show_panels, window_controls
 from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
+from dashboard.plain_text import plain
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
 
@@ -53,17 +54,17 @@ def _page(found: Context) -> None:
             exclude_patient=frame["patient_id"].to_numpy(dtype=str) if other_patients else None,
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     if len(answer.index) == 0:
         st.info("No other patient is in this set, so there is no neighbour to show.")
         return
     window, outline = window_controls("neighbours")
     query = frame.iloc[index]
-    panels = [Panel(query, f"**Query** · {_title(query)}", _facts(query))]
+    panels = [Panel(query, f"**Query** · {plain(_title(query))}", _facts(query))]
     for rank, (neighbour, similarity) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
         item = frame.iloc[int(neighbour)]
-        panels.append(Panel(item, f"**{rank}** · {_title(item)} · cosine {similarity:.3f}", _facts(item)))
+        panels.append(Panel(item, f"**{rank}** · {plain(_title(item))} · cosine {similarity:.3f}", _facts(item)))
     show_panels(found.path, panels, window, outline, "neighbours")
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
@@ -81,7 +82,7 @@ def _title(row: pd.Series) -> str:
 def _facts(row: pd.Series) -> str:
     facts = []
     if pd.notna(row.get("stage")):
-        facts.append(f"stage {row['stage']}")
+        facts.append(f"stage {plain(row['stage'])}")
     if pd.notna(row.get("equivalent_diameter_mm")):
         facts.append(f"{row['equivalent_diameter_mm']:.0f} mm equivalent diameter")
     return ", ".join(facts)
@@ -133,7 +134,7 @@ def _retrieval(found: Context) -> None:
             0,
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     _show_retrieval(found, result)
 
@@ -154,7 +155,7 @@ def _same_cases(
 
 
 def _show_retrieval(found: Context, result: Retrieval) -> None:
-    st.markdown(f"#### {readings.retrieval(result)}")
+    st.markdown(f"#### {plain(readings.retrieval(result))}")
     st.plotly_chart(
         retrieval_figure.screen(result, footer=found.footer),
         key="retrieval.chart",

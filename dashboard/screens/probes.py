@@ -14,6 +14,7 @@ from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
 from dashboard.figures import probe as probe_figure
+from dashboard.plain_text import plain
 from embeddings.analysis import Probe, StageLabel
 
 # Four classes and more cost some seconds for every ten permutations.
@@ -78,7 +79,7 @@ def _page(found: Context) -> None:
                 curve = analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
                 result = replace(result, learning_curve=curve)
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     _show(found, result, name, bool(baseline_options))
 
@@ -139,10 +140,10 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
         if can_compare
         else "What it adds to a plain measurement is not tested: this cohort has no column of numbers."
     )
-    st.markdown(f"#### {readings.probe(result, baseline_name, without_baseline=without_baseline)}")
+    st.markdown(f"#### {plain(readings.probe(result, baseline_name, without_baseline=without_baseline))}")
     name = "Baseline"
     if baseline_name:
-        st.caption(f"Baseline: {baseline_name}")
+        st.caption(f"Baseline: {plain(baseline_name)}")
     if result.ordinal is not None:
         kappa, error = result.ordinal.kappa, result.ordinal.mean_absolute_error
         st.markdown(
@@ -169,7 +170,7 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
     with st.expander("How is this computed?"):
         sizes = ", ".join(f"{c}: {n}" for c, n in zip(result.classes, result.n_per_class, strict=True))
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients ({sizes}). Logistic regression in "
+            f"n = {result.n} scans of {result.n_patients} patients ({plain(sizes)}). Logistic regression in "
             f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; its strength is "
             "chosen by an inner cross-validation on the training folds, never on the cases reported. Baseline and "
             "combined model use the same folds. Intervals and the paired difference are bootstraps over patients "

@@ -11,6 +11,7 @@ from dashboard import background, columns, disclosure, embedding_sets, links, lo
 from dashboard.background import Task
 from dashboard.components.context import Context, require, stage_options
 from dashboard.components.waiting import obtain, section
+from dashboard.plain_text import plain
 from dashboard.report import process
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
 from dashboard.report.case_columns import is_numeric
@@ -52,7 +53,7 @@ def _page(found: Context) -> None:
     try:
         report = _made(settings, out, loading.revision(found.path))
     except ValueError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     _show(report, out)
 
@@ -130,7 +131,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             seed=int(seed),
         )
     except ValueError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 
@@ -165,12 +166,12 @@ def _shown(column: str) -> str:
 
 
 def _show(report: Report, name: str) -> None:
-    st.success(f"{report.sentence} {disclosure.RESEARCH_ONLY}.")
+    st.success(f"{plain(report.sentence)} {disclosure.RESEARCH_ONLY}.")
     for analysis, sentence in report.refused.items():
-        st.warning(f"Not done, {analysis}: {sentence}")
+        st.warning(f"Not done, {plain(analysis)}: {plain(sentence)}")
     if report.warnings:
         with st.expander(f"What the analyses warn of ({len(report.warnings)})"):
-            st.markdown("\n".join(f"- {sentence}" for sentence in report.warnings))
+            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in report.warnings))
     st.download_button(
         "Export everything (zip)",
         data=report.zipped,
@@ -186,8 +187,11 @@ def _show(report: Report, name: str) -> None:
     )
     st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip")
     with st.expander("Methods"):
-        st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n"))
+        st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n").translate(_STREAMLIT_SIGNS))
 
+
+# The Markdown file escapes what any reader of Markdown would take for markup; these two are Streamlit's own.
+_STREAMLIT_SIGNS = str.maketrans({"$": r"\$", ":": r"\:"})
 
 st.title("Report")
 with section():

@@ -12,6 +12,7 @@ from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
 from dashboard.figures import survival as survival_figure
+from dashboard.plain_text import plain
 from embeddings.analysis import SurvivalByScore
 
 STAGE_AXIS, PSEUDOTIME = "Stage axis (out of fold)", "Pseudotime"
@@ -70,7 +71,7 @@ def _page(found: Context) -> None:
             int(seed),
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     _show(found, result, _score_name(str(score_by)), str(time))
 
@@ -137,7 +138,7 @@ def _named(frame: pd.DataFrame, covariates: list[str]) -> dict[str, NDArray]:
 
 def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -> None:
     in_sentence = score_name.lower() if score_name in (STAGE_AXIS, PSEUDOTIME) else score_name
-    st.markdown(f"#### {readings.survival(result, in_sentence)}")
+    st.markdown(f"#### {plain(readings.survival(result, in_sentence))}")
     score_name, time_label = _started(score_name), _started(columns.label(time))
     if result.n_excluded:
         parts = [f"{result.n_missing} lack the score, the time or the event"] if result.n_missing else []
@@ -145,7 +146,7 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
             parts.append(f"{result.n_repeat_scans} are further scans of a patient (the first one counts)")
         st.caption(f"{result.n_excluded} of {result.n + result.n_excluded} scans are left out: {'; '.join(parts)}.")
     for warning in result.warnings:
-        st.warning(warning)
+        st.warning(plain(warning))
     shown = st.columns(4)
     alone = result.score_alone
     shown[0].metric("Log-rank p", f"{result.logrank_p:.2g}", help="Over all groups of the score")

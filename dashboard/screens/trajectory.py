@@ -13,6 +13,7 @@ from dashboard.components.selection import selecting_chart
 from dashboard.components.waiting import section
 from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
+from dashboard.plain_text import plain
 from embeddings.analysis import Pseudotime
 
 BY_STAGE = "(medoid of the lowest stage)"
@@ -45,7 +46,7 @@ def _page(found: Context) -> None:
                 (*key, staged.column, "staged"), staged.vectors, "umap", 15, 0.1, 0, slot="trajectory.map"
             ).coordinates
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     if result is None:
         return
@@ -58,9 +59,9 @@ def _page(found: Context) -> None:
 
 
 def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # type: ignore[no-untyped-def]
-    st.markdown(f"#### {readings.trajectory(result)}")
+    st.markdown(f"#### {plain(readings.trajectory(result))}")
     for warning in result.warnings:
-        st.warning(warning)
+        st.warning(plain(warning))
     shown = st.columns(5)
     shown[0].metric("ρ with stage", f"{result.rho:z.2f}", help="Spearman correlation of pseudotime with stage")
     shown[1].metric("ρ of PC 1 with stage", f"{result.pc1_rho:z.2f}", help="The simple alternative to beat")
@@ -94,14 +95,14 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
         st.markdown(
             f"n = {result.n} scans of {result.n_patients} patients. A graph joins each case with its "
             f"{result.n_neighbours} nearest; pseudotime is the diffusion distance (Haghverdi et al. 2016, "
-            f"{result.n_components} components) from the start, {result.root_rule}. p is one-sided over "
+            f"{result.n_components} components) from the start, {plain(result.root_rule)}. p is one-sided over "
             f"{result.n_permutations} permutations of stage, each with its own start. The interval of ρ is a "
             "bootstrap over patients with the pseudotime held fixed. An order that changes with the subsample or the "
             "start is no trajectory. The first principal component, turned towards stage in every permutation too, and "
             "the out-of-fold stage axis of the Gradient page, refitted in every permutation, are the alternatives that "
             f"it has to beat. Seed {result.seed}. The map is drawn for orientation; pseudotime does not use it."
         )
-    st.caption(f"The order of *{columns.label(staged.column)}*: " + " < ".join(staged.order))
+    st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 
 
 def _followable(frame: pd.DataFrame, stage: str) -> list[str]:
@@ -136,11 +137,11 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
     covariates = {name: staged.frame[name].to_numpy(dtype=object) for name in chosen}
     courses = analyses.courses((*key, tuple(chosen)), result.pseudotime, covariates, staged.patients, 0)
     for _, reason in courses.left_out:
-        st.info(reason)
+        st.info(plain(reason))
     if not courses.smooths:
         return
     labels = {name: columns.label(name) for name in chosen}
-    st.markdown(f"**{readings.courses(courses, labels)}**")
+    st.markdown(f"**{plain(readings.courses(courses, labels))}**")
     st.plotly_chart(
         courses_figure.screen(courses, labels=labels, footer=found.footer),
         key="trajectory.courses",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dashboard.embedding_sets import linked
+from dashboard.embedding_sets import labels, linked
 
 
 def sets(**changes: list[object]) -> pd.DataFrame:
@@ -33,3 +33,16 @@ def test_two_crops_of_one_encoder_are_linked_and_nothing_else() -> None:
 
 def test_other_code_is_another_preset() -> None:
     assert linked(sets(code_version=["1", "2", *["1"] * 5]), "small") == []
+
+
+def test_sets_that_would_read_alike_are_told_apart() -> None:
+    rows = [
+        ("a", "flexict-nano", "lesion", "lesion_mask@1.5", "pooled"),
+        ("b", "flexict-nano", "lesion", "lesion_seed@64mm", "pooled"),
+        ("c", "flexict-nano", "lesion", "lesion_seed@64mm", "cls"),
+        ("d", "flexict-nano", "volume", "default", "pooled"),
+    ]
+    found = labels(pd.DataFrame(rows, columns=["set_id", "encoder", "view", "preset", "pooling"]))
+    assert len(set(found.values())) == 4
+    assert found["a"] == "Lesion crops · flexict-nano · lesion_mask@1.5"
+    assert found["d"] == "Whole volumes · flexict-nano"

@@ -1,0 +1,84 @@
+"""A list of findings becomes columns of zero-shot scores, which every page can colour by and account for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.components.downloads import table_download
+from dashboard.plain_text import plain
+from dashboard.text_towers import score
+from dashboard.zero_shot import findings_in
+from embeddings.kept_work import KeptWork
+from embeddings.store import Store, StoreError
+
+# What the bundled encoder has words for, and findings that reports of chest CT name.
+_LESION = ("spiculated margin", "lesion larger than 30 mm", "solid mass", "ground-glass nodule")
+_CHEST = ("pleural effusion", "emphysema", "lung nodule", "consolidation", "lymphadenopathy")
+
+
+def findings_form(path: Path, text_set: pd.Series) -> None:
+    """Ask for findings, score them, and list the columns of scores that the set has."""
+    set_id = str(text_set["set_id"])
+    st.markdown(
+        "Each finding is set against its negation and gives every scan a number from 0 to 1. It becomes a column: it "
+        "can colour the **Map** and be accounted for on the other pages. "
+        "**The numbers order scans. They are no diagnosis and no probability that a patient has the finding.**"
+    )
+    usual = _LESION if text_set["view"] == "lesion" else _CHEST
+    with st.form("findings.form", border=False):
+        text = st.text_area("Findings, one a line", value="\n".join(usual), height=140, key="findings.text")
+        asked = st.form_submit_button("Score these findings", type="primary", key="findings.go")
+    if asked:
+        try:
+            findings = findings_in(text)
+            with st.spinner("Scoring ..."):
+                score(path, set_id, findings)
+        except (ValueError, OSError) as error:
+            st.error(plain(error))
+        else:
+            st.success(f"{len(findings)} columns of scores are kept in the cohort file.")
+    try:
+        _kept(path, set_id)
+    except StoreError as error:
+        st.error(plain(error))
+    with st.expander("How is this computed?"):
+        st.markdown(
+            "For each finding the softmax over two similarities: with *finding .* and with *No finding.*, the prompts "
+            "of the published evaluation (arXiv 2605.21906). 0.5 is no threshold: a text tower may prefer one of the "
+            "two sentences for every scan. The scores are made of the same vectors that the other pages look into, so "
+            "they are neither a measurement beside them nor a shortcut, and the page **Shortcuts** leaves them out."
+        )
+
+
+def _kept(path: Path, set_id: str) -> None:
+    kept = KeptWork(path)
+    made = kept.score_settings(set_id)
+    if made.empty:
+        st.caption("This set has no columns of scores yet.")
+        return
+    scores = kept.scores(set_id)
+    st.markdown(f"**Columns of scores ({len(made)})**")
+    for number, row in enumerate(made.to_dict("records")):
+        name = str(row["name"])
+        values = scores[name]
+        words, numbers, button = st.columns([5, 4, 2], vertical_alignment="center")
+        words.markdown(plain(name))
+        words.caption(plain(" against ".join(json.loads(str(row["settings"])).get("prompts", []))))
+        numbers.caption(
+            f"{len(values.dropna())} scans: {values.min():.2f} to {values.max():.2f}, median {values.median():.2f}"
+        )
+        if button.button("Delete", icon=":material/delete:", key=f"findings.delete.{number}", help=f"{plain(name)}"):
+            kept.delete_scores(set_id, name)
+            st.rerun()
+    table_download(f"zero-shot-{path.stem}", lambda: _table(path, set_id))
+    st.page_link("screens/map.py", label="Colour the map by one of them", icon=":material/scatter_plot:")
+
+
+def _table(path: Path, set_id: str) -> pd.DataFrame:
+    items = Store(path).items(set_id)[["item_id", "case_id"]]
+    scores = KeptWork(path).scores(set_id)
+    return items.merge(scores, left_on="item_id", right_index=True, how="inner")

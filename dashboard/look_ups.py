@@ -1,0 +1,93 @@
+"""A scan that is looked up, in a process of its own: the page stays alive, even if that one runs out of memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOG_TAIL = 600
+
+
+@dataclass(frozen=True)
+class LookUpRequest:
+    """What `python -m embeddings look-up` is to do; everything that decides the vector."""
+
+    cohort: Path
+    set_id: str
+    image: Path
+    mask: Path | None = None
+    point_lps: tuple[float, float, float] | None = None
+
+    def words(self, out: Path) -> list[str]:
+        """The command line after `python`."""
+        words = ["-m", "embeddings", "look-up", str(self.cohort), str(self.image), "--set", self.set_id]
+        if self.mask is not None:
+            words += ["--mask", str(self.mask)]
+        if self.point_lps is not None:
+            words += ["--point", *(f"{value:.3f}" for value in self.point_lps)]
+        return [*words, "--out", str(out)]
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """A look-up under way or at its end; its files lie beside the scan."""
+
+    request: LookUpRequest
+    process: subprocess.Popen[bytes]
+    out: Path
+    log: Path
+
+    @property
+    def running(self) -> bool:
+        """Whether the process still lives."""
+        return self.process.poll() is None
+
+    def step(self) -> str:
+        """What it does now, in its own words."""
+        lines = _text(self.log).split("\n")
+        said = [line for line in lines if line.strip()]
+        return said[-1] if said else "starting"
+
+    def vector(self) -> NDArray[np.float32]:
+        """The scan's vector `[width]`.
+
+        Raises:
+            ValueError: it ended without one, with the reason that it gave.
+        """
+        if self.process.returncode == 0 and self.out.is_file():
+            return np.asarray(np.load(self.out, allow_pickle=False), dtype=np.float32)
+        reasons = [line.removeprefix("error: ") for line in _text(self.log).split("\n") if line.startswith("error: ")]
+        if reasons:
+            raise ValueError(reasons[-1])
+        raise ValueError(
+            f"The look-up ended with exit code {self.process.returncode} and no reason; the machine may have had too "
+            f"little memory. It said last: {_text(self.log)[-LOG_TAIL:] or 'nothing'}"
+        )
+
+
+def start(request: LookUpRequest, folder: Path, project_root: Path) -> LookUp:
+    """Start the look-up; vector and log are written into `folder`.
+
+    Raises:
+        OSError: if the log or the process cannot be made.
+    """
+    out, log = folder / "vector.npy", folder / "look-up.log"
+    out.unlink(missing_ok=True)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, *request.words(out)],
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            stdin=subprocess.DEVNULL,
+            cwd=project_root,
+        )
+    return LookUp(request, process, out, log)
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""

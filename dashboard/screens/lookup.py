@@ -1,0 +1,300 @@
+"""A CT that is not in the cohort: seen first, then embedded as the set was, and compared with the cohort's scans."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from dashboard import columns, loading, look_ups, readings, uploaded_ct
+from dashboard.components.context import Context, require
+from dashboard.components.downloads import table_download
+from dashboard.components.lesion_point import lesion_point
+from dashboard.components.slice_image import Window, axial_picture, in_lps
+from dashboard.components.slice_viewer import Panel, show_panels, window_controls
+from dashboard.plain_text import plain
+from dashboard.settings import Settings
+from embeddings.analysis import nearest
+from embeddings.images import ImageError, plausibility, read_image, read_mask
+from embeddings.store import StoreError
+from flexict import Volume
+
+ROOT = Path(__file__).resolve().parents[2]
+REFRESH_S = 1.0
+PREVIEW_PX = 320
+# Everything that this page keeps of an upload, besides its folder: gone with it.
+FOLDER, IMAGE, MASK, VOLUME, OUTLINE, PREVIEW, RUN = (
+    f"lookup.kept.{name}" for name in ("folder", "image", "mask", "volume", "outline", "preview", "run")
+)
+CHANGED = "lookup.changed"
+
+settings: Settings = st.session_state["settings"]
+
+
+def _page(found: Context) -> None:
+    st.markdown(
+        "Drop in a CT to see which scans of the cohort it is most like. It is embedded on this machine, **not added to "
+        "the cohort**, and deleted when you ask or after a day. Research use only, never for diagnosis."
+    )
+    try:
+        recipe = _recipe(found)
+    except ValueError as error:
+        st.info(plain(error))
+        return
+    uploaded_ct.delete_old(settings)
+    image = _uploaded(recipe)
+    if image is None:
+        st.caption(
+            "A .nii, .nii.gz, .nrrd or .mha file, or a .zip with the slices of one DICOM series. "
+            f"At most {_most_mb()} MB. File names are not kept."
+        )
+        return
+    try:
+        volume = _volume(image)
+        window, outline = window_controls("lookup")
+        request = _marked(found, recipe, image, volume, window)
+        if request is None:
+            return
+        _what_the_encoder_sees(request, recipe)
+    except (ImageError, ValueError, OSError) as error:
+        st.error(plain(error))
+        return
+    if st.button("Find similar scans", type="primary", icon=":material/person_search:", key="lookup.go"):
+        _start(request)
+    run: look_ups.LookUp | None = st.session_state.get(RUN)
+    if run is None or run.request != request:
+        return
+    if run.running:
+        _watch()
+    else:
+        _result(found, run, window, outline)
+
+
+def _most_mb() -> int:
+    """The largest upload: the server refuses more than its own limit, whatever a page asks for."""
+    return min(settings.max_ct_mb, int(st.get_option("server.maxUploadSize")))
+
+
+def _recipe(found: Context) -> Any:
+    # Imports torch, which the other pages do not need.
+    from embeddings.job.one_scan import recipe_of
+
+    return recipe_of({str(name): value for name, value in found.embedding_set.items()})
+
+
+def _uploaded(recipe: Any) -> Path | None:
+    """The CT in this session's folder; a mask lies beside it where one was given."""
+    left, right = st.columns(2)
+    ct = left.file_uploader(
+        "CT",
+        type=["nii", "gz", "nrrd", "mha", "zip"],
+        max_upload_size=_most_mb(),
+        key="lookup.ct",
+        on_change=_note_change,
+    )
+    mask = None
+    if recipe.view == "lesion" or recipe.with_mask:
+        by_point = recipe.preset == "lesion_seed" and not recipe.with_mask
+        mask = right.file_uploader(
+            "Lesion mask on the CT's grid" + (", or mark a point below" if by_point else ""),
+            type=["nii", "gz", "nrrd", "mha", "dcm"],
+            max_upload_size=_most_mb(),
+            key="lookup.mask_file",
+            on_change=_note_change,
+        )
+    # Not by what the uploader holds: it is empty too after a visit to another page, and then the scan stays.
+    if st.session_state.pop(CHANGED, False):
+        _forget()
+        if ct is not None:
+            _keep(ct, mask)
+    image: Path | None = st.session_state.get(IMAGE)
+    if image is None:
+        return None
+    if not image.exists():
+        _forget()
+        st.info("This CT was deleted. Drop it in again to look it up once more.")
+        return None
+    if st.button("Delete this CT from the machine", icon=":material/delete:", key="lookup.delete"):
+        _forget()
+        st.success("The CT and everything made of it are deleted.")
+        return None
+    return image
+
+
+def _note_change() -> None:
+    st.session_state[CHANGED] = True
+
+
+def _keep(ct: Any, mask: Any) -> None:
+    st.session_state[FOLDER] = folder = uploaded_ct.new_folder(settings)
+    try:
+        image = uploaded_ct.keep_ct(ct.name, ct, folder, _most_mb())
+        kept = None if mask is None else uploaded_ct.keep_mask(mask.name, mask, folder, _most_mb())
+    except (ValueError, OSError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        st.error(plain(error))
+        return
+    st.session_state[IMAGE], st.session_state[MASK] = image, kept
+
+
+def _forget() -> None:
+    """Delete the upload of this session and what was made of it."""
+    run: look_ups.LookUp | None = st.session_state.get(RUN)
+    if run is not None and run.running:
+        run.process.terminate()
+        run.process.wait()
+    folder: Path | None = st.session_state.get(FOLDER)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    for key in (FOLDER, IMAGE, MASK, VOLUME, OUTLINE, PREVIEW, RUN):
+        st.session_state.pop(key, None)
+
+
+def _volume(image: Path) -> Volume:
+    """The CT turned to LPS, read once a session: the caches of all sessions keep no uploaded scan."""
+    if VOLUME not in st.session_state:
+        with st.spinner("Reading the CT ..."):
+            st.session_state[VOLUME] = in_lps(read_image(image))
+    volume: Volume = st.session_state[VOLUME]
+    z, y, x = volume.shape
+    st.caption(f"{x} x {y} x {z} voxels of {' x '.join(f'{mm:.2f}' for mm in volume.spacing)} mm.")
+    doubt = plausibility(volume)
+    if doubt is not None:
+        st.warning(plain(f"These may be no HU: {doubt}"))
+    return volume
+
+
+def _marked(found: Context, recipe: Any, image: Path, volume: Volume, window: Window) -> look_ups.LookUpRequest | None:
+    """Show the CT and take the lesion, where the set is of lesions."""
+    mask: Path | None = st.session_state.get(MASK)
+    needs_mask = recipe.preset == "lesion_mask" or recipe.with_mask
+    if recipe.view == "lesion" and mask is None and not needs_mask:
+        point = lesion_point(volume, window, f"lookup.point.{_folder_name()}")
+        return look_ups.LookUpRequest(found.path, found.set_id, image, None, point)
+    drawn = None if mask is None else _outline(mask, image)
+    index = _slice(volume, drawn)
+    left, right = st.columns([3, 2])
+    left.image(
+        axial_picture(volume, index, window, drawn), width="stretch", alt=f"Axial slice {index + 1} of the CT looked up"
+    )
+    right.caption(f"Slice {index + 1} of {volume.shape[0]}.")
+    if recipe.view == "lesion" and mask is None:
+        right.info(
+            f"The set {plain(found.set_id)} is of crops made by a mask ({plain(recipe.label)}): drop in a mask too, or "
+            "choose a set of seeds or volumes at the side."
+        )
+        return None
+    return look_ups.LookUpRequest(found.path, found.set_id, image, mask)
+
+
+def _outline(mask: Path, image: Path) -> Volume:
+    if OUTLINE not in st.session_state:
+        st.session_state[OUTLINE] = in_lps(read_mask(mask, read_image(image)))
+    outline: Volume = st.session_state[OUTLINE]
+    return outline
+
+
+def _folder_name() -> str:
+    """Widgets of one upload keep nothing of the one before."""
+    folder: Path = st.session_state[FOLDER]
+    return folder.name
+
+
+def _slice(volume: Volume, mask: Volume | None) -> int:
+    last = volume.shape[0]
+    if last == 1:
+        return 0
+    areas = None if mask is None else np.asarray(mask.array).sum(axis=(1, 2))
+    start = last // 2 if areas is None else int(areas.argmax())
+    return int(st.slider("Slice", 1, last, start + 1, key=f"lookup.slice.{_folder_name()}")) - 1
+
+
+def _what_the_encoder_sees(request: look_ups.LookUpRequest, recipe: Any) -> None:
+    """The input itself, before anything is computed of it: a wrong point or a flipped scan shows here."""
+    from embeddings.job.one_scan import Scan, prepared_items
+
+    kept = st.session_state.get(PREVIEW)
+    if kept is None or kept[0] != request:
+        with st.spinner("Preparing the input ..."):
+            items = prepared_items(Scan(request.image, request.mask, request.point_lps), recipe, first_only=True)
+        kept = st.session_state[PREVIEW] = (request, items[0].array)
+    array = kept[1]
+    st.markdown("**What the encoder will see**" + (" (its first slice)" if array.ndim == 2 else ""))
+    planes = {"as it is": array}
+    if array.ndim == 3:
+        z, y, x = (edge // 2 for edge in array.shape)
+        planes = {"axial": array[z], "coronal": array[::-1, y], "sagittal": array[::-1, :, x]}
+    for place, (name, plane) in zip(st.columns(3), planes.items(), strict=False):
+        place.image(_grey(plane), width=PREVIEW_PX, alt=f"Middle {name} plane of the encoder's input")
+        place.caption(f"Middle plane, {name}" if array.ndim == 3 else "Slice")
+
+
+def _grey(plane: np.ndarray) -> Image.Image:
+    low, high = np.percentile(plane, [0.5, 99.5])
+    scaled = np.clip((plane - low) / max(float(high - low), 1e-6), 0, 1)
+    return Image.fromarray(np.asarray(scaled * 255, dtype=np.uint8))
+
+
+def _start(request: look_ups.LookUpRequest) -> None:
+    running: look_ups.LookUp | None = st.session_state.get(RUN)
+    if running is not None and running.running:
+        if running.request == request:
+            return
+        running.process.terminate()
+        running.process.wait()
+    try:
+        st.session_state[RUN] = look_ups.start(request, st.session_state[FOLDER], ROOT)
+    except OSError as error:
+        st.error(f"The look-up could not be started: {plain(error)}")
+
+
+@st.fragment(run_every=REFRESH_S)
+def _watch() -> None:
+    run: look_ups.LookUp | None = st.session_state.get(RUN)
+    if run is None or not run.running:
+        st.rerun()
+    else:
+        st.progress(0.5, text=f"{plain(run.step()).capitalize()} ...")
+
+
+def _result(found: Context, run: look_ups.LookUp, window: Window, outline: bool) -> None:
+    table = loading.case_table(found.path, found.set_id)
+    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k"))
+    try:
+        answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
+    except (ValueError, StoreError) as error:
+        st.error(plain(error))
+        return
+    rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
+    st.markdown(f"#### {plain(readings.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
+    panels = [
+        Panel(row, f"**{row['rank']}** · {plain(row['case_id'])} · cosine {row['cosine']:.3f}", _facts(row))
+        for _, row in rows.iterrows()
+    ]
+    show_panels(found.path, panels, window, outline, "lookup")
+    front = ["rank", "cosine", "case_id", "patient_id"]
+    shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]
+    st.dataframe(shown, hide_index=True)
+    table_download("look-up", lambda: shown)
+    with st.expander("How is this computed?"):
+        st.markdown(
+            "The scan is prepared and embedded by the code of the job, with the encoder, weights (SHA-256 "
+            f"{plain(str(found.embedding_set['weights_sha256'])[:12])}...), preset "
+            f"{plain(found.embedding_set['preset'])} and code version of the set {plain(found.set_id)}; with any other "
+            "it is refused. Its vector (of slices: the mean) is compared with those of "
+            f"n = {len(table.frame)} scans by cosine. A scan of the cohort finds "
+            "itself with a cosine of 1. A scan from another scanner or kernel may be like others for that alone: see "
+            "**Shortcuts**. Nothing of the scan is written to the cohort file."
+        )
+
+
+def _facts(row: Any) -> str:
+    return f"stage {plain(row['stage'])}" if isinstance(row.get("stage"), str) else ""
+
+
+st.title("Look up a CT")
+_page(require())

@@ -1,0 +1,137 @@
+"""CTs that somebody uploads to look them up: kept in a folder of their own for a day at most, checked before use.
+
+Nothing is written under a name that a browser or an archive sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import stat
+import time
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from dashboard.settings import Settings
+
+FOLDER = "look-up"
+KEPT_S = 24 * 3600
+CT_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".zip")
+MASK_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
+MOST_ENTRIES = 5000
+# A DICOM series packs to half its size at best; a bomb to a thousandth.
+MOST_UNPACKED = 6
+_CHUNK = 1 << 20
+
+
+def new_folder(settings: Settings) -> Path:
+    """A folder for one upload of this session."""
+    folder = settings.workspace / FOLDER / secrets.token_hex(16)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+def delete_old(settings: Settings, now: float | None = None) -> None:
+    """Delete every upload, of anybody, that is older than a day."""
+    everybody = settings.workspaces or settings.workspace
+    oldest = (time.time() if now is None else now) - KEPT_S
+    for kept in (*everybody.glob(f"{FOLDER}/*"), *everybody.glob(f"people/*/{FOLDER}/*")):
+        if kept.lstat().st_mtime < oldest:
+            shutil.rmtree(kept, ignore_errors=True)
+
+
+def keep_ct(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
+    """Write an uploaded CT into `folder` and return its path: a file, or a folder of DICOM slices.
+
+    Args:
+        name: as the browser sent it; only its ending is used.
+
+    Raises:
+        ValueError: too large, of another kind, or an archive that is no plain one of DICOM files.
+    """
+    ending = _ending(name, CT_ENDINGS)
+    path = folder / f"ct{ending}"
+    _copy(source, path, max_mb * 1_000_000, "the CT")
+    if ending != ".zip":
+        return path
+    series = folder / "ct"
+    try:
+        _unpack(path, series, max_mb * 1_000_000 * MOST_UNPACKED)
+    except BaseException:
+        shutil.rmtree(series, ignore_errors=True)
+        raise
+    finally:
+        path.unlink()
+    return series
+
+
+def keep_mask(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
+    """Write an uploaded mask into `folder` and return its path; raises what `keep_ct` raises of a single file."""
+    path = folder / f"mask{_ending(name, MASK_ENDINGS)}"
+    _copy(source, path, max_mb * 1_000_000, "the mask")
+    return path
+
+
+def _ending(name: str, endings: Iterable[str]) -> str:
+    found = next((ending for ending in endings if name.casefold().endswith(ending)), None)
+    if found is None:
+        raise ValueError(f"the file is none of {', '.join(endings)}: save it as one of these")
+    return found
+
+
+def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
+    """Write at most `most` bytes; what is written of a larger one is removed."""
+    written = 0
+    with path.open("xb") as file:
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > most:
+                break
+            file.write(chunk)
+    if written > most:
+        path.unlink()
+        raise ValueError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
+    return written
+
+
+def _unpack(archive: Path, folder: Path, most: int) -> None:
+    """Write the files of an archive as 00001.dcm, 00002.dcm ... into one folder."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = _checked(opened.infolist(), most)
+            folder.mkdir()
+            left = most
+            for number, entry in enumerate(entries, start=1):
+                with opened.open(entry) as source:
+                    # What an archive says of its sizes need not be true.
+                    left -= _copy(source, folder / f"{number:05d}.dcm", left, "the unpacked archive")  # type: ignore[arg-type]
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise ValueError(f"the zip cannot be unpacked ({error}): make a new one of the series' files") from error
+
+
+def _checked(entries: list[zipfile.ZipInfo], most: int) -> list[zipfile.ZipInfo]:
+    files = [entry for entry in entries if not entry.is_dir()]
+    for entry in files:
+        place = PurePosixPath(entry.filename)
+        if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in place.parts[0]:
+            raise ValueError(f"the zip holds {entry.filename!r}, a path that leads out of it: make a plain one")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise ValueError(f"the zip holds a link ({entry.filename!r}): make one of the files themselves")
+        if entry.flag_bits & 1:
+            raise ValueError("the zip is locked with a password: make one without")
+    files = [entry for entry in files if not _is_hidden(PurePosixPath(entry.filename))]
+    if not files:
+        raise ValueError("the zip holds no files: put the slices of one DICOM series into it")
+    if len(files) > MOST_ENTRIES:
+        raise ValueError(f"the zip holds {len(files)} files, more than {MOST_ENTRIES}: give one DICOM series")
+    if sum(entry.file_size for entry in files) > most:
+        raise ValueError(f"the zip unpacks to more than {most / 1e6:.0f} MB: give one DICOM series")
+    return files
+
+
+def _is_hidden(place: PurePosixPath) -> bool:
+    """What archivers add of their own."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in place.parts) or place.name == "DICOMDIR"

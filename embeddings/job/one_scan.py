@@ -1,0 +1,159 @@
+"""One scan that is in no cohort, embedded exactly as an embedding set was: to be compared with it, not to be kept.
+
+The path is the job's own (`prepare_case`, `encode`), so that a scan of the cohort gets the vector that the set holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from numpy.typing import NDArray
+
+from embeddings.cohort import Case
+from embeddings.job.encoding import encode
+from embeddings.job.engines import EncoderOptions
+from embeddings.job.messages import CaseEnd, Prepared
+from embeddings.job.plan import Task, Wanted
+from embeddings.job.prepare import Preparation, prepare_case
+from embeddings.job.sources import stamp_of
+from embeddings.job.views import CODE_VERSION, Encoder, JobError, Recipe, identity_of
+from embeddings.records import SetIdentity
+
+CASE_ID = "looked up"
+_PRESET = re.compile(r"(?P<preset>[a-z_]+)(?:@(?P<number>[0-9.]+)(?:mm)?)?")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A CT with what marks its lesion, if anything: a mask on its grid, or a point in LPS mm."""
+
+    image: Path
+    mask: Path | None = None
+    seed_lps: tuple[float, float, float] | None = None
+
+    @property
+    def case(self) -> Case:
+        """The scan as the job takes it."""
+        return Case(2, CASE_ID, CASE_ID, self.image, self.mask, self.seed_lps, None, {})
+
+
+def recipe_of(embedding_set: Mapping[str, Any], slice_step: int = 1) -> Recipe:
+    """The recipe that filled a set, read from its row in `Store.sets`.
+
+    Raises:
+        JobError: vectors that were made elsewhere, or by another version of this program.
+    """
+    found = _PRESET.fullmatch(str(embedding_set["preset"]))
+    if found is None or found["preset"] not in ("default", "local_path", "slice", "lesion_mask", "lesion_seed"):
+        raise JobError(
+            f"the vectors of {embedding_set['set_id']} were not made by this program, which therefore cannot make one "
+            "like them: choose a set that the embedding job wrote"
+        )
+    if str(embedding_set["code_version"]) != CODE_VERSION:
+        raise JobError(
+            f"the set {embedding_set['set_id']} was made by version {embedding_set['code_version']} of the job's code, "
+            f"this one is {CODE_VERSION}: vectors of the two do not compare; embed the cohort again"
+        )
+    preset, number = found["preset"], float(found["number"] or 0)
+    return Recipe(
+        view=str(embedding_set["view"]),
+        preset=preset,
+        scale=number if preset == "lesion_mask" else 1.5,
+        seed_side_mm=number if preset == "lesion_seed" else 64.0,
+        slice_step=slice_step,
+        with_mask=str(embedding_set["pooling"]).startswith("mask_pooled"),
+    )
+
+
+def prepared_items(scan: Scan, recipe: Recipe, first_only: bool = False) -> list[Prepared]:
+    """What the encoder would be given, each with its picture; `first_only` stops after one (of many slices).
+
+    Raises:
+        JobError: the scan or its lesion cannot be read or does not fit the recipe, with the reason.
+    """
+    task = Task(scan.case, stamp_of(scan.case), (Wanted(CASE_ID, recipe),))
+    items: list[Prepared] = []
+    for message in prepare_case(task, Preparation()):
+        if isinstance(message, Prepared):
+            items.append(message)
+            if first_only:
+                return items
+        elif isinstance(message, CaseEnd) and message.broken:
+            raise JobError(message.failures[-1].reason)
+    return items
+
+
+def open_encoder_of(embedding_set: Mapping[str, Any], recipe: Recipe, weights: str | None = None) -> Encoder:
+    """The encoder that made a set, on the CPU.
+
+    Raises:
+        JobError: the weights found are not those of the set, or the vectors would be of another kind.
+        ValueError: an encoder that this machine does not have.
+        flexict.CheckpointError: the weights cannot be used.
+    """
+    kind, *words = str(embedding_set["pooling"]).split(", ")
+    patch = next((word.removeprefix("patch ") for word in words if word.startswith("patch ")), None)
+    options = EncoderOptions(
+        weights=weights,
+        pooling=None if " " in kind else kind,  # an encoder of another package has one kind, named in words
+        patch=None if patch is None else tuple(int(edge) for edge in patch.split("x")),
+        precision="bfloat16" if "bfloat16" in words else "float32",
+    )
+    encoder = options.load(str(embedding_set["encoder"]), "cpu")
+    _check_identity(identity_of(encoder, recipe), embedding_set)
+    return encoder
+
+
+def embed_scan(scan: Scan, encoder: Encoder, recipe: Recipe) -> NDArray[np.float32]:
+    """The scan's vector `[width]`: of its volume or lesion, or the mean over its slices as `one_row_a_case` takes it.
+
+    Raises:
+        JobError: what `prepared_items` raises, or an item that the encoder gives no vector for.
+    """
+    vectors = []
+    with _one_thread():
+        for item in prepared_items(scan, recipe):
+            # One by one: then a vector depends on no other item, as in the job on a CPU.
+            (encoded,) = encode(encoder, [item])
+            if isinstance(encoded.outcome, str):
+                raise JobError(encoded.outcome)
+            vectors.append(encoded.outcome)
+    if not vectors:
+        raise JobError(f"{scan.image.name} gave no item for the view {recipe.view}: choose another embedding set")
+    return np.asarray(np.mean(vectors, axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def _check_identity(mine: SetIdentity, embedding_set: Mapping[str, Any]) -> None:
+    if mine.weights_sha256 != embedding_set["weights_sha256"]:
+        raise JobError(
+            f"the weights of {mine.encoder} on this machine (SHA-256 {mine.weights_sha256[:12]}...) are not those the "
+            f"set was made with ({str(embedding_set['weights_sha256'])[:12]}...): vectors of the two do not compare"
+        )
+    others = [
+        f"{name} {value!s} where the set has {embedding_set[name]!s}"
+        for name, value in asdict(mine).items()
+        if name not in ("weights_source", "is_published") and value != embedding_set[name]
+    ]
+    if others:
+        raise JobError(f"a vector made here would be another than those of the set: {'; '.join(others)}")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Results do not depend on how many cores there are; see `LocalEngine`."""
+    before = torch.get_num_threads(), sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    torch.set_num_threads(1)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before[1])

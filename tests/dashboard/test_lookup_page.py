@@ -1,0 +1,181 @@
+"""The page Look up a CT: seen first, embedded as the set was, compared, and deleted."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.settings import Settings
+from embeddings import job
+from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
+from embeddings.job.views import JobError
+from embeddings.store import Store
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+IMAGE = "lookup.kept.image"
+N_EMBEDDED = 5
+
+
+@pytest.fixture(scope="module")
+def embedded(cohort_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five cases of the test cohort in every view and both kinds of lesion crop, by the bundled encoder."""
+    path = tmp_path_factory.mktemp("embedded") / "c.duckdb"
+    for view, preset in (("lesion", "lesion_mask"), ("lesion", "lesion_seed"), ("volume", None), ("slices", None)):
+        job.run(cohort_csv, path, encoder="flexict-nano", view=view, preset=preset, slice_step=8, limit=N_EMBEDDED)
+    return path
+
+
+def set_of(path: Path, preset: str) -> dict[str, object]:
+    sets = Store(path).sets()
+    row = sets[sets["preset"].str.startswith(preset)].iloc[0]
+    return {str(name): value for name, value in row.items()}
+
+
+def open_page(settings: Settings, cohort: Path, preset: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
+    app.session_state["shared.cohort"] = cohort
+    app.session_state["shared.set"] = set_of(cohort, preset)["set_id"]
+    app.run()
+    app.switch_page("screens/lookup.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def drop(app: AppTest, key: str, file: Path) -> None:
+    app.file_uploader(key=key).set_value((file.name, file.read_bytes(), "application/octet-stream")).run()
+    assert not app.exception, app.exception
+
+
+def find(app: AppTest) -> AppTest:
+    """Press the button and wait for the process of the look-up."""
+    app.button(key="lookup.go").click().run()
+    run = app.session_state["lookup.kept.run"]
+    deadline = time.monotonic() + 100
+    while run.running and time.monotonic() < deadline:
+        time.sleep(0.2)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+@pytest.mark.parametrize("preset", ["lesion_mask", "lesion_seed", "default", "slice"])
+def test_a_scan_of_the_cohort_gets_the_vector_that_its_set_holds(embedded: Path, cohort_csv: Path, preset: str) -> None:
+    chosen = set_of(embedded, preset)
+    recipe = recipe_of(chosen, slice_step=8)
+    scan = Scan(cohort_csv.parent / "case02.nii.gz", cohort_csv.parent / "case02_mask.nii.gz")
+    vector = embed_scan(scan, open_encoder_of(chosen, recipe), recipe)
+    frame, vectors = Store(embedded).table(str(chosen["set_id"]))
+    stored = vectors[(frame["case_id"] == "case02").to_numpy()].mean(axis=0)
+    cosine = vector @ stored / np.linalg.norm(vector) / np.linalg.norm(stored)
+    assert cosine > 0.99999
+
+
+def test_a_scan_of_the_cohort_finds_itself_first(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
+    before = embedded.read_bytes()
+    app = open_page(settings, embedded, "lesion_mask")
+    drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
+    assert "drop in a mask too" in app.info[0].value
+    drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
+    assert any("What the encoder will see" in m.value for m in app.markdown)
+    find(app)
+    table = app.dataframe[0].value
+    assert table["case_id"].tolist()[0] == "case03"
+    assert table["cosine"].tolist()[0] > 0.99999
+    assert len(table) == N_EMBEDDED
+    assert any("is in the cohort as case03" in m.value for m in app.markdown)
+    assert embedded.read_bytes() == before
+
+
+def test_a_lesion_can_be_marked_by_a_point(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
+    app = open_page(settings, embedded, "lesion_seed")
+    drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
+    axes = {n.label: n for n in app.number_input if n.label.endswith("(mm)")}
+    assert set(axes) == {"x (mm)", "y (mm)", "z (mm)"}
+    for axis in axes.values():
+        axis.set_value(48.0)
+    app.run()
+    assert any("Slice 17 of 32" in c.value for c in app.caption)
+    find(app)
+    assert app.dataframe[0].value["case_id"].tolist()[0] == "case01"
+
+
+def test_the_ct_stays_over_a_visit_to_another_page_and_is_deleted_when_asked(
+    settings: Settings, embedded: Path, cohort_csv: Path
+) -> None:
+    app = open_page(settings, embedded, "default")
+    drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
+    image = app.session_state[IMAGE]
+    assert image.is_relative_to(settings.workspace)
+    app.switch_page("screens/map.py").run()
+    app.switch_page("screens/lookup.py").run()
+    assert app.session_state[IMAGE] == image
+    assert image.exists()
+    app.button(key="lookup.delete").click().run()
+    assert not image.parent.exists()
+    assert IMAGE not in app.session_state
+    assert "deleted" in app.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("ct.nii.gz", b"no image" * 100, "ct.nii.gz"),
+        ("ct.nrrd", b"", "empty"),
+        ("ct.zip", b"no zip", "cannot be unpacked"),
+        ("ct.gz", b"x", "save it as one of these"),
+    ],
+)
+def test_a_file_that_is_no_ct_is_a_message_and_the_next_one_works(
+    settings: Settings, embedded: Path, cohort_csv: Path, name: str, content: bytes, words: str
+) -> None:
+    app = open_page(settings, embedded, "default")
+    app.file_uploader(key="lookup.ct").set_value((name, content, "application/octet-stream")).run()
+    assert not app.exception
+    assert words in app.error[0].value
+    drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
+    assert not app.error
+
+
+def test_a_mask_on_another_grid_is_a_message(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
+    import SimpleITK as sitk
+
+    app = open_page(settings, embedded, "lesion_mask")
+    mask = sitk.ReadImage(str(cohort_csv.parent / "case01_mask.nii.gz"))
+    moved = settings.workspace.parent / "moved.nii.gz"
+    sitk.WriteImage(mask[:-4], str(moved))
+    drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
+    drop(app, "lookup.mask_file", moved)
+    assert "another grid" in app.error[0].value
+
+
+def test_a_set_of_other_weights_is_refused_by_the_look_up(
+    settings: Settings, embedded: Path, cohort_csv: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(embedded, tmp_path / "other.duckdb"))
+    with duckdb.connect(path) as con:
+        con.execute("UPDATE embedding_sets SET weights_sha256 = ?", ["0" * 64])
+    app = open_page(settings, path, "default")
+    drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
+    find(app)
+    assert "are not those the set was made with" in app.error[0].value
+
+
+def test_a_set_of_another_code_version_or_made_elsewhere_is_refused_before_anything_is_dropped(
+    settings: Settings, embedded: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(embedded, tmp_path / "old.duckdb"))
+    with duckdb.connect(path) as con:
+        con.execute("UPDATE embedding_sets SET code_version = '0'")
+    app = open_page(settings, path, "default")
+    assert "version 0 of the job's code" in app.info[0].value
+    assert not app.file_uploader
+    with pytest.raises(JobError, match="not made by this program"):
+        recipe_of({**set_of(embedded, "default"), "preset": "imported"})
