@@ -62,7 +62,7 @@ def _case_table(path: str, set_id: str, revision: str) -> EmbeddingTable:
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")
+@st.cache_resource(max_entries=12, show_spinner=False)
 def scan(path: str, modified_ns: int) -> Volume:
     """A CT, kept for a while; raises `ImageError` as `read_image` does."""
     return read_image(Path(path))

@@ -54,7 +54,7 @@ def placement_of(label: str, subject: Subject) -> Placement:
 
 
 def input_of(label: str, subject: Subject) -> NDArray[np.float32]:
-    """The very input `[z, y, x]`, or `[y, x]` of a slice, that the job gave to the encoder. Raises as `placement_of`."""
+    """The input `[z, y, x]`, or `[y, x]` of a slice, that the job gave to the encoder. Raises as `placement_of`."""
     preset, number = preset_of(label)
     if preset == "slice":
         return preprocess.axial_slice(subject.scan, _slice(subject)).pixels

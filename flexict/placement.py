@@ -94,8 +94,9 @@ def lesion_mask(scan: Scan, mask: Volume, scale: float) -> Placement:
     first, counts = [axis.start for axis in box], [axis.stop - axis.start for axis in box]
     spread = _resized(scan.oriented, [SPACING_MM] * 3, first, counts, [CUBE] * 3)
     # First and last voxel of crop and input coincide there (`align_corners=True`); one voxel alone fills its axis.
-    inner = np.array([SPACING_MM * (n - 1) / (CUBE - 1) if n > 1 else SPACING_MM / CUBE for n in counts])
-    starts = np.array([SPACING_MM * f if n > 1 else SPACING_MM * (f - 0.5 + 0.5 / CUBE) for f, n in zip(first, counts)])
+    single = np.array(counts) == 1
+    inner = SPACING_MM * np.where(single, 1 / CUBE, (np.array(counts) - 1) / (CUBE - 1))
+    starts = SPACING_MM * (np.array(first) - np.where(single, 0.5 - 0.5 / CUBE, 0))
     origin = spread.direction @ starts + np.array(scan.oriented.GetOrigin())
     return Placement(spread.shape, _triple(inner), _triple(origin), spread.direction, spread.box_corner, spread.box_mm)
 
@@ -107,7 +108,7 @@ def _resized(
     counts: Sequence[int],
     sizes: Sequence[int],
 ) -> Placement:
-    """`counts` voxels from index `first` of the image at `steps` mm, resized to `sizes`; outer faces coincide (x, y, z)."""
+    """`counts` voxels from `first` of the image at `steps` mm, resized to `sizes` (x, y, z); outer faces coincide."""
     step, low = np.array(steps), np.array(first, dtype=np.float64)
     edges = step * np.array(counts)
     spacing = edges / np.array(sizes)
