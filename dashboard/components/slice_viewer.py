@@ -16,6 +16,7 @@ from dashboard.components.viewer.message import Request, RequestError, read_requ
 from dashboard.components.viewer.patch_encoder import SetEncoder
 from dashboard.components.viewer.planes import PLANES
 from dashboard.components.viewer.scans import files_of
+from embeddings.embedded_input import EmbeddedInputError, preset_of
 
 __all__ = ["Panel", "ViewerState", "show_panels"]
 
@@ -87,16 +88,14 @@ def show_panels(
         raise ValueError(f"there is no window {window!r}: choose {', '.join(WINDOWS)}")
     place = [0.0, 0.0, 0.0]
     place[PLANES[plane].through] = float(offset_mm)
-    known = embedding_set is not None
+    preset = _preset(embedding_set)
     shown = Shown(
         cohort=cohort,
-        files=tuple(
-            files_of(p.item, str(embedding_set["preset"]) if embedding_set is not None else None) for p in panels
-        ),
+        files=tuple(files_of(panel.item, preset) for panel in panels),
         titles=tuple(p.title for p in panels),
         captions=tuple(p.caption for p in panels),
         footer=footer,
-        encoder=_encoder(embedding_set) if known else None,
+        encoder=_encoder(embedding_set),
         start=(plane, (place[0], place[1], place[2]), window),
     )
     _viewer(shown, f"{key}.viewer", rerun_on_click)
@@ -134,6 +133,17 @@ def _state(shown: Shown, key: str) -> ViewerState:
     clicked = clicked_lps(shown, request)
     item, lps = clicked if clicked is not None else (None, None)
     return ViewerState(item, lps, request.plane, request.place[PLANES[request.plane].through], request.window[0])
+
+
+def _preset(embedding_set: pd.Series | None) -> str | None:
+    """The label of a set's preset; None where it is not known what was embedded, such as of imported vectors."""
+    if embedding_set is None:
+        return None
+    try:
+        preset_of(str(embedding_set["preset"]))
+    except EmbeddedInputError:
+        return None
+    return str(embedding_set["preset"])
 
 
 def _encoder(embedding_set: pd.Series | None) -> SetEncoder | None:

@@ -50,7 +50,7 @@ class Shown:
     def signature(self) -> str:
         """Changes when the browser has to forget what it knows."""
         words = [[one.item_id, one.image_path, one.mask_path, one.preset] for one in self.files]
-        return hashlib.sha256(json.dumps([words, self.titles, self.captions, self.start]).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps([words, self.titles, self.captions]).encode()).hexdigest()[:16]
 
 
 def answer(shown: Shown, request: Request | None) -> bytes:

@@ -18,6 +18,7 @@ SCRIPTS = (
     "gestures.js",
     "picture.js",
     "conversation.js",
+    "slots.js",
     "viewer.js",
 )
 STYLES = "viewer.css"

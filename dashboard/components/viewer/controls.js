@@ -97,7 +97,7 @@ class Controls {
     this.slider.value = mm;
     const words = viewer.offsetWords();
     this.slider.setAttribute("aria-valuetext", words);
-    this.offset.textContent = words;
+    this.offset.textContent = view.three ? `${PLANE_WORDS[view.plane]}: ${words}` : words;
     this.map.value = view.map;
     const { map } = viewer;
     const ready = map && map.kind === view.map && map.grids.length > 0;

@@ -108,6 +108,8 @@ class Conversation {
       .filter((one) => one.panel?.kind === "ct")
       .map((one) => ({ ...one, index: sliceIndex(one.panel, one.axis, view.place) }));
     for (const one of slots) lack(one, one.index);
+    // What is waited for comes sooner with little beside it.
+    const most = wants.length ? wants.length + slots.length : MOST_AT_ONCE;
     if (!wants.length) {
       for (const one of slots) {
         const region = this.detail(one);
@@ -115,13 +117,13 @@ class Conversation {
       }
     }
     const direction = viewer.direction;
-    for (let away = 1; away <= AHEAD && wants.length < MOST_AT_ONCE; away += 1) {
+    for (let away = 1; away <= AHEAD && wants.length < most; away += 1) {
       for (const one of slots) {
         lack(one, one.index + direction * away);
         if (away <= BEHIND) lack(one, one.index - direction * away);
       }
     }
-    return wants.slice(0, MOST_AT_ONCE);
+    return wants.slice(0, most);
   }
 
   /** The region of a slice that can be shown finer than it is here, or null. */

@@ -2,6 +2,7 @@
 
 const PICTURE_WIDTH = 420;
 const PICTURE_TEXT = 74;
+const FOOT_FONT = "600 12px system-ui, sans-serif";
 
 /** A file name of the cases that are shown, such as "ct-case01-case07-axial.png". */
 function pictureName(cases, planes) {
@@ -14,7 +15,8 @@ function savePicture(viewer) {
   const { slots } = viewer;
   const columns = Math.min(3, slots.length);
   const rows = Math.ceil(slots.length / columns);
-  const foot = viewer.footer ? 52 : 30;
+  const wide = columns * PICTURE_WIDTH - 12;
+  const foot = 30 + 17 * folded(viewer.footer, wide).length;
   const high = PICTURE_WIDTH + PICTURE_TEXT;
   const canvas = document.createElement("canvas");
   const ratio = 2;
@@ -35,9 +37,8 @@ function savePicture(viewer) {
     lines.forEach((line, n) => fit(context, line, x + 6, y + PICTURE_WIDTH + 42 + 17 * n, PICTURE_WIDTH - 12, "12px system-ui, sans-serif"));
   });
   const words = [viewer.windowWords(), viewer.view.map === "off" ? "" : viewer.mapText()].filter(Boolean).join(" · ");
-  const wide = columns * PICTURE_WIDTH - 12;
   fit(context, words, 6, rows * high + 18, wide, "12px system-ui, sans-serif");
-  if (viewer.footer) fit(context, viewer.footer, 6, rows * high + 40, wide, "600 12px system-ui, sans-serif");
+  folded(viewer.footer, wide).forEach((line, n) => fit(context, line, 6, rows * high + 37 + 17 * n, wide, FOOT_FONT));
   canvas.toBlob((blob) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
@@ -46,6 +47,19 @@ function savePicture(viewer) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }, "image/png");
+}
+
+/** A text in lines that fit a width. */
+function folded(text, wide) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = FOOT_FONT;
+  const lines = [];
+  for (const word of text.split(" ").filter(Boolean)) {
+    const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length && context.measureText(longer).width <= wide) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** A line of text, made narrower where it is too long. */

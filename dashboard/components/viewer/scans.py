@@ -11,12 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import loading
-from dashboard.components.slice_image import in_lps
 from dashboard.components.viewer.planes import Place, lps_to_place
 from embeddings.embedded_input import EmbeddedInputError, Subject, placement_of
 from embeddings.images import ImageError
-from flexict import PreprocessError
 from flexict.placement import Placement
+from flexict.preprocess import PreprocessError, Scan, in_lps_order
 from flexict.volume import Volume
 
 NO_CT = "no CT is known for this case"
@@ -99,8 +98,6 @@ def open_scan(files: ItemFiles) -> OpenScan:
 
 def subject_of(files: ItemFiles) -> Subject:
     """What the preset needs of the item, in the files' own order of voxels. Raises as `open_scan`."""
-    from flexict.preprocess import Scan
-
     image_ns, mask_ns = modified(files)
     assert files.image_path is not None
     mask = None
@@ -132,8 +129,6 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
     box = None
     if files.preset is not None:
         # The volume in LPS order gives the same box: a preset turns every scan to that order first.
-        from flexict.preprocess import Scan
-
         subject = Subject(Scan(volume), mask, files.seed_lps or files.centroid_lps, files.slice_index)
         try:
             box = box_of(placement_of(files.preset, subject), volume, centre)
@@ -144,12 +139,12 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented(path: str, modified_ns: int) -> Volume:
-    return in_lps(loading.scan(path, modified_ns))
+    return in_lps_order(loading.scan(path, modified_ns))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented_mask(path: str, modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    return in_lps(loading.scan_mask(path, modified_ns, image_path, image_modified_ns))
+    return in_lps_order(loading.scan_mask(path, modified_ns, image_path, image_modified_ns))
 
 
 def _centre(files: ItemFiles, volume: Volume) -> Place:

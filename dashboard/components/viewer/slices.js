@@ -12,7 +12,7 @@ class SliceCache {
   constructor() {
     this.whole = new Map();
     this.details = new Map();
-    this.failed = new Set();
+    this.failed = new Map();
   }
 
   static key(panel, plane, index) {
@@ -22,7 +22,7 @@ class SliceCache {
   async add(record, blob) {
     const key = SliceCache.key(record.panel, record.plane, record.index);
     if (record.error !== undefined) {
-      this.failed.add(key);
+      this.failed.set(key, record.error);
       return;
     }
     const [pixels, mask] = await Promise.all([
@@ -52,6 +52,11 @@ class SliceCache {
       this.whole.set(key, found);
     }
     return found;
+  }
+
+  /** Why a slice cannot be had, where that is so. */
+  failure(panel, plane, index) {
+    return this.failed.get(SliceCache.key(panel, plane, index));
   }
 
   /** The slice, or the nearest that is here. */

@@ -295,32 +295,10 @@ class Viewer {
     const focused = this.slots.findIndex((slot) => slot.canvas === slot.canvas.getRootNode().activeElement);
     const wanted = view.three ? Object.keys(this.planes).map((plane) => ({ number: view.item, plane }))
       : this.items.map((_, number) => ({ number, plane: null }));
-    this.slots = wanted.map(({ number, plane }) => this.slot(number, plane));
+    this.slots = wanted.map(({ number, plane }) => newSlot(this, number, plane));
     this.grid.replaceChildren(...this.slots.map((slot) => slot.root));
     if (focused >= 0) this.slots[Math.min(focused, this.slots.length - 1)].canvas.focus();
     this.schedule();
-  }
-
-  slot(number, planeName) {
-    const item = this.items[number];
-    const slot = {
-      number,
-      plane: () => this.planes[planeName ?? this.view.plane],
-      canvas: make("canvas", { tabindex: 0, role: "img" }),
-      title: make("div", { class: "title" }),
-      place: make("div", { class: "place" }),
-      cursor: make("div", { class: "cursor" }),
-      note: make("div", { class: "note" }),
-      caption: make("div", { class: "caption" }),
-      pointer: null,
-      shown: {},
-    };
-    slot.title.textContent = planeName ? `${PLANE_WORDS[planeName]} · ${item.title}` : item.title;
-    slot.title.title = item.title;
-    slot.caption.textContent = item.caption;
-    slot.root = make("figure", {}, slot.title, slot.canvas, slot.place, slot.cursor, slot.note, slot.caption);
-    listen(slot, this);
-    return slot;
   }
 
   schedule() {
@@ -335,78 +313,17 @@ class Viewer {
 
   draw() {
     for (const slot of this.slots) {
-      this.look(slot);
+      look(slot, this);
       const { clientWidth: width, clientHeight: height } = slot.canvas;
       if (!width) continue;
       const ratio = Math.min(window.devicePixelRatio || 1, 2);
       const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
       if (slot.canvas.width !== across || slot.canvas.height !== down) Object.assign(slot.canvas, { width: across, height: down });
       paint(slot.canvas.getContext("2d"), width, height, ratio, slot.shown, this);
-      this.describe(slot);
+      describe(slot, this);
     }
     this.controls.update();
     this.speak();
-  }
-
-  /** What a slot shows now. */
-  look(slot) {
-    const panel = this.panels[slot.number];
-    const plane = slot.plane();
-    slot.shown = { plane, panel: panel ?? {}, number: slot.number };
-    if (!panel) {
-      slot.shown.waiting = "Reading the scan …";
-    } else if (panel.kind === "thumbnail") {
-      slot.shown.plane = this.planes.axial;
-      slot.shown.thumbnail = panel.picture;
-    } else if (panel.kind === "ct") {
-      const index = sliceIndex(panel, plane, this.view.place);
-      const slice = this.cache.nearest(slot.number, plane.name, index, panel.shape[plane.through]);
-      const shown = slice ? slice.index : index;
-      Object.assign(slot.shown, {
-        index, slice, late: Boolean(slice) && slice.index !== index,
-        detail: slice && this.cache.detail(slot.number, plane.name, slice.index),
-        position: slicePosition(panel, plane, shown),
-        waiting: "Reading the slice …",
-      });
-    } else {
-      slot.shown.waiting = "No picture";
-    }
-  }
-
-  describe(slot) {
-    const { panel, plane, slice, detail, index, late, position } = slot.shown;
-    const texts = { place: "", cursor: "", note: (panel.notes ?? []).join(" ") };
-    if (panel.kind === "ct" && slice) {
-      const here = [0, 0, 0];
-      here[plane.through] = position;
-      const mm = toLps(panel, here)[plane.through];
-      const number = `slice ${slice.index + 1} of ${panel.shape[plane.through]}`;
-      const step = Math.max(...(detail ?? slice).step);
-      texts.place = `${number}, ${"xyz"[plane.through]} = ${signed(mm, 1)} mm (LPS)`
-        + (step > 1 ? ` · ${step} × ${step} voxels a pixel` : "")
-        + (late ? ` · loading slice ${index + 1}` : "");
-      texts.cursor = this.cursorWords(slot);
-    } else if (panel.kind === "thumbnail") {
-      texts.place = `axial, z = ${signed(panel.z_lps_mm, 1)} mm (LPS)`;
-    }
-    for (const [name, text] of Object.entries(texts)) {
-      if (slot[name].textContent !== text) slot[name].textContent = text;
-    }
-    const said = `${PLANE_WORDS[plane.name]} CT slice of ${this.items[slot.number].case}. ${texts.place || texts.note || slot.shown.waiting}`;
-    if (slot.canvas.getAttribute("aria-label") !== said) slot.canvas.setAttribute("aria-label", said);
-  }
-
-  cursorWords(slot) {
-    if (!slot.pointer) return "";
-    const place = this.placeAt(slot, slot.pointer);
-    const [right, down] = onScreen(slot.plane(), place);
-    const { slice, detail, panel } = slot.shown;
-    const hu = (detail && huAt(detail, right, down)) ?? huAt(slice, right, down);
-    if (hu === undefined) return "";
-    const [x, y, z] = toLps(panel, place).map((mm) => signed(mm, 0));
-    const like = this.view.map === "similarity" ? similarityAt(this.map, slot.number, place) : undefined;
-    const words = like ? ` · cosine ${like.atMost ? "≤ " : ""}${signed(like.value, 2)}` : "";
-    return `${signed(hu)} HU at ${x}, ${y}, ${z} mm${words}`;
   }
 
   /** Say slice and window once they rest. */
