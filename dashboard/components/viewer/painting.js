@@ -41,6 +41,9 @@ function paint(context, width, height, ratio, shown, viewer) {
   }
 }
 
+/** The middle of a pixel, where a thin line is not smeared over two. */
+const crisp = (at) => Math.floor(at) + 0.5;
+
 function paintSlice(context, place, slice, view) {
   const { width, level } = view.window;
   context.imageSmoothingEnabled = true;
@@ -79,15 +82,16 @@ function paintBox(context, place, shown) {
   context.strokeStyle = BOX;
   context.lineWidth = 1.4;
   context.setLineDash([6, 4]);
-  context.strokeRect(place.left + left * place.scale, place.top + top * place.scale,
-    Math.abs(a[0] - b[0]) * place.scale, Math.abs(a[1] - b[1]) * place.scale);
+  const [x, y] = [crisp(place.left + left * place.scale), crisp(place.top + top * place.scale)];
+  context.strokeRect(x, y, crisp(place.left + Math.max(a[0], b[0]) * place.scale) - x,
+    crisp(place.top + Math.max(a[1], b[1]) * place.scale) - y);
   context.setLineDash([]);
 }
 
 function paintCrosshair(context, place, width, height, plane, at) {
   const [right, down] = onScreen(plane, at);
-  const x = place.left + right * place.scale;
-  const y = place.top + down * place.scale;
+  const x = crisp(place.left + right * place.scale);
+  const y = crisp(place.top + down * place.scale);
   context.strokeStyle = CROSSHAIR;
   context.lineWidth = 1;
   context.beginPath();
