@@ -22,7 +22,7 @@ class Controls {
   constructor(viewer) {
     this.viewer = viewer;
     const { view } = viewer;
-    const button = (words, label, act) => make("button", { type: "button", "aria-label": label, title: label, onclick: act }, words);
+    const button = (words, title, act, label = null) => make("button", { type: "button", title, "aria-label": label, onclick: act }, words);
     this.planes = Object.entries({ ...PLANE_WORDS, three: "Three planes" }).map(([name, words]) =>
       make("button", { type: "button", "data-plane": name, onclick: () => viewer.showPlane(name) }, words));
     this.item = make("select", { "aria-label": "Case in three planes", onchange: () => viewer.showItem(Number(this.item.value)) });
@@ -59,8 +59,8 @@ class Controls {
         check("outline", "Mask outline"), check("crosshair", "Crosshair"), check("box", "Embedded box")),
       make("div", { class: "row" }, this.slider, this.offset,
         button("Home", "Back to the lesion, the slice or the middle of the scan", () => viewer.home()),
-        button("−", "Zoom out", () => viewer.zoomMiddle(1 / ZOOM_STEP)),
-        button("+", "Zoom in", () => viewer.zoomMiddle(ZOOM_STEP)),
+        button("−", "Zoom out", () => viewer.zoomMiddle(1 / ZOOM_STEP), "Zoom out"),
+        button("+", "Zoom in", () => viewer.zoomMiddle(ZOOM_STEP), "Zoom in"),
         button("Whole scan", "Show the whole scan", () => viewer.fit()),
         button("Download PNG", "Download what is seen as PNG", () => savePicture(viewer))),
       this.maps);

@@ -79,12 +79,15 @@ def modified(files: ItemFiles) -> tuple[int, int]:
     """Times of the image and the mask, ns; 0 for a mask that is not there.
 
     Raises:
-        ImageError: no image is known.
-        OSError: the image cannot be reached.
+        ImageError: no image is known, or it cannot be reached.
     """
     if files.image_path is None:
         raise ImageError(Path(files.case_id), NO_CT)
-    image_ns = Path(files.image_path).stat().st_mtime_ns
+    path = Path(files.image_path)
+    try:
+        image_ns = path.stat().st_mtime_ns
+    except OSError as error:
+        raise ImageError(path, f"is not there ({error.strerror}): mount the folder of the CTs") from error
     try:
         return image_ns, Path(files.mask_path).stat().st_mtime_ns if files.mask_path else 0
     except OSError:

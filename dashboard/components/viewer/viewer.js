@@ -192,7 +192,8 @@ class Viewer {
     const boxes = opened.filter((one) => one.box).map(({ box: [low, high] }) => Math.max(...high.map((mm, i) => mm - low[i])));
     const whole = Math.max(...opened.map((one) => Math.max(...one.shape.map((n, i) => n * one.spacing[i]))), 0);
     const stored = this.panels.filter((one) => one?.kind === "thumbnail").map((one) => one.pixel_mm * one.picture.width);
-    const fov = boxes.length ? Math.min(whole, Math.max(100, 1.6 * Math.max(...boxes))) : whole;
+    const box = Math.max(...boxes, 0);
+    const fov = box ? Math.min(whole, Math.max(100, box + Math.min(0.6 * box, 60))) : whole;
     this.view.camera = { centre: [0, 0, 0], fov: fov || Math.max(...stored, 100) };
     this.framed = opened.length > 0;
   }

@@ -90,6 +90,7 @@ def test_a_cohort_without_its_cts_shows_thumbnails_and_says_so(
         assert panel["kind"] == "thumbnail"
         assert blobs[panel["png"]].startswith(b"\x89PNG")
         assert panel["notes"][0].startswith("Stored thumbnail (lung window), because the CT cannot be read")
+        assert "mounted/ct.nii.gz is not there" in panel["notes"][0]
 
 
 def test_a_case_without_a_picture_says_so(store_path: Path, unpack) -> None:

@@ -69,8 +69,9 @@ def test_a_click_is_told_to_the_page_in_lps(settings: Settings, store_path: Path
         from dashboard.components.slice_viewer import Panel, show_panels
 
         panels = [Panel(item, item["case_id"], "") for _, item in items.iterrows()]
-        state = show_panels(cohort, panels, "test", plane="coronal", offset_mm=6.0, window="Lung")
-        st.session_state["told"] = state
+        start = {"plane": "coronal", "offset_mm": 6.0, "window": "Lung"}
+        st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+        st.session_state["told"] = show_panels(cohort, panels, "test", rerun_on_click=True, **start)
 
     from embeddings.store import Store
 
@@ -98,6 +99,9 @@ def test_a_click_is_told_to_the_page_in_lps(settings: Settings, store_path: Path
     app.session_state["test.viewer"] = {"request": request}
     app.run()
     assert not app.exception
+    # The run that the browser asked for, and one of the whole page, once.
+    assert app.session_state["runs"] == 3
+    assert app.run().session_state["runs"] == 4
     told = app.session_state["told"]
     centroid = items.iloc[1][["centroid_x", "centroid_y", "centroid_z"]].astype(float).tolist()
     assert told.clicked_item == items.iloc[1]["item_id"]

@@ -243,7 +243,7 @@ def test_enter_takes_a_point_as_a_click_does(viewer: Page) -> None:
 
 def test_the_picture_that_is_downloaded_is_called_by_its_cases(viewer: Page, tmp_path: Path) -> None:
     with viewer.expect_download(timeout=WAIT_MS) as waiting:
-        viewer.get_by_role("button", name="Download what is seen as PNG").click()
+        viewer.get_by_role("button", name="Download PNG").click()
     saved = waiting.value
     assert re.fullmatch(r"ct-case00-case\d\d-[a-z0-9-]+-axial\.png", saved.suggested_filename)
     assert Path(saved.path()).read_bytes().startswith(b"\x89PNG")
