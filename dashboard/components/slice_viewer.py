@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard.components.slice_image import WINDOWS
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
-from dashboard.components.viewer.component import last_request, mount
+from dashboard.components.viewer.component import last_request, mount_feed, mount_viewer
 from dashboard.components.viewer.message import Request, RequestError, read_request
 from dashboard.components.viewer.patch_encoder import SetEncoder
 from dashboard.components.viewer.planes import PLANES
@@ -98,14 +98,15 @@ def show_panels(
         encoder=_encoder(embedding_set),
         start=(plane, (place[0], place[1], place[2]), window),
     )
-    _viewer(shown, f"{key}.viewer", rerun_on_click)
+    mount_viewer(f"{key}.canvas", f"{key}.viewer")
+    _feed(shown, f"{key}.viewer", rerun_on_click)
     return _state(shown, f"{key}.viewer")
 
 
 @st.fragment
-def _viewer(shown: Shown, key: str, rerun_on_click: bool) -> None:
+def _feed(shown: Shown, key: str, rerun_on_click: bool) -> None:
     request = _request(shown, key)
-    mount(key, answer(shown, request))
+    mount_feed(key, answer(shown, request, key))
     clicks = 0 if request is None or request.point is None else request.point.n
     before, after = st.session_state.get(f"{key}.clicks"), (shown.signature, clicks)
     st.session_state[f"{key}.clicks"] = after

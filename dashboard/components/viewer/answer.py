@@ -53,8 +53,8 @@ class Shown:
         return hashlib.sha256(json.dumps([words, self.titles, self.captions]).encode()).hexdigest()[:16]
 
 
-def answer(shown: Shown, request: Request | None) -> bytes:
-    """The message for a request; for none, what the viewer starts with."""
+def answer(shown: Shown, request: Request | None, channel: str = "") -> bytes:
+    """The message for a request; for none, what the viewer starts with. `channel` tells which viewer it is for."""
     ends = time.monotonic() + PATIENCE_S
     blobs = Blobs()
     first = request is None
@@ -67,6 +67,7 @@ def answer(shown: Shown, request: Request | None) -> bytes:
         wants = list(request.wants)
     slices = _cut(shown, wants, ends, blobs)
     header: dict[str, Any] = {
+        "channel": channel,
         "signature": shown.signature,
         "seq": 0 if request is None else request.seq,
         "panels": [record for record, _ in panels.values()],

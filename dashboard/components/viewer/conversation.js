@@ -7,15 +7,6 @@ const PATIENCE_MS = 30000;
 const POLL_MS = 600;
 const SETTLE_MS = 700;
 
-/** A message of the server: header and a function that gives a blob by its number. */
-function readMessage(data) {
-  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const start = 4 + length;
-  return { header, blob: (n) => bytes.subarray(start + header.blobs[n][0], start + header.blobs[n][0] + header.blobs[n][1]) };
-}
-
 class Conversation {
   constructor(viewer) {
     this.viewer = viewer;

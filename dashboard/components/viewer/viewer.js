@@ -40,8 +40,7 @@ class Viewer {
 
   // ---- What comes from the server
 
-  async receive(data) {
-    const { header, blob } = readMessage(data);
+  async receive({ header, blob }) {
     if (header.items && header.signature !== this.signature) this.begin(header, blob);
     if (header.signature !== this.signature) {
       // The page kept its state and this viewer is new: it has to be told everything.
@@ -340,16 +339,21 @@ class Viewer {
   }
 }
 
-export default function slices({ data, parentElement, setStateValue }) {
+export default function slices({ data, parentElement }) {
   let viewer = VIEWERS.get(parentElement);
   if (!viewer) {
     viewer = new Viewer(parentElement);
     VIEWERS.set(parentElement, viewer);
   }
-  viewer.send = (request) => setStateValue("request", request);
-  viewer.receive(data);
+  const line = lineOf(data.channel);
+  viewer.send = (request) => line.send?.(request);
+  if (line.viewer !== viewer) {
+    line.viewer = viewer;
+    if (line.message) viewer.receive(line.message);
+  }
   return () => {
     viewer.close();
     VIEWERS.delete(parentElement);
+    if (line.viewer === viewer) line.viewer = null;
   };
 }
