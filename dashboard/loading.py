@@ -167,7 +167,13 @@ def check_place(path: Path) -> None:
         raise ImageError(path, "lies outside the data root: start the app with --data-root and its folder")
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading the scan ...")
+def forget_scans() -> None:
+    """Drop every scan that is kept, for all sessions."""
+    _scan.clear()
+    _scan_mask.clear()
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
 def _scan(path: str, modified_ns: int) -> Volume:
     return read_image(Path(path))
 

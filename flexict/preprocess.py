@@ -2,7 +2,7 @@
 
 Source: arXiv 2605.21906, preprocessing of the phenotype and slice experiments. Every preset takes a `Volume` in any
 orientation and returns float32 arrays in LPS order `[z, y, x]` (or `[y, x]` for a slice) in units of standard
-deviations.
+deviations. Torch is imported where it is needed: those who ask only where a crop lies need not wait for it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from functools import cached_property
 
 import numpy as np
 import SimpleITK as sitk
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from flexict.volume import Volume
@@ -91,6 +89,9 @@ def slice_indices(volume: Volume | Scan, step: int = 1) -> range:
 
 def axial_slice(volume: Volume | Scan, index: int) -> PlacedSlice:
     """One axial slice of the volume in LPS order, padded to a square and resized to `[512, 512]` (preset `slice`)."""
+    import torch
+    import torch.nn.functional as F
+
     scan = _scan(volume)
     mean, std = scan.statistics
     pixels = _standardised(sitk.GetArrayViewFromImage(scan.oriented)[index], scan.statistics)
@@ -215,7 +216,7 @@ def resample(
     Raises:
         PreprocessError: if the result would have more than 2^30 voxels.
     """
-    size = _resampled_size(image, spacing)
+    size = resampled_size(image, spacing)
     if float(np.prod(size, dtype=np.float64)) > MAX_RESAMPLED_VOXELS:
         raise PreprocessError(f"the scan would be {size} voxels at {spacing} mm: check the spacing in its header")
     return sitk.Resample(
@@ -231,7 +232,8 @@ def resample(
     )
 
 
-def _resampled_size(image: sitk.Image, spacing: float) -> list[int]:
+def resampled_size(image: sitk.Image, spacing: float) -> list[int]:
+    """Voxels along x, y and z of the image at `spacing` mm."""
     return [max(1, round(n * s / spacing)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
 
 
@@ -240,7 +242,7 @@ def _crop_resampled(image: sitk.Image, statistics: tuple[float, float], start: l
 
     Only the voxels that the cube needs are touched: the whole scan at 1 mm can be a hundred times as large.
     """
-    ends = _resampled_size(image, LESION_SEED_SPACING_MM)
+    ends = resampled_size(image, LESION_SEED_SPACING_MM)
     low = [max(0, s) for s in start]
     size = [min(end, s + side) - a for a, s, end in zip(low, start, ends, strict=True)]
     out = np.zeros((side,) * 3, dtype=np.float32)
@@ -334,6 +336,9 @@ def _pad_square(pixels: Array, value: float) -> Array:
 
 
 def _resize_cube(array: Array, side: int, align_corners: bool) -> Array:
+    import torch
+    import torch.nn.functional as F
+
     tensor = torch.from_numpy(np.ascontiguousarray(array))[None, None]
     size = (side,) * 3
     return F.interpolate(tensor, size=size, mode="trilinear", align_corners=align_corners)[0, 0].numpy()

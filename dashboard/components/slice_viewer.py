@@ -1,131 +1,156 @@
-"""Cases side by side: one axial slice each, scrolled together, in one window."""
+"""Cases side by side in one viewer: scrolled, zoomed and windowed together, in mm from each item's own centre."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
-from dashboard import loading
-from dashboard.components.slice_image import WINDOWS, Window, axial_picture, in_lps
+from dashboard.components.slice_image import WINDOWS
+from dashboard.components.viewer.answer import Shown, answer, clicked_lps
+from dashboard.components.viewer.component import last_request, mount_feed, mount_viewer
+from dashboard.components.viewer.message import Request, RequestError, read_request
+from dashboard.components.viewer.patch_encoder import SetEncoder
+from dashboard.components.viewer.planes import PLANES
+from dashboard.components.viewer.scans import files_of
 from dashboard.plain_text import plain
-from embeddings.images import ImageError
-from embeddings.store import Store
-from flexict import Volume
+from embeddings.embedded_input import EmbeddedInputError, preset_of
 
-NO_CT = "no CT is known for this case"
+__all__ = ["Panel", "ViewerState", "show_panels"]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the viewer: an item of a set, and the words above and below it."""
+    """One picture of the viewer: an item of a set, and the plain words above and below it."""
 
     item: pd.Series
     title: str
     caption: str
 
 
-def window_controls(key: str) -> tuple[Window, bool]:
-    """CT window and whether the mask is drawn, chosen by the user."""
-    columns = st.columns([2, 1, 1, 1], vertical_alignment="bottom")
-    name = columns[0].selectbox("CT window", [*WINDOWS, "Own"], key=f"{key}.window")
-    preset = WINDOWS.get(name, WINDOWS["Soft tissue"])
-    own = name == "Own"
-    width = columns[1].number_input("Width (HU)", 1, 4000, int(preset.width), disabled=not own, key=f"{key}.w.{own}")
-    level = columns[2].number_input(
-        "Level (HU)", -1500, 3000, int(preset.level), disabled=not own, key=f"{key}.l.{own}"
-    )
-    outline = columns[3].toggle("Mask outline", value=True, key=f"{key}.mask")
-    return (Window(width, level) if own else preset), outline
+@dataclass(frozen=True)
+class ViewerState:
+    """What the viewer shows, and where it was clicked last.
 
-
-def show_panels(cohort: Path, panels: list[Panel], window: Window, outline: bool, key: str, per_row: int = 3) -> None:
-    """Draw the panels with one slider that scrolls all of them, in mm from each item's own centre.
-
-    Where a CT is not mounted, its stored thumbnail is shown and says so.
+    Attributes:
+        clicked_item: id of the item that was clicked; None before a click.
+        clicked_lps: LPS mm of that point.
+        plane: `axial`, `coronal` or `sagittal`.
+        offset_mm: from each item's centre along the plane's axis: to the head (axial), to the back (coronal), to the
+            patient's left (sagittal).
+        window: a name of `WINDOWS`, or `Own`.
     """
-    offset = st.slider(
-        "Scroll towards the head (+) or the feet (−), from the lesion, the slice or the middle of the scan",
-        -60.0,
-        60.0,
-        0.0,
-        1.0,
-        format="%d mm",
-        key=f"{key}.scroll",
-        help="Arrow keys move it when it has the focus. All scans move together.",
+
+    clicked_item: str | None
+    clicked_lps: tuple[float, float, float] | None
+    plane: str
+    offset_mm: float
+    window: str
+
+
+def show_panels(
+    cohort: Path,
+    panels: list[Panel],
+    key: str,
+    *,
+    embedding_set: pd.Series | None = None,
+    footer: str | None = None,
+    plane: str = "axial",
+    offset_mm: float = 0.0,
+    window: str = "Soft tissue",
+    rerun_on_click: bool = False,
+) -> ViewerState:
+    """Draw the panels, and tell what they show.
+
+    Where a CT is not mounted, its stored thumbnail is shown and says so. The viewer fetches slices by itself: the page
+    is run again only where `rerun_on_click` asks for it.
+
+    Args:
+        cohort: the cohort file, which holds the thumbnails.
+        panels: at least one; rows of `Store.table`, or of the same columns.
+        key: of the viewer on the page.
+        embedding_set: row of the set that the items are of (`Context.embedding_set`): it tells which box was embedded,
+            and which encoder makes the maps.
+        footer: what pictures that are downloaded must carry (`Context.footer`).
+        plane, offset_mm, window: what is shown first, such as from a link. Other panels start there again.
+        rerun_on_click: run the whole page when a point was clicked, so that it can use it.
+
+    Raises:
+        ValueError: no panel, or a plane or window that does not exist.
+    """
+    if not panels:
+        raise ValueError("the viewer needs a panel")
+    if plane not in PLANES:
+        raise ValueError(f"there is no plane {plane!r}: choose {', '.join(PLANES)}")
+    if window not in WINDOWS:
+        raise ValueError(f"there is no window {window!r}: choose {', '.join(WINDOWS)}")
+    place = [0.0, 0.0, 0.0]
+    place[PLANES[plane].through] = float(offset_mm)
+    preset = _preset(embedding_set)
+    shown = Shown(
+        cohort=cohort,
+        files=tuple(files_of(panel.item, preset) for panel in panels),
+        titles=tuple(p.title for p in panels),
+        captions=tuple(p.caption for p in panels),
+        footer=footer,
+        encoder=_encoder(embedding_set),
+        start=(plane, (place[0], place[1], place[2]), window),
     )
-    for start in range(0, len(panels), per_row):
-        for column, panel in zip(st.columns(per_row), panels[start : start + per_row], strict=False):
-            with column:
-                st.markdown(panel.title)
-                _picture(cohort, panel, window, outline, offset)
-                st.caption(panel.caption)
+    mount_viewer(f"{key}.canvas", f"{key}.viewer")
+    _feed(shown, f"{key}.viewer", rerun_on_click)
+    return _state(shown, f"{key}.viewer")
 
 
-def _picture(cohort: Path, panel: Panel, window: Window, outline: bool, offset_mm: float) -> None:
-    alt = f"Axial CT slice of {panel.item['case_id']}"
-    if pd.isna(panel.item["image_path"]):
-        _thumbnail(cohort, str(panel.item["item_id"]), NO_CT, alt)
-        return
+@st.fragment
+def _feed(shown: Shown, key: str, rerun_on_click: bool) -> None:
+    request = _request(shown, key)
+    mount_feed(key, answer(shown, request, key))
+    clicks = 0 if request is None or request.point is None else request.point.n
+    before, after = st.session_state.get(f"{key}.clicks"), (shown.signature, clicks)
+    st.session_state[f"{key}.clicks"] = after
+    if rerun_on_click and clicks and before is not None and before != after:
+        st.rerun()
+
+
+def _request(shown: Shown, key: str) -> Request | None:
+    """What the browser asks of these panels; None where it has not seen them yet."""
+    raw: Any = last_request(key)
+    if not isinstance(raw, dict) or raw.get("signature") != shown.signature:
+        return None
     try:
-        volume, mask = _volume(str(panel.item["image_path"]), panel.item.get("mask_path") if outline else None)
-    except (ImageError, OSError) as error:
-        _thumbnail(cohort, str(panel.item["item_id"]), str(error), alt)
-        return
-    centre = _centre_index(volume, panel.item)
-    index = int(np.clip(round(centre + offset_mm / volume.spacing[2]), 0, volume.shape[0] - 1))
-    height = volume.lps_of((float(index), 0.0, 0.0))[2]
-    st.image(axial_picture(volume, index, window, mask), width="stretch", alt=alt)
-    st.caption(f"slice {index + 1} of {volume.shape[0]}, z = {height:.0f} mm (LPS)")
+        return read_request(raw, len(shown.files))
+    except RequestError as error:
+        st.error(plain(error))
+        return None
 
 
-def _volume(image_path: str, mask_path: str | None) -> tuple[Volume, Volume | None]:
-    loading.check_place(Path(image_path))
-    image_ns = Path(image_path).stat().st_mtime_ns
-    volume = _oriented(image_path, image_ns)
-    if not mask_path or pd.isna(mask_path):
-        return volume, None
+def _state(shown: Shown, key: str) -> ViewerState:
+    request = _request(shown, key)
+    if request is None:
+        plane, place, window = shown.start
+        return ViewerState(None, None, plane, place[PLANES[plane].through], window)
+    clicked = clicked_lps(shown, request)
+    item, lps = clicked if clicked is not None else (None, None)
+    return ViewerState(item, lps, request.plane, request.place[PLANES[request.plane].through], request.window[0])
+
+
+def _preset(embedding_set: pd.Series | None) -> str | None:
+    """The label of a set's preset; None where it is not known what was embedded, such as of imported vectors."""
+    if embedding_set is None:
+        return None
     try:
-        loading.check_place(Path(mask_path))
-        return volume, _oriented_mask(mask_path, Path(mask_path).stat().st_mtime_ns, image_path, image_ns)
-    except (ImageError, OSError) as error:
-        st.caption(f"No outline: {plain(error)}")
-        return volume, None
+        preset_of(str(embedding_set["preset"]))
+    except EmbeddedInputError:
+        return None
+    return str(embedding_set["preset"])
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _oriented(path: str, modified_ns: int) -> Volume:
-    return in_lps(loading.scan(path, modified_ns))
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _oriented_mask(path: str, modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    return in_lps(loading.scan_mask(path, modified_ns, image_path, image_modified_ns))
-
-
-def _centre_index(volume: Volume, item: pd.Series) -> float:
-    """The slice that the item is about: its own height, the lesion's centroid, or the middle of the scan."""
-    if pd.notna(item.get("z_lps_mm")):
-        point = (volume.origin[0], volume.origin[1], float(item["z_lps_mm"]))
-        return float(volume.index_of(point)[0])
-    if pd.notna(item.get("centroid_z")):
-        return float(volume.index_of((item["centroid_x"], item["centroid_y"], item["centroid_z"]))[0])
-    return (volume.shape[0] - 1) / 2
-
-
-def _thumbnail(cohort: Path, item_id: str, reason: str, alt: str) -> None:
-    stored = Store(cohort).thumbnail(item_id)
-    if stored is None and reason == NO_CT:
-        # Of imported vectors this is as expected: nothing went wrong.
-        st.caption(f"No picture: {reason}.")
-        return
-    if stored is None:
-        st.warning(f"Neither the CT nor a thumbnail can be shown: {plain(reason)}")
-        return
-    st.image(Image.open(io.BytesIO(stored.png)).resize((420, 420)), width="stretch", alt=alt)
-    st.caption(f"Stored thumbnail ({stored.window} window), because the CT cannot be read: {plain(reason)}")
+def _encoder(embedding_set: pd.Series | None) -> SetEncoder | None:
+    if embedding_set is None:
+        return None
+    return SetEncoder(
+        str(embedding_set["encoder"]), str(embedding_set["weights_sha256"]), str(embedding_set["pooling"])
+    )

@@ -7,28 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import columns, loading, look_ups, readings, uploaded_ct
+from dashboard import columns, disclosure, loading, look_ups, readings, uploaded_ct
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
-from dashboard.components.slice_image import Window, axial_picture, in_lps
-from dashboard.components.slice_viewer import Panel, show_panels, window_controls
+from dashboard.components.slice_viewer import Panel, show_panels
+from dashboard.components.viewer.scans import forget_scans
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import nearest
-from embeddings.images import ImageError, plausibility, read_image, read_mask
+from embeddings.images import ImageError, plausibility, read_image
 from embeddings.store import StoreError
 from flexict import Volume
+from flexict.preprocess import in_lps_order
 
 ROOT = Path(__file__).resolve().parents[2]
 REFRESH_S = 1.0
 PREVIEW_PX = 320
 # Everything that this page keeps of an upload, besides its folder: gone with it.
-FOLDER, IMAGE, MASK, VOLUME, OUTLINE, PREVIEW, RUN = (
-    f"lookup.kept.{name}" for name in ("folder", "image", "mask", "volume", "outline", "preview", "run")
+FOLDER, IMAGE, MASK, VOLUME, POINT, PREVIEW, RUN = (
+    f"lookup.kept.{name}" for name in ("folder", "image", "mask", "volume", "point", "preview", "run")
 )
 CHANGED = "lookup.changed"
 
@@ -55,8 +57,7 @@ def _page(found: Context) -> None:
         return
     try:
         volume = _volume(image)
-        window, outline = window_controls("lookup")
-        request = _marked(found, recipe, image, volume, window)
+        request = _marked(found, recipe, image, volume)
         if request is None:
             return
         _what_the_encoder_sees(request, recipe)
@@ -71,7 +72,7 @@ def _page(found: Context) -> None:
     if run.running:
         _watch()
     else:
-        _result(found, run, window, outline)
+        _result(found, run)
 
 
 def _most_mb() -> int:
@@ -150,15 +151,16 @@ def _forget() -> None:
     folder: Path | None = st.session_state.get(FOLDER)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-    for key in (FOLDER, IMAGE, MASK, VOLUME, OUTLINE, PREVIEW, RUN):
+        forget_scans()
+    for key in (FOLDER, IMAGE, MASK, VOLUME, POINT, PREVIEW, RUN):
         st.session_state.pop(key, None)
 
 
 def _volume(image: Path) -> Volume:
-    """The CT turned to LPS, read once a session: the caches of all sessions keep no uploaded scan."""
+    """The CT turned to LPS, read once a session."""
     if VOLUME not in st.session_state:
         with st.spinner("Reading the CT ..."):
-            st.session_state[VOLUME] = in_lps(read_image(image))
+            st.session_state[VOLUME] = in_lps_order(read_image(image))
     volume: Volume = st.session_state[VOLUME]
     z, y, x = volume.shape
     st.caption(f"{x} x {y} x {z} voxels of {' x '.join(f'{mm:.2f}' for mm in volume.spacing)} mm.")
@@ -168,22 +170,27 @@ def _volume(image: Path) -> Volume:
     return volume
 
 
-def _marked(found: Context, recipe: Any, image: Path, volume: Volume, window: Window) -> look_ups.LookUpRequest | None:
-    """Show the CT and take the lesion, where the set is of lesions."""
+def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_ups.LookUpRequest | None:
+    """Show the CT with the crop that will be embedded, and take the lesion, where the set is of lesions."""
     mask: Path | None = st.session_state.get(MASK)
-    needs_mask = recipe.preset == "lesion_mask" or recipe.with_mask
-    if recipe.view == "lesion" and mask is None and not needs_mask:
-        point = lesion_point(volume, window, f"lookup.point.{_folder_name()}")
-        return look_ups.LookUpRequest(found.path, found.set_id, image, None, point)
-    drawn = None if mask is None else _outline(mask, image)
-    index = _slice(volume, drawn)
-    left, right = st.columns([3, 2])
-    left.image(
-        axial_picture(volume, index, window, drawn), width="stretch", alt=f"Axial slice {index + 1} of the CT looked up"
+    by_point = recipe.view == "lesion" and mask is None and recipe.preset == "lesion_seed" and not recipe.with_mask
+    point = st.session_state.get(POINT) if by_point else None
+    words = "Click the lesion" if by_point and point is None else "Dashed: the crop that will be embedded"
+    seen = show_panels(
+        found.path,
+        [Panel(_row(image, mask, point), "The CT looked up", words)],
+        f"lookup.new.{_folder_name()}",
+        embedding_set=found.embedding_set if mask is not None or point is not None or not by_point else None,
+        footer=disclosure.RESEARCH_ONLY,
+        rerun_on_click=by_point,
     )
-    right.caption(f"Slice {index + 1} of {volume.shape[0]}.")
+    if by_point:
+        st.session_state[POINT] = marked = lesion_point(volume, seen.clicked_lps, f"lookup.point.{_folder_name()}")
+        if marked != point:
+            st.rerun()  # so that the crop round the point is drawn
+        return None if marked is None else look_ups.LookUpRequest(found.path, found.set_id, image, None, marked)
     if recipe.view == "lesion" and mask is None:
-        right.info(
+        st.info(
             f"The set {plain(found.set_id)} is of crops made by a mask ({plain(recipe.label)}): drop in a mask too, or "
             "choose a set of seeds or volumes at the side."
         )
@@ -191,26 +198,28 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume, window: Wi
     return look_ups.LookUpRequest(found.path, found.set_id, image, mask)
 
 
-def _outline(mask: Path, image: Path) -> Volume:
-    if OUTLINE not in st.session_state:
-        st.session_state[OUTLINE] = in_lps(read_mask(mask, read_image(image)))
-    outline: Volume = st.session_state[OUTLINE]
-    return outline
+def _row(image: Path, mask: Path | None, point: tuple[float, float, float] | None) -> pd.Series:
+    """The uploaded scan as the viewer takes an item; with another point it is another item."""
+    x, y, z = point if point is not None else (None, None, None)
+    at = "" if point is None else f" at {x:.1f}, {y:.1f}, {z:.1f} mm"
+    return pd.Series(
+        {
+            "item_id": f"the CT looked up{at}",
+            "case_id": "the CT looked up",
+            "image_path": str(image),
+            "mask_path": None if mask is None else str(mask),
+            "seed_x": x,
+            "seed_y": y,
+            "seed_z": z,
+        },
+        dtype=object,
+    )
 
 
 def _folder_name() -> str:
     """Widgets of one upload keep nothing of the one before."""
     folder: Path = st.session_state[FOLDER]
     return folder.name
-
-
-def _slice(volume: Volume, mask: Volume | None) -> int:
-    last = volume.shape[0]
-    if last == 1:
-        return 0
-    areas = None if mask is None else np.asarray(mask.array).sum(axis=(1, 2))
-    start = last // 2 if areas is None else int(areas.argmax())
-    return int(st.slider("Slice", 1, last, start + 1, key=f"lookup.slice.{_folder_name()}")) - 1
 
 
 def _what_the_encoder_sees(request: look_ups.LookUpRequest, recipe: Any) -> None:
@@ -261,7 +270,7 @@ def _watch() -> None:
         st.progress(0.5, text=f"{plain(run.step()).capitalize()} ...")
 
 
-def _result(found: Context, run: look_ups.LookUp, window: Window, outline: bool) -> None:
+def _result(found: Context, run: look_ups.LookUp) -> None:
     table = loading.case_table(found.path, found.set_id)
     k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k"))
     try:
@@ -271,11 +280,12 @@ def _result(found: Context, run: look_ups.LookUp, window: Window, outline: bool)
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     st.markdown(f"#### {plain(readings.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
-    panels = [
-        Panel(row, f"**{row['rank']}** · {plain(row['case_id'])} · cosine {row['cosine']:.3f}", _facts(row))
+    own = Panel(_row(run.request.image, run.request.mask, run.request.point_lps), "The CT looked up", "")
+    alike = [
+        Panel(row, f"{row['rank']} · {row['case_id']} · cosine {row['cosine']:.3f}", _facts(row))
         for _, row in rows.iterrows()
     ]
-    show_panels(found.path, panels, window, outline, "lookup")
+    show_panels(found.path, [own, *alike], "lookup", embedding_set=found.embedding_set, footer=found.footer)
     front = ["rank", "cosine", "case_id", "patient_id"]
     shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]
     st.dataframe(shown, hide_index=True)
@@ -293,7 +303,7 @@ def _result(found: Context, run: look_ups.LookUp, window: Window, outline: bool)
 
 
 def _facts(row: Any) -> str:
-    return f"stage {plain(row['stage'])}" if isinstance(row.get("stage"), str) else ""
+    return f"stage {row['stage']}" if isinstance(row.get("stage"), str) else ""
 
 
 st.title("Look up a CT")

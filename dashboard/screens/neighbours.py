@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dashboard import analyses, columns, embedding_sets, loading, readings, state
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.slice_viewer import Panel, show_panels, window_controls
+from dashboard.components.slice_viewer import Panel, show_panels
 from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
 from dashboard.plain_text import plain
@@ -59,13 +59,12 @@ def _page(found: Context) -> None:
     if len(answer.index) == 0:
         st.info("No other patient is in this set, so there is no neighbour to show.")
         return
-    window, outline = window_controls("neighbours")
     query = frame.iloc[index]
-    panels = [Panel(query, f"**Query** · {plain(_title(query))}", _facts(query))]
+    panels = [Panel(query, f"Query · {_title(query)}", _facts(query))]
     for rank, (neighbour, similarity) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
         item = frame.iloc[int(neighbour)]
-        panels.append(Panel(item, f"**{rank}** · {plain(_title(item))} · cosine {similarity:.3f}", _facts(item)))
-    show_panels(found.path, panels, window, outline, "neighbours")
+        panels.append(Panel(item, f"{rank} · {_title(item)} · cosine {similarity:.3f}", _facts(item)))
+    show_panels(found.path, panels, "neighbours", embedding_set=found.embedding_set, footer=found.footer)
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
     shown = listed[[*front, *[c for c in columns.describing(frame) if c not in front]]]

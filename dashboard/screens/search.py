@@ -12,7 +12,7 @@ from dashboard.components import notices
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.findings import findings_form
-from dashboard.components.slice_viewer import Panel, show_panels, window_controls
+from dashboard.components.slice_viewer import Panel, show_panels
 from dashboard.plain_text import plain
 from dashboard.text_towers import ranking
 from embeddings.store import Store
@@ -124,16 +124,15 @@ def _first_ones(cases: pd.DataFrame) -> int:
 
 
 def _pictures(found: Context, rows: pd.DataFrame) -> None:
-    window, outline = window_controls("search")
     panels = [
-        Panel(row, f"**{rank}** · {plain(row['case_id'])} · similarity {row[SCORE]:.2f}", _facts(row))
+        Panel(row, f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}", _facts(row))
         for rank, (_, row) in enumerate(rows.iterrows(), start=1)
     ]
-    show_panels(found.path, panels, window, outline, "search")
+    show_panels(found.path, panels, "search", embedding_set=found.embedding_set, footer=found.footer)
 
 
 def _facts(row: pd.Series) -> str:
-    return f"stage {plain(row['stage'])}" if pd.notna(row.get("stage")) else ""
+    return f"stage {row['stage']}" if pd.notna(row.get("stage")) else ""
 
 
 def _table(found: Context, cases: pd.DataFrame, first: int) -> None:

@@ -101,8 +101,12 @@ def test_a_lesion_can_be_marked_by_a_point(settings: Settings, embedded: Path, c
     assert set(axes) == {"x (mm)", "y (mm)", "z (mm)"}
     for axis in axes.values():
         axis.set_value(48.0)
+    assert not [b for b in app.button if b.key == "lookup.go"]
     app.run()
-    assert any("Slice 17 of 32" in c.value for c in app.caption)
+    # The viewer shows the crop round the point before anything is embedded.
+    sent = "".join(one.proto.bytes.decode("utf-8", "replace") for one in app.get("bidi_component"))
+    assert "the CT looked up at 48.0, 48.0, 48.0 mm" in sent
+    assert '"box":[' in sent.replace(" ", "")
     find(app)
     assert app.dataframe[0].value["case_id"].tolist()[0] == "case01"
 

@@ -177,19 +177,6 @@ def test_neighbours_are_of_other_patients_unless_asked_otherwise(settings: Setti
     assert not app.error
 
 
-def test_a_cohort_without_its_cts_still_shows_thumbnails(
-    settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path, cohort_csv: Path
-) -> None:
-    path = make_store(tmp_path / "moved.duckdb", False)
-    hidden = cohort_csv.parent.with_name("unmounted")
-    cohort_csv.parent.rename(hidden)
-    try:
-        app = open_app(settings, path, "neighbours")
-        assert "Stored thumbnail (lung window)" in text_of(app)
-    finally:
-        hidden.rename(cohort_csv.parent)
-
-
 def test_a_cohort_without_vectors_says_to_embed(settings: Settings, cohort_csv: Path, tmp_path: Path) -> None:
     from embeddings.cohort import read_cohort
     from embeddings.store import Store

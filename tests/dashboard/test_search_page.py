@@ -75,7 +75,7 @@ def test_the_first_of_the_ranking_are_selected_on_every_page(settings: Settings,
     app.number_input(key="search.first").set_value(2).run()
     app.button(key="search.select").click().run()
     first = app.dataframe[0].value["case_id"].tolist()[:2]
-    assert app.session_state["shared.selection"] == frozenset(first)
+    assert app.session_state["shared.selection"].current.cases == frozenset(first)
 
 
 def test_the_sentence_is_still_there_after_a_visit_to_another_page(settings: Settings, chests: Path) -> None:

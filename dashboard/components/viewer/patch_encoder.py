@@ -1,0 +1,175 @@
+"""Patch tokens of items, computed beside the page by the encoder that made an embedding set."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dashboard.components.viewer.patch_maps import PatchTokens
+from dashboard.components.viewer.scans import ItemFiles, modified, subject_of
+from embeddings.embedded_input import EmbeddedInputError, input_of, placement_of
+from flexict.registry import REGISTRY, EncoderSpec
+
+if TYPE_CHECKING:
+    from flexict import Encoder
+
+MOST_KEPT_BYTES = 512 * 2**20
+
+_worker = ThreadPoolExecutor(1, thread_name_prefix="patch-tokens")
+_lock = threading.Lock()
+_kept: OrderedDict[Any, Future[PatchTokens]] = OrderedDict()
+_encoders: dict[SetEncoder, Encoder] = {}
+
+
+class EncoderUnavailableError(ValueError):
+    """The encoder of a set cannot be loaded on this machine; the message says why."""
+
+
+@dataclass(frozen=True)
+class SetEncoder:
+    """What made the vectors of an embedding set."""
+
+    name: str
+    weights_sha256: str
+    pooling: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known of the tokens of some items: those that are ready, and why others will not be.
+
+    Attributes:
+        tokens, errors: by item id.
+        n_waiting: items still to be computed.
+    """
+
+    tokens: dict[str, PatchTokens]
+    errors: dict[str, str]
+    n_waiting: int
+
+
+def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles]) -> Progress:
+    """Start what is missing, and tell at once what is there; ask again until nothing is waited for."""
+    tokens: dict[str, PatchTokens] = {}
+    errors: dict[str, str] = {}
+    n_waiting = 0
+    for files in items:
+        try:
+            key = (encoder, files, modified(files))
+        except (ValueError, OSError) as error:
+            errors[files.item_id] = str(error)
+            continue
+        future = in_background(key, lambda files=files: _tokens_of(encoder, files))  # type: ignore[misc]
+        if not future.done():
+            n_waiting += 1
+        elif (problem := future.exception()) is not None:
+            errors[files.item_id] = str(problem) or type(problem).__name__
+        else:
+            tokens[files.item_id] = future.result()
+    _forget_oldest({files.item_id for files in items})
+    return Progress(tokens, errors, n_waiting)
+
+
+def in_background(key: Any, work: Callable[[], PatchTokens]) -> Future[PatchTokens]:
+    """The work under a key, started once, one after the other, in a thread beside the page."""
+    with _lock:
+        if key not in _kept:
+            _kept[key] = _worker.submit(work)
+        _kept.move_to_end(key)
+        return _kept[key]
+
+
+def available_encoder(encoder: SetEncoder) -> Encoder:
+    """The encoder of a set, loaded from this machine alone and kept.
+
+    Raises:
+        EncoderUnavailableError: unknown here, no weights on this machine, or other weights than the set's.
+        CheckpointError: weights that cannot be read.
+    """
+    from flexict import load_encoder
+    from flexict.checkpoints import WeightsFile
+
+    if encoder in _encoders:
+        return _encoders[encoder]
+    spec = REGISTRY.get(encoder.name)
+    if spec is None:
+        raise EncoderUnavailableError(
+            f"the set's encoder {encoder.name} is not one of this program, and gives no patch tokens here"
+        )
+    found: WeightsFile = _weights_here(spec)
+    if found.sha256 != encoder.weights_sha256:
+        raise EncoderUnavailableError(
+            f"the weights of {encoder.name} on this machine ({found.sha256[:8]}) are not those of the set "
+            f"({encoder.weights_sha256[:8]})"
+        )
+    kind, *options = encoder.pooling.split(", ")
+    patch = next((o.removeprefix("patch ") for o in options if o.startswith("patch ")), None)
+    loaded = load_encoder(
+        encoder.name,
+        found.path,
+        pooling=kind,
+        patch=None if patch is None else [int(edge) for edge in patch.split("x")],
+        precision=next((o for o in options if not o.startswith("patch ")), "float32"),
+    )
+    _encoders.clear()  # One at a time: a published encoder is half a gigabyte.
+    _encoders[encoder] = loaded
+    return loaded
+
+
+def _weights_here(spec: EncoderSpec) -> Any:
+    """The weights as `find_weights` takes them, without a download."""
+    from huggingface_hub import try_to_load_from_cache
+
+    from flexict.checkpoints import HUB_FILE, CheckpointError, find_weights
+
+    argument = None
+    if spec.bundled is None and spec.hub is not None:
+        cached = try_to_load_from_cache(spec.hub, HUB_FILE)
+        argument = cached if isinstance(cached, str) else None
+    try:
+        return find_weights(spec.name, None, spec.variable, None, spec.bundled)
+    except CheckpointError as error:
+        if argument is not None:
+            return find_weights(spec.name, argument, None, None, None)
+        raise EncoderUnavailableError(
+            f"the weights of {spec.name} are not on this machine: set {spec.variable} to the file and start the app "
+            "again"
+        ) from error
+
+
+def _tokens_of(encoder: SetEncoder, files: ItemFiles) -> PatchTokens:
+    loaded = available_encoder(encoder)
+    if files.preset is None:
+        raise EmbeddedInputError("the preset of this set is not known")
+    subject = subject_of(files)
+    pixels = input_of(files.preset, subject)
+    grid = loaded.patch_grid(pixels[None, None])
+    (tokens,) = grid.tokens
+    patch = grid.patch
+    if tokens.ndim == 3:
+        tokens, patch = tokens[None], (1, *patch)
+    d, h, w = patch
+    return PatchTokens(tokens.astype(np.float16), (d, h, w), placement_of(files.preset, subject))
+
+
+def _forget_oldest(shown: set[str]) -> None:
+    """Keep what is shown, and of the rest the newest that fit."""
+    with _lock:
+        sizes = {
+            key: future.result().tokens.nbytes
+            for key, future in _kept.items()
+            if future.done() and not future.cancelled() and future.exception() is None
+        }
+        total = sum(sizes.values())
+        for key, size in sizes.items():
+            if total <= MOST_KEPT_BYTES:
+                break
+            if key[1].item_id not in shown:
+                del _kept[key]
+                total -= size

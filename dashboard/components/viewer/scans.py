@@ -1,0 +1,208 @@
+"""The scan of an item, read for the viewer: CT and mask in LPS order, its centre, and the box that was embedded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import loading
+from dashboard.components.viewer.planes import Place, lps_to_place
+from embeddings.embedded_input import EmbeddedInputError, Subject, placement_of
+from embeddings.images import ImageError
+from flexict.placement import Placement
+from flexict.preprocess import PreprocessError, Scan, in_lps_order
+from flexict.volume import Volume
+
+NO_CT = "no CT is known for this case"
+
+
+@dataclass(frozen=True)
+class ItemFiles:
+    """What of an item decides its picture; hashable, so that what is read of it can be kept.
+
+    Attributes:
+        seed_lps: of the CSV; where there is none, a lesion is cropped around its centroid.
+        preset: label of the embedding set's preset; None where no set is known.
+    """
+
+    item_id: str
+    case_id: str
+    image_path: str | None
+    mask_path: str | None
+    z_lps_mm: float | None
+    slice_index: int | None
+    centroid_lps: Place | None
+    seed_lps: Place | None
+    preset: str | None
+
+
+@dataclass(frozen=True)
+class OpenScan:
+    """A CT that can be cut, with what is drawn on it.
+
+    Attributes:
+        volume, mask: in LPS order.
+        centre: index x, y, z of the item's centre in `volume`.
+        box: what was embedded, as low and high corner in item mm; None where it is not known.
+        notes: why the outline or the box is missing.
+    """
+
+    volume: Volume
+    mask: Volume | None
+    centre: Place
+    box: tuple[Place, Place] | None
+    notes: tuple[str, ...]
+
+
+def files_of(item: pd.Series, preset: str | None) -> ItemFiles:
+    """What the viewer needs of an item's row (of `Store.table`, or one like it)."""
+    index = _number(item.get("slice_index"))
+    return ItemFiles(
+        item_id=str(item["item_id"]),
+        case_id=str(item["case_id"]),
+        image_path=_text(item.get("image_path")),
+        mask_path=_text(item.get("mask_path")),
+        z_lps_mm=_number(item.get("z_lps_mm")),
+        slice_index=None if index is None else int(index),
+        centroid_lps=_point(item, ("centroid_x", "centroid_y", "centroid_z")),
+        seed_lps=_point(item, ("seed_x", "seed_y", "seed_z")),
+        preset=preset,
+    )
+
+
+def modified(files: ItemFiles) -> tuple[int, int]:
+    """Times of the image and the mask, ns; 0 for a mask that is not there.
+
+    Raises:
+        ImageError: no image is known, or it cannot be reached.
+    """
+    if files.image_path is None:
+        raise ImageError(Path(files.case_id), NO_CT)
+    path = Path(files.image_path)
+    try:
+        image_ns = path.stat().st_mtime_ns
+    except OSError as error:
+        raise ImageError(path, f"is not there ({error.strerror}): mount the folder of the CTs") from error
+    try:
+        return image_ns, Path(files.mask_path).stat().st_mtime_ns if files.mask_path else 0
+    except OSError:
+        return image_ns, 0
+
+
+def open_scan(files: ItemFiles) -> OpenScan:
+    """The item's scan, kept for a while. Raises what `modified` and `read_image` raise."""
+    allowed = _allowed(files)
+    found = _open(allowed, *modified(allowed))
+    if allowed.mask_path == files.mask_path:
+        return found
+    return replace(found, notes=(*found.notes, "No outline: the mask lies outside the data root"))
+
+
+def forget_scans() -> None:
+    """Drop every scan that is kept, for all sessions: somebody deleted one."""
+    for kept in (_open, _oriented, _oriented_mask):
+        kept.clear()
+    loading.forget_scans()
+
+
+def _allowed(files: ItemFiles) -> ItemFiles:
+    """The files that this session may read; asked before the caches, which all sessions share.
+
+    Raises:
+        ImageError: the CT lies outside the data root.
+    """
+    if files.image_path is not None:
+        loading.check_place(Path(files.image_path))
+    if files.mask_path is None:
+        return files
+    try:
+        loading.check_place(Path(files.mask_path))
+    except ImageError:
+        return replace(files, mask_path=None)
+    return files
+
+
+def subject_of(files: ItemFiles) -> Subject:
+    """What the preset needs of the item, in the files' own order of voxels. Raises as `open_scan`."""
+    files = _allowed(files)
+    image_ns, mask_ns = modified(files)
+    assert files.image_path is not None
+    mask = None
+    if files.mask_path is not None:
+        mask = loading.scan_mask(files.mask_path, mask_ns, files.image_path, image_ns)
+    return Subject(
+        Scan(loading.scan(files.image_path, image_ns)), mask, files.seed_lps or files.centroid_lps, files.slice_index
+    )
+
+
+def box_of(placement: Placement, volume: Volume, centre: Place) -> tuple[Place, Place]:
+    """Low and high corner, in item mm, of the box that an input was made from."""
+    low = lps_to_place(volume, centre, placement.box_corner)
+    x, y, z = (a + b for a, b in zip(low, placement.box_mm, strict=True))
+    return low, (x, y, z)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
+    assert files.image_path is not None
+    volume = _oriented(files.image_path, image_ns)
+    notes, mask = [], None
+    if files.mask_path is not None:
+        try:
+            mask = _oriented_mask(files.mask_path, mask_ns, files.image_path, image_ns)
+        except (ImageError, OSError) as error:
+            notes.append(f"No outline: {error}")
+    centre = _centre(files, volume)
+    box = None
+    if files.preset is not None:
+        # The volume in LPS order gives the same box: a preset turns every scan to that order first.
+        subject = Subject(Scan(volume), mask, files.seed_lps or files.centroid_lps, files.slice_index)
+        try:
+            box = box_of(placement_of(files.preset, subject), volume, centre)
+        except (EmbeddedInputError, PreprocessError) as error:
+            notes.append(f"No box of what was embedded: {error}")
+    return OpenScan(volume, mask, centre, box, tuple(notes))
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _oriented(path: str, modified_ns: int) -> Volume:
+    return in_lps_order(loading.scan(path, modified_ns))
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _oriented_mask(path: str, modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
+    return in_lps_order(loading.scan_mask(path, modified_ns, image_path, image_modified_ns))
+
+
+def _centre(files: ItemFiles, volume: Volume) -> Place:
+    """Index x, y, z of what the item is about: its own slice, its lesion, or the middle of the scan."""
+    z, y, x = ((n - 1) / 2 for n in volume.shape)
+    if files.z_lps_mm is not None:
+        # The height that is stored of a slice is that of its first voxel.
+        z = float(volume.index_of((volume.origin[0], volume.origin[1], files.z_lps_mm))[0])
+        return x, y, z
+    place = files.centroid_lps or files.seed_lps
+    if place is not None:
+        z, y, x = (float(v) for v in volume.index_of(place))
+    return x, y, z
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or pd.isna(value) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) or not np.isfinite(float(value)) else float(value)
+
+
+def _point(item: pd.Series, names: tuple[str, str, str]) -> Place | None:
+    values = [_number(item.get(name)) for name in names]
+    if None in values:
+        return None
+    x, y, z = (float(v) for v in values if v is not None)
+    return x, y, z
