@@ -11,6 +11,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
+from dashboard.components.viewer.planes import PLANES
+from dashboard.plain_text import plain
 from dashboard.selection import Selection
 from dashboard.settings import Settings
 from embeddings.connections import StoreError
@@ -20,6 +22,7 @@ from embeddings.store import Store
 # Proxies and mail programs cut longer addresses.
 LONGEST_SELECTION = 1500
 MOST_BYTES = 2_000_000
+FARTHEST_MM = 1000.0
 VIEW_KEYS = ("colour", "item", "plane", "offset")
 _RESTORED, _WORD = "shared.link-restored", "shared.link-selection"
 # Ids that no compression brings below the longest selection.
@@ -144,11 +147,21 @@ def _restore_view(path: Path, asked: Mapping[str, str], problems: list[str]) -> 
             state.set_view(key, asked[key])
 
 
+def slice_of_view() -> tuple[str, float]:
+    """Plane, and mm from the centre of the item, that a link or an earlier visit asks for; else the centre."""
+    plane = state.view("plane")
+    try:
+        offset = float(state.view("offset") or 0.0)
+    except (TypeError, ValueError):
+        offset = 0.0
+    return (plane if plane in PLANES else "axial"), (offset if abs(offset) <= FARTHEST_MM else 0.0)
+
+
 def say_problems() -> None:
     """What the link asked for and could not be opened, once."""
     problems: list[str] = st.session_state.get(_RESTORED) or []
     if problems:
-        st.warning("The link could not be opened in full: " + "; ".join(problems) + ".")
+        st.warning(f"The link could not be opened in full: {plain('; '.join(problems))}.")
         problems.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ def show_panels(
     offset_mm: float = 0.0,
     window: str = "Soft tissue",
     rerun_on_click: bool = False,
+    on_view: Callable[[ViewerState], None] | None = None,
 ) -> ViewerState:
     """Draw the panels, and tell what they show.
 
@@ -77,6 +79,7 @@ def show_panels(
         footer: what pictures that are downloaded must carry (`Context.footer`).
         plane, offset_mm, window: what is shown first, such as from a link. Other panels start there again.
         rerun_on_click: run the whole page when a point was clicked, so that it can use it.
+        on_view: is told what is shown whenever the viewer asks for slices, without a run of the page.
 
     Raises:
         ValueError: no panel, or a plane or window that does not exist.
@@ -100,13 +103,15 @@ def show_panels(
         start=(plane, (place[0], place[1], place[2]), window),
     )
     mount_viewer(f"{key}.canvas", f"{key}.viewer")
-    _feed(shown, f"{key}.viewer", rerun_on_click)
+    _feed(shown, f"{key}.viewer", rerun_on_click, on_view)
     return _state(shown, f"{key}.viewer")
 
 
 @st.fragment
-def _feed(shown: Shown, key: str, rerun_on_click: bool) -> None:
+def _feed(shown: Shown, key: str, rerun_on_click: bool, on_view: Callable[[ViewerState], None] | None) -> None:
     request = _request(shown, key)
+    if on_view is not None and request is not None:
+        on_view(_state(shown, key))
     mount_feed(key, answer(shown, request, key))
     clicks = 0 if request is None or request.point is None else request.point.n
     before, after = st.session_state.get(f"{key}.clicks"), (shown.signature, clicks)

@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, embedding_sets, loading, readings, state
+from dashboard import analyses, columns, embedding_sets, links, loading, readings, state
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.slice_viewer import Panel, show_panels
+from dashboard.components.slice_viewer import Panel, ViewerState, show_panels
 from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
 from dashboard.plain_text import plain
@@ -36,7 +36,15 @@ def _page(found: Context) -> None:
         return
     items = offered["item_id"].tolist()
     words = dict(zip(frame["item_id"], (_title(row) for _, row in frame.iterrows()), strict=True))
-    query_id = left.selectbox("Case or slice", items, format_func=words.__getitem__, key="neighbours.query")
+    linked = state.view("item")
+    query_id = left.selectbox(
+        "Case or slice",
+        items,
+        index=items.index(linked) if linked in items else 0,
+        format_func=words.__getitem__,
+        key="neighbours.query",
+    )
+    state.set_view("item", query_id)
     k = right.number_input("Neighbours", 1, 11, 5, key="neighbours.k")
     other_patients = st.toggle(
         "Only other patients",
@@ -64,13 +72,30 @@ def _page(found: Context) -> None:
     for rank, (neighbour, similarity) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
         item = frame.iloc[int(neighbour)]
         panels.append(Panel(item, f"{rank} · {_title(item)} · cosine {similarity:.3f}", _facts(item)))
-    show_panels(found.path, panels, "neighbours", embedding_set=found.embedding_set, footer=found.footer)
+    plane, offset_mm = links.slice_of_view()
+    show_panels(
+        found.path,
+        panels,
+        "neighbours",
+        embedding_set=found.embedding_set,
+        footer=found.footer,
+        plane=plane,
+        offset_mm=offset_mm,
+        on_view=_remember,
+    )
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
     shown = listed[[*front, *[c for c in columns.describing(frame) if c not in front]]]
     st.dataframe(shown, hide_index=True, column_config={"item_id": st.column_config.TextColumn(width=ITEM_PX)})
     table_download(f"neighbours-{query['case_id']}", lambda: shown)
     st.caption("Similar in the embedding does not mean the same diagnosis.")
+
+
+def _remember(seen: ViewerState) -> None:
+    """What the viewer shows, for the address."""
+    state.set_view("plane", seen.plane)
+    state.set_view("offset", round(seen.offset_mm, 1))
+    links.publish(st.session_state["settings"])
 
 
 def _title(row: pd.Series) -> str:
