@@ -26,7 +26,13 @@ from embeddings.watch import watch
 
 WATCH_S = 5.0
 LEAST_WATCH_S = 0.2
-DEMO_VIEWS = (("lesion", 1), ("volume", 1), ("slices", 20))
+# Encoder, view, preset (None: as the file has masks or not) and slice step of each set.
+DEMO_SETS = (
+    ("flexict-nano", "lesion", None, 1),
+    ("flexict-nano", "volume", None, 1),
+    ("flexict-nano", "slices", None, 20),
+    ("flexict-nano-vlm", "lesion", "lesion_seed", 1),
+)
 
 
 def run_validate(arguments: argparse.Namespace) -> int:
@@ -251,10 +257,17 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
         cohort = demo.write_demo_cohort(arguments.out, n_patients=arguments.patients, progress=show_scans)
     db = arguments.out / "demo.duckdb"
-    for view, step in DEMO_VIEWS:
-        with _bar(f"flexict-nano {view}") as show:
+    for encoder, view, preset, step in DEMO_SETS:
+        with _bar(f"{encoder} {view}") as show:
             summary = job.run(
-                cohort, db, encoder="flexict-nano", view=view, slice_step=step, simulated=True, progress=show
+                cohort,
+                db,
+                encoder=encoder,
+                view=view,
+                preset=preset,
+                slice_step=step,
+                simulated=True,
+                progress=show,
             )
         print(summary.sentence())
         if summary.state == "interrupted":

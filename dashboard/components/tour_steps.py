@@ -78,6 +78,13 @@ STEPS = (
         "Not shown to differ is not shown to be equal. Where two sets disagree, neither is known to be right.",
     ),
     Step(
+        "search",
+        "Text search",
+        "Type what a lesion looks like, such as *large spiculated solid mass*, and look at the first scans.",
+        "Which scans a sentence fits best. Below, findings become columns that can colour the map.",
+        "The words of this encoder come from simulated chests. An order of scans says nothing of whether any fits.",
+    ),
+    Step(
         "report",
         "Report",
         "Choose the stage and the size, and make the report.",
