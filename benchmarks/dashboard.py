@@ -3,8 +3,9 @@
     python -m benchmarks.dashboard --out dashboard.json            # needs Debian's chromium
     python -m benchmarks.dashboard --items 100000 --folder /tmp/b  # keeps the simulated cohort files for the next time
 
-The cohorts are simulated: places on the map, slices without pictures. Times are medians over `--repeats`; "first paint"
-is from asking for the address until the canvas is drawn, in a new browser window, with the data in the server's memory.
+The cohorts are simulated: places on the map, slices without pictures. Times are medians over `--repeats`, with the data
+in the server's memory. "Paint" is from the click on Map in an open app until the canvas is drawn; "new window" is from
+asking for the address of the map in a new browser context, the start of the whole web application included.
 """
 
 from __future__ import annotations
@@ -125,6 +126,21 @@ def opened(browser: Browser, address: str) -> tuple[Page, Wire, float]:
     return page, wire, time.perf_counter() - start
 
 
+def painted_after_click(browser: Browser, address: str) -> float:
+    """Seconds from the click on Map in an open app until the map is painted."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address)
+    page.wait_for_selector("h1")
+    idle(page)
+    start = time.perf_counter()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Map").click()
+    page.wait_for_function(PAINTED, polling=20)
+    seconds = time.perf_counter() - start
+    page.context.close()
+    return seconds
+
+
 def idle(page: Page) -> None:
     """Wait until the page has run to its end."""
     page.wait_for_function(
@@ -191,9 +207,10 @@ def measured(browser: Browser, cohort: Path, workspace: Path, repeats: int) -> d
         page, _, cold = opened(browser, address)
         idle(page)
         page.context.close()
-        paints, payloads, selections = [], [], []
+        paints, clicks, payloads, selections = [], [], [], []
         result: dict[str, Any] = {"cold_first_paint_s": cold}
         for repeat in range(repeats):
+            clicks.append(painted_after_click(browser, address))
             page, wire, seconds = opened(browser, address)
             paints.append(seconds)
             idle(page)
@@ -203,7 +220,8 @@ def measured(browser: Browser, cohort: Path, workspace: Path, repeats: int) -> d
                 result["zoom"] = zoom(page, wire)
             page.context.close()
         result |= {
-            "first_paint_s": statistics.median(paints),
+            "paint_s": statistics.median(clicks),
+            "new_window_paint_s": statistics.median(paints),
             "first_view_bytes": max(payloads),
             "selection_s": statistics.median(one["updated_s"] for one in selections),
             "selection_idle_s": statistics.median(one["idle_s"] for one in selections),
@@ -237,18 +255,16 @@ def main() -> None:
                 write_cohort(cohort, n_items)
             found[str(n_items)] = measured(browser, cohort, folder / "workspace", options.repeats)
         browser.close()
-    print("| items | first paint s | first view MB | selection s | until idle s | selection MB | zoom MB a view |")
+    print("| items | paint s | new window s | first view MB | selection s | until idle s | zoom, largest view MB |")
     print("|---|---|---|---|---|---|---|")
     for n_items in options.items:
         one = found[str(n_items)]
-        views = one.get("zoom", {}).get("bytes_a_view")
+        views = one.get("zoom", {}).get("bytes_a_view", [])
+        zoomed = f"{max(views) / 1e6:.2f}, ends in {one['zoom']['mode']}" if views else "all points are sent"
         print(
-            f"| {n_items:,} | {one['first_paint_s']:.2f} | {one['first_view_bytes'] / 1e6:.2f} | "
-            f"{one['selection_s']:.2f} | {one['selection_idle_s']:.2f} | {one['selection_bytes'] / 1e6:.2f} | "
-            f"{max(views) / 1e6:.2f} ({one['zoom']['mode']})|"
-            if views
-            else f"| {n_items:,} | {one['first_paint_s']:.2f} | {one['first_view_bytes'] / 1e6:.2f} | "
-            f"{one['selection_s']:.2f} | {one['selection_idle_s']:.2f} | {one['selection_bytes'] / 1e6:.2f} | |"
+            f"| {n_items:,} | {one['paint_s']:.2f} | {one['new_window_paint_s']:.2f} | "
+            f"{one['first_view_bytes'] / 1e6:.2f} | {one['selection_s']:.2f} | {one['selection_idle_s']:.2f} "
+            f"| {zoomed} |"
         )
     if options.out:
         options.out.write_text(json.dumps(found, indent=2) + "\n")

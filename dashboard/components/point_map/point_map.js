@@ -130,7 +130,11 @@ class PointMap {
       // The rarest last, so that few points are not buried under many.
       const counts = new Array(256).fill(0);
       for (const code of arrays.code) counts[code]++;
-      this.order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => counts[arrays.code[b]] - counts[arrays.code[a]] || a - b);
+      const places = new Array(256).fill(0);
+      let next = 0;
+      for (const code of [...counts.keys()].sort((a, b) => counts[b] - counts[a])) { places[code] = next; next += counts[code]; }
+      this.order = new Uint32Array(n);
+      for (let i = 0; i < n; i++) this.order[places[arrays.code[i]]++] = i;
     }
   }
 
