@@ -18,12 +18,13 @@ HERE = Path(__file__).parent
 MOST_PICTURES = 60
 
 
+@cache
 def _source(*names: str) -> str:
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
-@cache
 def _map_component() -> Callable[..., Any]:
+    # Registered anew each time: a server that is started again within a test knows no component.
     return st.components.v2.component(
         "flexict_point_map",
         css=_source("point_map.css"),
@@ -31,7 +32,6 @@ def _map_component() -> Callable[..., Any]:
     )
 
 
-@cache
 def _pictures_component() -> Callable[..., Any]:
     return st.components.v2.component("flexict_pictures", js=_source("payload.js", "pictures.js"))
 
