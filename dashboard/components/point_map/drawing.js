@@ -35,7 +35,9 @@ function stamp(group, radius, ratio, rim) {
   tracePath(context, group.symbol, edge / ratio / 2, edge / ratio / 2, radius);
   context.fillStyle = group.colour;
   context.fill();
-  context.lineWidth = 0.75;
+  // The palest and the darkest colours of a ramp are near those of a light and a dark page.
+  context.globalAlpha = 0.65;
+  context.lineWidth = 1;
   context.strokeStyle = rim;
   context.stroke();
   return canvas;

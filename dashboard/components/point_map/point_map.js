@@ -167,6 +167,9 @@ class PointMap {
       tracePath(context, group.symbol, 14, 14, 9);
       context.fillStyle = group.colour;
       context.fill();
+      context.globalAlpha = 0.65;
+      context.strokeStyle = getComputedStyle(this.canvas).getPropertyValue("--st-text-color") || "black";
+      context.stroke();
       button.append(icon, element("span", "name", group.name), element("span", "count", `n = ${group.count.toLocaleString("en")}`));
       button.title = `Select ${group.name}`;
       button.setAttribute("aria-label", `Select ${group.name}, ${group.count} items`);
@@ -246,7 +249,7 @@ class PointMap {
       const scene = {
         ...shared, xs: this.xs, ys: this.ys, codes: this.arrays.code, order: this.order, radius: this.radius(),
         selected: this.selected, anySelected: this.anySelected,
-        rim: "rgba(127,127,127,0.6)",
+        rim: style.getPropertyValue("--st-text-color") || "black",
         ring: style.getPropertyValue("--st-text-color") || "black",
       };
       (this.xs.length <= SHAPED_POINTS || this.onScreen() <= SHAPED_POINTS ? drawShapes : drawPixels)(context, scene);
