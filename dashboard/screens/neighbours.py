@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, embedding_sets, links, loading, readings, state
+from dashboard.components.case_picker import pick_query, title_of
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, ViewerState, show_panels
@@ -27,24 +28,16 @@ PROTOCOL_WORDS = {
 def _page(found: Context) -> None:
     table = loading.embedding_table(found.path, found.set_id)
     frame = table.frame
-    chosen = state.selection()
+    chosen = state.selected()
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     only_selected = bool(chosen) and middle.toggle("Only selected", value=True, key="neighbours.only")
-    offered = frame[frame["case_id"].isin(chosen)] if only_selected else frame
+    offered = frame[chosen.rows(frame)] if only_selected else frame
     if offered.empty:
         st.info("None of the selected scans is in this embedding set: clear the selection or choose another set.")
         return
-    items = offered["item_id"].tolist()
-    words = dict(zip(frame["item_id"], (_title(row) for _, row in frame.iterrows()), strict=True))
-    linked = state.view("item")
-    query_id = left.selectbox(
-        "Case or slice",
-        items,
-        index=items.index(linked) if linked in items else 0,
-        format_func=words.__getitem__,
-        key="neighbours.query",
-    )
-    state.set_view("item", query_id)
+    query_id = pick_query(offered, left)
+    if query_id is None:
+        return
     k = right.number_input("Neighbours", 1, 11, 5, key="neighbours.k")
     other_patients = st.toggle(
         "Only other patients",
@@ -52,8 +45,7 @@ def _page(found: Context) -> None:
         key="neighbours.patients",
         help="Scans of one patient are alike for other reasons",
     )
-    row = items.index(str(query_id))
-    index = int(offered.index[row])
+    index = int(frame.index[frame["item_id"] == query_id][0])
     try:
         answer = nearest(
             table.vectors,
@@ -68,10 +60,10 @@ def _page(found: Context) -> None:
         st.info("No other patient is in this set, so there is no neighbour to show.")
         return
     query = frame.iloc[index]
-    panels = [Panel(query, f"Query · {_title(query)}", _facts(query))]
+    panels = [Panel(query, f"Query · {title_of(query)}", _facts(query))]
     for rank, (neighbour, similarity) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
         item = frame.iloc[int(neighbour)]
-        panels.append(Panel(item, f"{rank} · {_title(item)} · cosine {similarity:.3f}", _facts(item)))
+        panels.append(Panel(item, f"{rank} · {title_of(item)} · cosine {similarity:.3f}", _facts(item)))
     plane, offset_mm = links.slice_of_view()
     show_panels(
         found.path,
@@ -96,11 +88,6 @@ def _remember(seen: ViewerState) -> None:
     state.set_view("plane", seen.plane)
     state.set_view("offset", round(seen.offset_mm, 1))
     links.publish(st.session_state["settings"])
-
-
-def _title(row: pd.Series) -> str:
-    place = f", z = {row['z_lps_mm']:.0f} mm" if pd.notna(row.get("z_lps_mm")) else ""
-    return f"{row['case_id']}{place}"
 
 
 def _facts(row: pd.Series) -> str:

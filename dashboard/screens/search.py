@@ -7,7 +7,7 @@ import shlex
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, embedding_sets, loading, readings, state
+from dashboard import columns, disclosure, embedding_sets, loading, readings, state
 from dashboard.components import notices
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
@@ -97,7 +97,7 @@ def _search(found: Context, text_set: pd.Series) -> None:
     cases = ranked.drop_duplicates("case_id").reset_index(drop=True)
     st.markdown(f"#### {plain(readings.search(asked, cases['case_id'].tolist(), cases[SCORE].tolist()))}")
     first = _first_ones(cases)
-    _pictures(found, cases.head(min(first, 6)))
+    _pictures(found, text_set, cases.head(min(first, 6)))
     _table(found, cases, first)
     _see_neighbours(found, set_id, cases)
     with st.expander("How is this computed?"):
@@ -123,12 +123,13 @@ def _first_ones(cases: pd.DataFrame) -> int:
     return first
 
 
-def _pictures(found: Context, rows: pd.DataFrame) -> None:
+def _pictures(found: Context, text_set: pd.Series, rows: pd.DataFrame) -> None:
     panels = [
         Panel(row, f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}", _facts(row))
         for rank, (_, row) in enumerate(rows.iterrows(), start=1)
     ]
-    show_panels(found.path, panels, "search", embedding_set=found.embedding_set, footer=found.footer)
+    footer = disclosure.figure_footer(found.info, text_set)
+    show_panels(found.path, panels, "search", embedding_set=text_set, footer=footer)
 
 
 def _facts(row: pd.Series) -> str:

@@ -344,3 +344,23 @@ def test_warnings_of_the_gradient_name_the_stage(settings: Settings, store_path:
     app.selectbox(key="gradient.stage").set_value("isup_grade").run()
     assert not app.exception
     assert "Stage Grade 4 has a single patient" in text_of(app)
+
+
+def test_of_very_many_slices_the_one_that_is_sought_is_offered(
+    settings: Settings, store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.components.case_picker.MOST_OPTIONS", 10)
+    app = open_app(settings, store_path, "neighbours")
+    slices = next(o for o in app.sidebar.selectbox[0].options if o.startswith("Axial slices"))
+    app.sidebar.selectbox[0].select(slices).run()
+    assert len(app.selectbox(key="neighbours.query").options) == 10
+    assert "The first 10 are offered" in text_of(app)
+    app.text_input(key="neighbours.find").set_value("CASE33").run()
+    assert [o.split(",")[0] for o in app.selectbox(key="neighbours.query").options][-2:] == ["case33", "case33"]
+    app.selectbox(key="neighbours.query").select_index(1).run()
+    # What was picked stays on offer, whatever is sought next.
+    picked = app.selectbox(key="neighbours.query").value
+    app.text_input(key="neighbours.find").set_value("case04").run()
+    assert app.selectbox(key="neighbours.query").value == picked
+    app.text_input(key="neighbours.find").set_value("no such case").run()
+    assert not app.exception
