@@ -28,7 +28,7 @@ def _map_component() -> Callable[..., Any]:
     return st.components.v2.component(
         "flexict_point_map",
         css=_source("point_map.css"),
-        js=_source("payload.js", "drawing.js", "point_map.js"),
+        js=_source("payload.js", "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"),
     )
 
 
