@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -65,7 +67,7 @@ def _show(
     key = (str(found.path), found.set_id, loading.revision(found.path), colour_by, tuple(settings.items()))
     layer = _layer(key, xy, frame, colour_by, axes, found.footer)
     _map(layer, frame)
-    feed_pictures(found.path, PICTURES_KEY)
+    feed_pictures(found.path, layer.words["store"], PICTURES_KEY)
     st.caption(
         "Drag round points to select them, or click one; with Shift they are added, with Alt taken away. The wheel "
         "zooms. Distances between far-apart groups in a UMAP mean little, and their shape changes with the settings: "
@@ -137,13 +139,14 @@ def _layer(
     colour = _colour(_frame, colour_by)
     shown = dict.fromkeys([*(c for c in TIPS if c in _frame), colour_by])
     words = {
+        "store": hashlib.sha256(repr((key[0], key[2])).encode()).hexdigest()[:16],
         "colour": colour.label,
         "axes": axes,
         "footer": footer,
         "alt": f"Map of {len(_frame):,} items coloured by {colour.name}",
     }
     return Layer(
-        token=str(hash((key[:3], key[4]))),
+        token=hashlib.sha256(repr((key[:3], key[4])).encode()).hexdigest()[:16],
         coordinates=_xy,
         item_ids=_frame["item_id"].to_numpy(dtype=object),
         inks=inks_of(colour),

@@ -48,15 +48,18 @@ def point_map(block: bytes, key: str, on_pick: Callable[[], None], on_move: Call
 
 
 @st.fragment
-def feed_pictures(cohort: Path, key: str) -> None:
-    """Sends the thumbnails that the map asks for, in a fragment of their own: the map itself is not sent again."""
+def feed_pictures(cohort: Path, store: str, key: str) -> None:
+    """Sends the thumbnails that the map asks for, in a fragment of their own: the map itself is not sent again.
+
+    store: names the cohort file in this state, as the words of the map's layer do.
+    """
     asked = st.session_state.get(key)
     wanted = [str(one) for one in (asked or {}).get("wanted") or []][:MOST_PICTURES]
-    block = _pictures(cohort, wanted) if wanted else None
+    block = _pictures(cohort, store, wanted) if wanted else None
     _pictures_component()(data=block, key=key, on_wanted_change=lambda: None, default={"wanted": None}, height=1)
 
 
-def _pictures(cohort: Path, wanted: list[str]) -> bytes | None:
+def _pictures(cohort: Path, store: str, wanted: list[str]) -> bytes | None:
     try:
         found = Store(cohort, patience_s=3.0).thumbnails(wanted)
     except StoreError:
@@ -68,4 +71,4 @@ def _pictures(cohort: Path, wanted: list[str]) -> bytes | None:
         pictures.append(png)
         start += len(png)
     values: NDArray[np.uint8] = np.array(bytearray(b"".join(pictures)), dtype=np.uint8)
-    return encoded({"items": wanted, "places": places}, {"pictures": values}, deflate=False)
+    return encoded({"store": store, "items": wanted, "places": places}, {"pictures": values}, deflate=False)

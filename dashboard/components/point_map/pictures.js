@@ -4,7 +4,8 @@ async function take(data, pictures) {
   header.items.forEach((id, i) => {
     const [start, end] = header.places[i];
     const png = start === end ? null : new Blob([arrays.pictures.subarray(start, end)], { type: "image/png" });
-    pictures.set(id, png ? URL.createObjectURL(png) : null);
+    // Another cohort may have items of the same name.
+    pictures.set(header.store + id, png ? URL.createObjectURL(png) : null);
   });
   window.dispatchEvent(new Event("flexict-pictures"));
 }
