@@ -7,17 +7,20 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import loading, state
+from dashboard.plain_text import plain
 from dashboard.selection import Selection
 from embeddings.connections import StoreError
 from embeddings.kept_work import LINK_PREFIX, KeptWork
 
-_LOADED = "selection.load"
+_LOADED, _SAID = "selection.load", "selection.said"
 
 
 def selection_panel(path: Path) -> None:
     """What is selected, and what can be done with it."""
     history, chosen = state.history(), state.selected()
     names = _names(path)
+    if _SAID in st.session_state:
+        st.caption(st.session_state.pop(_SAID))
     if not chosen and not history.can_undo and not history.can_redo and not names:
         return
     st.markdown("**Selection**")
@@ -64,8 +67,6 @@ def _named(path: Path, chosen: Selection, names: list[str]) -> None:
         name = st.text_input("Name", max_chars=80, key="selection.name", placeholder="such as upper lobes, second read")
         if st.button("Save", key="selection.save", disabled=not name.strip(), type="primary"):
             _save(path, name, chosen)
-    if "selection.said" in st.session_state:
-        st.caption(st.session_state.pop("selection.said"))
 
 
 def _load(path: Path) -> None:
@@ -75,10 +76,12 @@ def _load(path: Path) -> None:
     try:
         found = KeptWork(path).selection(name)
     except StoreError as error:
-        st.session_state["selection.said"] = str(error)
+        st.session_state[_SAID] = plain(error)
         return
-    if found is not None:
-        state.put_selection(Selection(frozenset(found.item_ids), frozenset(found.case_ids), name))
+    if found is None:
+        st.session_state[_SAID] = "This selection is no longer in the cohort file: somebody has forgotten it."
+        return
+    state.put_selection(Selection(frozenset(found.item_ids), frozenset(found.case_ids), name))
 
 
 def _save(path: Path, name: str, chosen: Selection) -> None:
@@ -90,9 +93,9 @@ def _save(path: Path, name: str, chosen: Selection) -> None:
             name, state.chosen_set() or "", chosen.origin, tuple(chosen.items), tuple(chosen.cases)
         )
     except (ValueError, OSError) as error:
-        st.error(f"The selection could not be saved: {error}")
+        st.error(f"The selection could not be saved: {plain(error)}")
         return
-    st.session_state["selection.said"] = "Saved in the cohort file."
+    st.session_state[_SAID] = "Saved in the cohort file."
     st.rerun()
 
 
@@ -100,7 +103,7 @@ def _forget(path: Path, name: str) -> None:
     try:
         KeptWork(path).delete_selection(name)
     except (StoreError, OSError) as error:
-        st.error(f"It could not be forgotten: {error}")
+        st.error(f"It could not be forgotten: {plain(error)}")
         return
     del st.session_state[_LOADED]
     st.rerun()

@@ -147,7 +147,7 @@ def _selection(found: Context) -> str | None:
     try:
         return links.kept_name(found.path, found.set_id, chosen)
     except (StoreError, OSError) as error:
-        st.error(f"The selection cannot be kept in the cohort file, so the report is of all scans: {error}")
+        st.error(f"The selection cannot be kept in the cohort file, so the report is of all scans: {plain(error)}")
         return None
 
 

@@ -160,6 +160,24 @@ def test_a_selection_is_saved_under_a_name_and_found_in_another_session(
     assert "2 scans selected" in text_of(later)
 
 
+def test_what_one_person_saves_another_finds_in_the_same_file(
+    settings: Settings, store_path: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(store_path, tmp_path / "shared.duckdb"))
+    one, other = open_app(settings, path, "map"), open_app(settings, path, "map")
+    selected_in(one, "case03").run()
+    one.text_input(key="selection.name").set_value("seen by one").run()
+    one.button(key="selection.save").click().run()
+    other.run()
+    assert other.selectbox(key="selection.load").options == ["seen by one"]
+    assert "Nothing is selected." in text_of(other)
+    # One forgets it while the other still sees it offered.
+    KeptWork(path).delete_selection("seen by one")
+    other.selectbox(key="selection.load").select("seen by one").run()
+    assert not other.exception
+    assert "somebody has forgotten it" in text_of(other)
+
+
 def test_clearing_the_selection_brings_all_cases_back(settings: Settings, store_path: Path) -> None:
     app = selected_in(open_app(settings, store_path), "case03")
     app.switch_page("screens/neighbours.py").run()

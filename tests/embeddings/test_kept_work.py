@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -103,3 +106,23 @@ def test_a_file_that_is_gone_is_an_error_for_people(path: Path) -> None:
     path.unlink()
     with pytest.raises(StoreError, match="there is no file"):
         KeptWork(path).selections()
+
+
+WRITER = """
+import sys
+from embeddings.kept_work import KeptWork
+kept = KeptWork(sys.argv[1], patience_s=60.0)
+for number in range(8):
+    kept.save_selection(f"{sys.argv[2]} {number}", "set", "click", ["a/lesion"], ["a"])
+    assert kept.selection(f"{sys.argv[2]} {number}") is not None
+"""
+
+
+def test_several_people_keep_their_work_in_one_file_at_once(path: Path) -> None:
+    people = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in ("one", "two", "three")]
+    reader = KeptWork(path, patience_s=60.0)
+    while any(one.poll() is None for one in people):
+        reader.selections()
+        time.sleep(0.05)
+    assert [one.returncode for one in people] == [0, 0, 0]
+    assert len(reader.selections()) == 24
