@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import background, state
 from dashboard.background import Answer, Cancelled, Done, Failed, Running, Task
+from dashboard.plain_text import plain
 
 _REFRESH_S = 1.0
 
@@ -36,7 +37,7 @@ def obtain(task: Task, slot: str) -> Any:
         answer = registry.look(task.key, session, slot)
     if isinstance(answer, Done):
         if answer.note:
-            st.caption(answer.note)
+            st.caption(plain(answer.note))
         return answer.result
     if isinstance(answer, Failed) and answer.refused:
         raise ValueError(answer.sentence)
@@ -63,7 +64,7 @@ def _instead(missing: NotReadyError) -> None:
     if isinstance(missing.answer, Cancelled):
         st.info(f"{words}: cancelled. Nothing is shown here until it is run again.")
     elif isinstance(missing.answer, Failed):
-        st.error(missing.answer.sentence)
+        st.error(plain(missing.answer.sentence))
     st.button(
         "Run again",
         icon=":material/refresh:",
