@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from .map import point_size, screen_marker
-from .theme import INK, stage_marks
+from .theme import INK, in_template, stage_marks
 
 JITTER = 0.22
 # Of fewer cases the outline is a matter of its bandwidth.
@@ -75,7 +75,7 @@ def screen_panel(
                 marker=screen_marker(mark, point_size(len(values)) * 0.8),
                 customdata=[[one] for one in ids],
                 text=[escape(one) for one in ids],
-                hovertemplate=f"<b>%{{text}}</b><br>{value_name}: %{{y:.3f}}<extra>{label}</extra>",
+                hovertemplate=f"<b>%{{text}}</b><br>{value_name}: %{{y:.3f}}<extra>{in_template(stage_name(level, names))}</extra>",
             ),
             row=row,
             col=col,

@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
@@ -88,10 +89,10 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
     st.markdown(f"#### {plain(readings.audit(result))}")
     _verdicts(result)
     name = f"vectors ({found.embedding_set['encoder']})"
-    st.plotly_chart(
+    chart(
         audit_figure.screen(result, vectors_name=name, footer=found.footer),
-        key="audit.chart",
-        alt="Concordance with stage of the vectors and of each column alone, and how well the vectors hold the column",
+        "audit.chart",
+        "Concordance with stage of the vectors and of each column alone, and how well the vectors hold the column",
     )
     figure_downloads(
         "shortcuts",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import analyses, columns, disclosure, embedding_sets, loading, readings, state
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.waiting import section
@@ -219,7 +220,7 @@ def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None
 
 
 def _measure(part: SetComparison, frame: pd.DataFrame, footer: str | None) -> None:
-    st.plotly_chart(compare_figure.screen(part, footer=footer), key=f"compare.{part.measure}", alt=ALT[part.measure])
+    chart(compare_figure.screen(part, footer=footer), f"compare.{part.measure}", ALT[part.measure])
     figure_downloads(
         f"compare-{part.measure.casefold()}",
         lambda: compare_figure.print_figure(part, footer=footer),
@@ -241,10 +242,10 @@ def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataF
     )
     st.markdown(f"#### {plain(readings.set_similarity(found, k))}")
     names = list(result.names)
-    st.plotly_chart(
+    chart(
         similarity_figure.screen(found, names, k, footer=footer),
-        key="compare.similarity",
-        alt="Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
+        "compare.similarity",
+        "Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
     )
     st.caption(" · ".join(f"**{short}** {plain(name)}" for name, short in compare_figure.lettered(names).items()))
     figure_downloads(

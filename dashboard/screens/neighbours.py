@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, embedding_sets, links, loading, readings, state
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, ViewerState, show_panels
@@ -180,10 +181,10 @@ def _same_cases(
 
 def _show_retrieval(found: Context, result: Retrieval) -> None:
     st.markdown(f"#### {plain(readings.retrieval(result))}")
-    st.plotly_chart(
+    chart(
         retrieval_figure.screen(result, footer=found.footer),
-        key="retrieval.chart",
-        alt="Recall, precision and mean average precision with intervals, each beside its chance level",
+        "retrieval.chart",
+        "Recall, precision and mean average precision with intervals, each beside its chance level",
     )
     figure_downloads(
         "retrieval",

@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
@@ -151,10 +152,10 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
             f"quadratic-weighted κ = {kappa.value:z.2f} [{kappa.low:z.2f}, {kappa.high:z.2f}] (0 is chance, 1 is "
             f"perfect), and is off by {error.value:.2f} [{error.low:.2f}, {error.high:.2f}] stage steps on average."
         )
-    st.plotly_chart(
+    chart(
         probe_figure.screen(result, baseline_name=name, footer=found.footer),
-        key="probes.chart",
-        alt="Area under the ROC curve with intervals, confusion matrix, calibration, learning curve where asked for",
+        "probes.chart",
+        "Area under the ROC curve with intervals, confusion matrix, calibration, learning curve where asked for",
     )
     figure_downloads(
         "linear-probe",

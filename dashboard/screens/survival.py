@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
@@ -158,10 +159,10 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
         f"{follow_up:g}" if np.isfinite(follow_up) else "not reached",
         help="By the reverse Kaplan-Meier estimate",
     )
-    st.plotly_chart(
+    chart(
         survival_figure.screen(result, score_name=score_name, time_label=time_label, footer=found.footer),
-        key="survival.chart",
-        alt="Kaplan-Meier curves by group of the score, numbers at risk, hazard ratios",
+        "survival.chart",
+        "Kaplan-Meier curves by group of the score, numbers at risk, hazard ratios",
     )
     figure_downloads(
         "survival",

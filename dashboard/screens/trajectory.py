@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.selection import selecting_chart
@@ -142,10 +143,10 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
         return
     labels = {name: columns.label(name) for name in chosen}
     st.markdown(f"**{plain(readings.courses(courses, labels))}**")
-    st.plotly_chart(
+    chart(
         courses_figure.screen(courses, labels=labels, footer=found.footer),
-        key="trajectory.courses",
-        alt="Each covariate against pseudotime, with a smooth and its band",
+        "trajectory.courses",
+        "Each covariate against pseudotime, with a smooth and its band",
     )
     figure_downloads(
         "covariates-along-pseudotime",
