@@ -280,12 +280,24 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     st.markdown(f"#### {plain(readings.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
-    own = Panel(_row(run.request.image, run.request.mask, run.request.point_lps), "The CT looked up", "")
+    own = Panel(_row(run.request.image, run.request.mask, run.request.point_lps), "The CT looked up", "", {"rank": 0})
     alike = [
-        Panel(row, f"{row['rank']} · {row['case_id']} · cosine {row['cosine']:.3f}", _facts(row))
+        Panel(
+            row,
+            f"{row['rank']} · {row['case_id']} · cosine {row['cosine']:.3f}",
+            _facts(row),
+            {"rank": row["rank"], "cosine": row["cosine"]},
+        )
         for _, row in rows.iterrows()
     ]
-    show_panels(found.path, [own, *alike], "lookup", embedding_set=found.embedding_set, footer=found.footer)
+    show_panels(
+        found.path,
+        [own, *alike],
+        "lookup",
+        embedding_set=found.embedding_set,
+        footer=found.footer,
+        download="slices-look-up",
+    )
     front = ["rank", "cosine", "case_id", "patient_id"]
     shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]
     st.dataframe(shown, hide_index=True)

@@ -69,10 +69,11 @@ def _page(found: Context) -> None:
         st.info("No other patient is in this set, so there is no neighbour to show.")
         return
     query = frame.iloc[index]
-    panels = [Panel(query, f"Query · {_title(query)}", _facts(query))]
+    panels = [Panel(query, f"Query · {_title(query)}", _facts(query), {"rank": 0})]
     for rank, (neighbour, similarity) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
         item = frame.iloc[int(neighbour)]
-        panels.append(Panel(item, f"{rank} · {_title(item)} · cosine {similarity:.3f}", _facts(item)))
+        numbers = {"rank": rank, "cosine": float(similarity)}
+        panels.append(Panel(item, f"{rank} · {_title(item)} · cosine {similarity:.3f}", _facts(item), numbers))
     plane, offset_mm = links.slice_of_view()
     show_panels(
         found.path,
@@ -83,6 +84,7 @@ def _page(found: Context) -> None:
         plane=plane,
         offset_mm=offset_mm,
         on_view=_remember,
+        download="slices-neighbours",
     )
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]

@@ -125,10 +125,22 @@ def _first_ones(cases: pd.DataFrame) -> int:
 
 def _pictures(found: Context, rows: pd.DataFrame) -> None:
     panels = [
-        Panel(row, f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}", _facts(row))
+        Panel(
+            row,
+            f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}",
+            _facts(row),
+            {"rank": rank, "similarity": row[SCORE]},
+        )
         for rank, (_, row) in enumerate(rows.iterrows(), start=1)
     ]
-    show_panels(found.path, panels, "search", embedding_set=found.embedding_set, footer=found.footer)
+    show_panels(
+        found.path,
+        panels,
+        "search",
+        embedding_set=found.embedding_set,
+        footer=found.footer,
+        download="slices-text-search",
+    )
 
 
 def _facts(row: pd.Series) -> str:
