@@ -123,7 +123,7 @@ class _Seen:
 
     plane: str = "axial"
     offset_mm: float = 0.0
-    window: GreyWindow = GreyWindow("Soft tissue", 400, 40)
+    window: GreyWindow = field(default_factory=lambda: GreyWindow("Soft tissue", 400, 40))
 
     def update(self, shown: Shown, request: Request | None) -> None:
         """Take what the browser tells; before it has told anything, what it starts with."""

@@ -184,11 +184,10 @@ def _outline(axes: Axes, panel: PanelSlice) -> None:
 
 
 def _letters(axes: Axes, letters: str) -> None:
-    left, right, top, bottom = letters
-    _word(axes, 0.02, 0.5, left, "left", "center")
-    _word(axes, 0.98, 0.5, right, "right", "center")
-    _word(axes, 0.5, 0.98, top, "center", "top")
-    _word(axes, 0.5, 0.02, bottom, "center", "bottom")
+    _word(axes, 0.02, 0.5, letters[0], "left", "center")
+    _word(axes, 0.98, 0.5, letters[1], "right", "center")
+    _word(axes, 0.5, 0.98, letters[2], "center", "top")
+    _word(axes, 0.5, 0.02, letters[3], "center", "bottom")
 
 
 def _bar(axes: Axes, left: float, bottom: float, span: float) -> None:
