@@ -17,6 +17,7 @@ from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
 from dashboard.components.slice_viewer import Panel, show_panels
 from dashboard.components.viewer.scans import forget_scans
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import nearest
@@ -272,7 +273,7 @@ def _watch() -> None:
 
 def _result(found: Context, run: look_ups.LookUp) -> None:
     table = loading.case_table(found.path, found.set_id)
-    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k"))
+    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
     except (ValueError, StoreError) as error:

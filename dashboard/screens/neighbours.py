@@ -14,6 +14,7 @@ from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, ViewerState, show_panels
 from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
@@ -46,11 +47,12 @@ def _page(found: Context) -> None:
         key="neighbours.query",
     )
     state.set_view("item", query_id)
-    k = right.number_input("Neighbours", 1, 11, 5, key="neighbours.k")
+    k = right.number_input("Neighbours", 1, 11, 5, key="neighbours.k", persist_state=SESSION)
     other_patients = st.toggle(
         "Only other patients",
         value=True,
         key="neighbours.patients",
+        persist_state=SESSION,
         help="Scans of one patient are alike for other reasons",
     )
     row = items.index(str(query_id))
@@ -123,8 +125,12 @@ def _retrieval(found: Context) -> None:
         st.info("No column has two to eight labels to look for. Add one to the CSV and embed again.")
         return
     left, middle, right = st.columns(3)
-    label = str(left.selectbox("Label", options, format_func=columns.label, key="retrieval.label"))
-    protocol = middle.selectbox("Protocol", PROTOCOLS, format_func=PROTOCOL_WORDS.__getitem__, key="retrieval.protocol")
+    label = str(
+        left.selectbox("Label", options, format_func=columns.label, key="retrieval.label", persist_state=SESSION)
+    )
+    protocol = middle.selectbox(
+        "Protocol", PROTOCOLS, format_func=PROTOCOL_WORDS.__getitem__, key="retrieval.protocol", persist_state=SESSION
+    )
     usable = embedding_sets.ranked(loading.embedding_sets(found.path)).set_index("set_id")
     others = usable.drop(index=found.set_id)
     words = {str(one): f"{embedding_sets.words(row)} · {row['preset']}" for one, row in others.iterrows()}
@@ -134,6 +140,7 @@ def _retrieval(found: Context) -> None:
         default=embedding_sets.linked(usable.reset_index(), found.set_id),
         format_func=words.__getitem__,
         key="retrieval.sets",
+        persist_state=SESSION,
         help="Further embedding sets of the same cases, such as another crop scale; orders are fused by rank",
         disabled=not words,
     )
@@ -141,7 +148,13 @@ def _retrieval(found: Context) -> None:
     if fused:
         fusion_k = float(
             right.number_input(
-                "Fusion constant", 1, 1000, 60, key="retrieval.fusion", help="The higher, the less a first place counts"
+                "Fusion constant",
+                1,
+                1000,
+                60,
+                key="retrieval.fusion",
+                persist_state=SESSION,
+                help="The higher, the less a first place counts",
             )
         )
     rows, sets = _same_cases(found, table, [str(one) for one in fused])

@@ -23,7 +23,9 @@ NUMBERS = ({"rank": 0}, {"rank": 1, "cosine": 0.9})
 def test_the_lesion_lies_in_the_middle_of_the_panel_and_in_its_box(store_path: Path, plane: str) -> None:
     shown = shown_of(store_path, rows_of(store_path).head(2))
     for panel in panel_slices(shown, plane, 0.0, NUMBERS):
-        assert panel.hu is not None and panel.mask is not None and panel.box is not None
+        assert panel.hu is not None
+        assert panel.mask is not None
+        assert panel.box is not None
         row, column = (axis.mean() for axis in np.nonzero(panel.mask))
         x, y = panel.left + (column + 0.5) * panel.pixel_mm[0], panel.top + (row + 0.5) * panel.pixel_mm[1]
         assert (x, y) == pytest.approx((0, 0), abs=1.6)
@@ -53,7 +55,8 @@ def test_without_the_ct_the_thumbnail_is_taken_and_no_path_is_told(store_path: P
     panels = panel_slices(shown_of(store_path, rows), "coronal", 3.0, NUMBERS)
     for panel in panels:
         assert panel.hu is None
-        assert panel.stored is not None and panel.stored.shape == (128, 128)
+        assert panel.stored is not None
+        assert panel.stored.shape == (128, 128)
         assert panel.note == "Stored thumbnail (lung window): the CT cannot be read here"
         assert panel.facts["plane"] == "axial"
         assert "secret" not in str(panel)
