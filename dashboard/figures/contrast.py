@@ -83,13 +83,13 @@ def on_page(figure: go.Figure, page: Page) -> go.Figure:
     figure.for_each_xaxis(lambda axis: axis.update(tickfont=own, title={"font": own}))
     figure.for_each_yaxis(lambda axis: axis.update(tickfont=own, title={"font": own}))
     figure.for_each_annotation(lambda note: note.update(font=own))
-    figure.for_each_coloraxis(lambda axis: axis.colorbar.update(tickfont=own, title={"font": own}))
     for trace in figure.data:
         if "text" in (getattr(trace, "mode", None) or "") and not isinstance(trace.textfont.color, tuple):
             trace.textfont.update(own)
-        for bar in (getattr(trace, "colorbar", None), getattr(getattr(trace, "marker", None), "colorbar", None)):
-            if bar is not None:
-                bar.update(tickfont=own, title={"font": own})
+        for holder in (trace, getattr(trace, "marker", None)):
+            # To style a bar that is not there would make plotly draw one.
+            if holder is not None and "colorbar" in holder.to_plotly_json():
+                holder.colorbar.update(tickfont=own, title={"font": own})
     return figure
 
 

@@ -68,6 +68,7 @@ def test_another_cohort_starts_afresh(
     app.run()
     assert values(app) != fresh
     app.switch_page("screens/cohort.py").run()
+    settings.workspace.mkdir(parents=True, exist_ok=True)
     other = make_store(settings.workspace / "other.duckdb", False)
     app.run()
     app.text_input[-1].set_value(str(other)).run()

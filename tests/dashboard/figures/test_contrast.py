@@ -68,6 +68,12 @@ def test_marks_keep_their_colours(name: str, request: pytest.FixtureRequest) -> 
                     assert np.array_equal(np.asarray(old), np.asarray(new))
 
 
+@pytest.mark.parametrize("name", SCREENS)
+def test_nothing_is_drawn_that_was_not_there(name: str, request: pytest.FixtureRequest) -> None:
+    before, after = screen(name, request), on_page(screen(name, request), DARK)
+    assert str(before.to_plotly_json()).count("'colorbar'") == str(after.to_plotly_json()).count("'colorbar'")
+
+
 def test_a_colour_bar_and_written_points_take_the_colour_of_the_page() -> None:
     bar = {"title": {"text": "size"}}
     points = go.Scatter(x=[1], y=[1], mode="markers+text", marker={"color": [1.0], "colorbar": bar}, text=["one"])
