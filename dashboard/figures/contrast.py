@@ -25,7 +25,7 @@ class Page:
     ground: str
 
 
-LIGHT, DARK = Page("#0b0f19", "#ffffff"), Page("#fafafa", "#0e1117")
+LIGHT, DARK = Page("#0b0f19", "#ffffff"), Page("#fafafa", "#171614")
 
 
 def contrast(one: str, other: str) -> float:
