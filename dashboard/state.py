@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard import kept_settings
 from dashboard.selection import History, Selection, of_cases
 
 _COHORT, _SET, _STAGE, _HISTORY = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
@@ -39,6 +40,7 @@ def open_cohort(path: Path | None) -> None:
     st.session_state[_COHORT] = path
     for key in (_SET, _STAGE, _HISTORY, _VIEW):
         st.session_state.pop(key, None)
+    kept_settings.forget()
 
 
 def chosen_set() -> str | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dashboard import columns, state
 from dashboard.components.downloads import table_download
+from dashboard.kept_settings import SESSION, forget_outside
 from dashboard.selection import Mode, combined, of_rows
 
 # What a browser lists without becoming slow; the CSV has them all.
@@ -25,7 +26,7 @@ def filter_form(frame: pd.DataFrame) -> None:
     if not options:
         return
     left, right = st.columns([1, 2])
-    column = left.selectbox("Column", options, format_func=columns.label, key="filter.column")
+    column = left.selectbox("Column", options, format_func=columns.label, key="filter.column", persist_state=SESSION)
     rows = _matching(frame, str(column), right)
     words = f"filter on {columns.name_only(str(column))}"
     st.caption(f"{int(rows.sum()):,} of {len(rows):,} items match.")
@@ -41,13 +42,24 @@ def _matching(frame: pd.DataFrame, column: str, place: st.delta_generator.DeltaG
     if column in columns.numeric(frame) and values.nunique() > 2:
         low, high = float(values.min()), float(values.max())
         step = (high - low) / 200
-        chosen = place.slider(columns.label(column), low, high, (low, high), step=step, key=f"filter.range.{column}")
+        forget_outside(f"filter.range.{column}", low, high)
+        chosen = place.slider(
+            columns.label(column),
+            low,
+            high,
+            (low, high),
+            step=step,
+            key=f"filter.range.{column}",
+            persist_state=SESSION,
+        )
         # The ends of the slider are rounded; they mean all there is.
         bottom = -np.inf if chosen[0] <= low + step / 2 else chosen[0]
         top = np.inf if chosen[1] >= high - step / 2 else chosen[1]
         return values.between(bottom, top).to_numpy(dtype=bool)
     known = [str(one) for one in values.dropna().unique()]
-    picked = place.multiselect("Values", sorted(known), key=f"filter.values.{column}", placeholder="Choose values")
+    picked = place.multiselect(
+        "Values", sorted(known), key=f"filter.values.{column}", persist_state=SESSION, placeholder="Choose values"
+    )
     return values.astype(str).where(values.notna()).isin(picked).to_numpy(dtype=bool)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.components.column_mapping import column_mapping
+from dashboard.components.downloads import table_download
 from dashboard.components.job_progress import start_job
 from dashboard.components.uploads import MAX_CSV_MB, keep_csv, safe_stem
 from dashboard.plain_text import plain
@@ -111,12 +112,7 @@ def _show_report(report: CohortReport) -> None:
     if not report.problems:
         st.success("Every row can be used.")
         return
-    shown = pd.DataFrame(
-        [
-            {"Row": p.row, "Case": p.case_id, "Column": p.column, "Kind": p.severity, "What is wrong": p.reason}
-            for p in report.problems[:MAX_PROBLEMS_SHOWN]
-        ]
-    )
+    shown = _problems(report).head(MAX_PROBLEMS_SHOWN)
     narrow = {name: st.column_config.Column(width="small") for name in shown.columns[:-1]}
     st.dataframe(
         shown,
@@ -125,9 +121,19 @@ def _show_report(report: CohortReport) -> None:
         column_config={**narrow, "What is wrong": st.column_config.TextColumn(width="large")},
     )
     if len(report.problems) > MAX_PROBLEMS_SHOWN:
-        st.caption(f"The first {MAX_PROBLEMS_SHOWN} of {len(report.problems)} are shown.")
+        st.caption(f"The first {MAX_PROBLEMS_SHOWN} of {len(report.problems)} are shown; the CSV has all of them.")
+    table_download("cohort-problems", lambda: _problems(report))
     if errors and report.cases:
         st.caption("Rows with errors are left out and recorded; the others can be embedded now.")
+
+
+def _problems(report: CohortReport) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"Row": p.row, "Case": p.case_id, "Column": p.column, "Kind": p.severity, "What is wrong": p.reason}
+            for p in report.problems
+        ]
+    )
 
 
 def _start_form(

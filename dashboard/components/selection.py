@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import state
+from dashboard.components.chart import chart, chart_to_select_in
 from dashboard.selection import combined
 
 # A plotly selection travels back as some 130 bytes a point, with every later run of the page again.
@@ -27,19 +28,13 @@ def selecting_chart(figure: go.Figure, frame: pd.DataFrame, key: str, alt: str, 
     """
     mark_selected(figure, frame)
     if len(frame) > MOST_POINTS:
-        st.plotly_chart(figure, key=key, alt=alt)
+        chart(figure, key, alt)
         st.caption(f"Select on the **Map** page: more than {MOST_POINTS:,} scans are too many for this figure.")
         return
     # A selection that was taken would come again with every run: the next chart has another key and starts without.
     turn = st.session_state.get(f"{key}.turn", 0)
     figure.update_layout(dragmode="zoom")
-    event = st.plotly_chart(
-        figure,
-        key=f"{key}.{turn}",
-        alt=alt,
-        on_select="rerun",
-        selection_mode=("points", "box", "lasso"),
-    )
+    event = chart_to_select_in(figure, f"{key}.{turn}", alt)
     items = picked_items(event["selection"]["points"] if event else [])
     rows = frame["item_id"].isin(items).to_numpy(dtype=bool)
     if rows.any():

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from matplotlib.figure import Figure
 
+from dashboard.components.downloads import figure_downloads
 from dashboard.components.slice_image import WINDOWS
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
 from dashboard.components.viewer.component import last_request, mount_feed, mount_viewer
 from dashboard.components.viewer.message import Request, RequestError, read_request
 from dashboard.components.viewer.patch_encoder import SetEncoder
 from dashboard.components.viewer.planes import PLANES
-from dashboard.components.viewer.scans import files_of
+from dashboard.components.viewer.scans import files_of, readable
+from dashboard.components.viewer.shown_slices import panel_slices
+from dashboard.figures import slices
+from dashboard.figures.slices import GreyWindow
 from dashboard.plain_text import plain
 from embeddings.embedded_input import EmbeddedInputError, preset_of
 
@@ -25,11 +30,12 @@ __all__ = ["Panel", "ViewerState", "show_panels"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the viewer: an item of a set, and the plain words above and below it."""
+    """One picture of the viewer: an item of a set, the plain words above and below it, and numbers for its table."""
 
     item: pd.Series
     title: str
     caption: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ def show_panels(
     window: str = "Soft tissue",
     rerun_on_click: bool = False,
     on_view: Callable[[ViewerState], None] | None = None,
+    download: str | None = None,
 ) -> ViewerState:
     """Draw the panels, and tell what they show.
 
@@ -80,6 +87,7 @@ def show_panels(
         plane, offset_mm, window: what is shown first, such as from a link. Other panels start there again.
         rerun_on_click: run the whole page when a point was clicked, so that it can use it.
         on_view: is told what is shown whenever the viewer asks for slices, without a run of the page.
+        download: name of the files that what is shown can be taken as, below the viewer; None for no such buttons.
 
     Raises:
         ValueError: no panel, or a plane or window that does not exist.
@@ -104,12 +112,47 @@ def show_panels(
     )
     mount_viewer(f"{key}.canvas", f"{key}.viewer")
     _feed(shown, f"{key}.viewer", rerun_on_click, on_view)
+    if download is not None:
+        _downloads(download, shown, tuple(panel.numbers for panel in panels), st.session_state[f"{key}.viewer.seen"])
     return _state(shown, f"{key}.viewer")
+
+
+@dataclass
+class _Seen:
+    """What a viewer shows now: a file is made outside the run of the page, where its state cannot be asked for."""
+
+    plane: str = "axial"
+    offset_mm: float = 0.0
+    window: GreyWindow = field(default_factory=lambda: GreyWindow("Soft tissue", 400, 40))
+
+    def update(self, shown: Shown, request: Request | None) -> None:
+        """Take what the browser tells; before it has told anything, what it starts with."""
+        self.plane, place, name = shown.start
+        width, level = WINDOWS[name].width, WINDOWS[name].level
+        if request is not None:
+            self.plane, place, (name, width, level) = request.plane, request.place, request.window
+        self.offset_mm = place[PLANES[self.plane].through]
+        self.window = GreyWindow(name, width, level)
+
+
+def _downloads(name: str, shown: Shown, numbers: tuple[Mapping[str, float], ...], seen: _Seen) -> None:
+    """What is seen when a button is pressed, as a figure for print and as its table."""
+    allowed = replace(shown, files=tuple(readable(files) for files in shown.files))
+
+    def panels() -> list[slices.PanelSlice]:
+        return panel_slices(allowed, seen.plane, seen.offset_mm, numbers)
+
+    def draw() -> Figure:
+        title = f"CT slices, {seen.plane}, {seen.offset_mm:+z.0f} mm from the centre of each item"
+        return slices.print_figure(panels(), seen.window, title=title, footer=shown.footer)
+
+    figure_downloads(name, draw, lambda: slices.data(panels(), seen.window))
 
 
 @st.fragment
 def _feed(shown: Shown, key: str, rerun_on_click: bool, on_view: Callable[[ViewerState], None] | None) -> None:
     request = _request(shown, key)
+    st.session_state.setdefault(f"{key}.seen", _Seen()).update(shown, request)
     if on_view is not None and request is not None:
         on_view(_state(shown, key))
     mount_feed(key, answer(shown, request, key))

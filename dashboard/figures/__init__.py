@@ -4,7 +4,7 @@
 each offer `screen`, `print_figure` and `data`.
 """
 
-from . import audit, compare, courses, gradient, map, probe, retrieval, set_similarity, survival, trajectory
+from . import audit, compare, courses, gradient, map, probe, retrieval, set_similarity, slices, survival, trajectory
 from .colouring import ColourColumn
 from .export import csv_bytes, figure_bytes
 
@@ -20,6 +20,7 @@ __all__ = [
     "probe",
     "retrieval",
     "set_similarity",
+    "slices",
     "survival",
     "trajectory",
 ]

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from .map import point_size, screen_marker
-from .theme import INK, stage_marks
+from .theme import INK, in_template, stage_marks
 
 JITTER = 0.22
 # Of fewer cases the outline is a matter of its bandwidth.
@@ -49,7 +49,7 @@ def screen_panel(
     levels = np.unique(stage)
     for position, (level, mark) in enumerate(zip(levels, stage_marks(len(levels)), strict=True)):
         rows = np.flatnonzero(stage == level)
-        label = escape(stage_name(level, names))
+        name = stage_name(level, names)
         figure.add_trace(
             go.Box(
                 x=np.full(len(rows), float(position)),
@@ -70,12 +70,12 @@ def screen_panel(
                 x=position + jitter(len(rows)),
                 y=values[rows],
                 mode="markers",
-                name=f"{label} (n = {len(rows)})",
+                name=f"{escape(name)} (n = {len(rows)})",
                 showlegend=False,  # The axis names the stages and their n.
                 marker=screen_marker(mark, point_size(len(values)) * 0.8),
                 customdata=[[one] for one in ids],
                 text=[escape(one) for one in ids],
-                hovertemplate=f"<b>%{{text}}</b><br>{value_name}: %{{y:.3f}}<extra>{label}</extra>",
+                hovertemplate=f"<b>%{{text}}</b><br>{value_name}: %{{y:.3f}}<extra>{in_template(name)}</extra>",
             ),
             row=row,
             col=col,

@@ -24,6 +24,7 @@ from .theme import (
     category_marks,
     finish_print,
     finish_screen,
+    in_template,
     panel_title,
     print_canvas,
 )
@@ -267,7 +268,7 @@ def _screen_mark(
             y=[position],
             mode="markers",
             marker={"size": 12, "symbol": symbol, "color": colour, "line": {"width": 2, "color": colour}},
-            hovertemplate=f"{escape(said)}<extra></extra>",
+            hovertemplate=f"{in_template(said)}<extra></extra>",
             showlegend=False,
             cliponaxis=False,
         ),

@@ -21,7 +21,7 @@ from embeddings.analysis.resampling import benjamini_hochberg
 from . import by_stage, intervals
 from .intervals import IntervalRow, p_text
 from .map import point_size, screen_marker
-from .theme import DOUBLE_COLUMN_MM, finish_print, finish_screen, panel_title, print_canvas, stage_marks
+from .theme import DOUBLE_COLUMN_MM, finish_print, finish_screen, in_template, panel_title, print_canvas, stage_marks
 
 SCORE = "Stage axis, out of fold (stage steps)"
 RHO = "Spearman's rho with stage"
@@ -75,8 +75,8 @@ def screen(
                     customdata=[[one] for one in by_stage.named_rows(item_ids, rows)],
                     text=[escape(one) for one in by_stage.named_rows(item_ids, rows)],
                     hovertemplate="<b>%{text}</b><br>"
-                    f"{escape(size_name)}: %{{x:.3g}} {escape(size_unit)}<br>score: %{{y:.3f}}"
-                    f"<extra>{escape(by_stage.stage_name(level, stage_names))}</extra>",
+                    f"{in_template(size_name)}: %{{x:.3g}} {in_template(size_unit)}<br>score: %{{y:.3f}}"
+                    f"<extra>{in_template(by_stage.stage_name(level, stage_names))}</extra>",
                     showlegend=False,
                 ),
                 row=1,

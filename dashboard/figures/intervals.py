@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 
-from .theme import CATEGORY_COLOURS, INK
+from .theme import CATEGORY_COLOURS, INK, in_template
 
 # The part of a panel on screen that its numbers take.
 NUMBERS_SHARE = 0.32
@@ -73,7 +73,7 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
                     "symbol": "square" if line.has_interval else "square-open",
                     "color": CATEGORY_COLOURS[0],
                 },
-                hovertemplate=f"{escape(line.label)}: {escape(line.text)}<extra></extra>",
+                hovertemplate=f"{in_template(line.label)}: {in_template(line.text)}<extra></extra>",
                 showlegend=False,
                 cliponaxis=False,
             ),

@@ -7,7 +7,9 @@ from html import escape
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from plotly.subplots import make_subplots
@@ -15,6 +17,7 @@ from plotly.subplots import make_subplots
 from embeddings.analysis import Estimate, Probe, ProbeModel
 
 from . import intervals
+from .contrast import cell_texts, text_on
 from .intervals import IntervalRow, p_text
 from .theme import (
     CATEGORY_COLOURS,
@@ -57,13 +60,12 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
 
     share = _row_share(result)
     names = [escape(one) for one in result.classes]
+    named = [f"{name}<br>n = {n}" for name, n in zip(names, result.n_per_class, strict=True)]
     figure.add_trace(
         go.Heatmap(
             z=share,
             x=names,
-            y=[f"{name}<br>n = {n}" for name, n in zip(names, result.n_per_class, strict=True)],
-            text=_cell_texts(result, "<br>"),
-            texttemplate="%{text}",
+            y=named,
             colorscale="Blues",
             zmin=0,
             zmax=1,
@@ -73,6 +75,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
         row=2,
         col=1,
     )
+    figure.add_trace(cell_texts(share, _cell_texts(result, "<br>"), "Blues", names, named), row=2, col=1)
     figure.update_xaxes(title="Called class", type="category", row=2, col=1)
     figure.update_yaxes(title="True class", type="category", autorange="reversed", row=2, col=1)
 
@@ -150,7 +153,7 @@ def draw_confusion(axes: Axes, result: Probe) -> None:
     texts = _cell_texts(result, "\n")
     for true in range(len(result.classes)):
         for called in range(len(result.classes)):
-            colour = "white" if share[true, called] > 0.6 else "black"
+            colour = text_on(to_hex(colormaps["Blues"](share[true, called])))
             axes.text(called, true, texts[true][called], ha="center", va="center", fontsize=6, color=colour)
     axes.set_xticks(range(len(result.classes)), result.classes)
     labels = [f"{name}\nn = {n}" for name, n in zip(result.classes, result.n_per_class, strict=True)]

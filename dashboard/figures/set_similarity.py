@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from cmcrameri import cm
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
@@ -18,6 +19,7 @@ from plotly.subplots import make_subplots
 from embeddings.analysis import SetSimilarity
 
 from .compare import lettered, wrapped_footer
+from .contrast import cell_texts, text_on
 from .theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
@@ -98,7 +100,6 @@ def screen(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str |
             zmin=0,
             zmax=1,
             colorscale=[list(step) for step in ramp_for_screen()],
-            texttemplate="%{z:.2f}",
             text=hover,
             hovertemplate="%{text}: %{z:.3f}<extra></extra>",
             showscale=False,
@@ -108,6 +109,8 @@ def screen(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str |
         row=1,
         col=1,
     )
+    texts = [[f"{value:z.2f}" for value in row] for row in values]
+    figure.add_trace(cell_texts(values, texts, ramp_for_screen(), letters, letters), row=1, col=1)
     for kind, shape in zip([*result.k, None], SHAPES, strict=False):
         of_kind = [(at, line) for at, line in enumerate(lines) if line.k == kind]
         colour = CATEGORY_COLOURS[1] if kind is None else CATEGORY_COLOURS[0]
@@ -184,10 +187,8 @@ def draw_matrix(axes: Axes, values: NDArray[np.float64], names: Sequence[str]) -
     for row, column in np.ndindex(values.shape):
         value = values[row, column]
         if np.isfinite(value):
-            dark = value < 0.5
-            axes.text(
-                column, row, f"{value:z.2f}", ha="center", va="center", color="white" if dark else "black", fontsize=7
-            )
+            colour = text_on(to_hex(cm.batlow(value)))
+            axes.text(column, row, f"{value:z.2f}", ha="center", va="center", color=colour, fontsize=7)
     short = lettered(names)
     axes.set_xticks(range(len(names)), list(short.values()))
     axes.set_yticks(range(len(names)), [f"{name[:28]}  {short[name]}" for name in names], parse_math=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embeddings.analysis import SurvivalByScore, SurvivalGroup
 
-from .theme import CATEGORY_COLOURS
+from .theme import CATEGORY_COLOURS, in_template
 
 SURVIVAL = "Survival probability"
 # Line styles say again what colours say: (matplotlib, plotly).
@@ -110,7 +110,7 @@ def _screen_curve(figure: go.Figure, group: SurvivalGroup, colour: str, dash: st
             line=line,
             name=escape(_named(group)),
             legendgroup=group.name,
-            hovertemplate=f"{escape(group.name)}: %{{y:.2f}} at %{{x:g}}<extra></extra>",
+            hovertemplate=f"{in_template(group.name)}: %{{y:.2f}} at %{{x:g}}<extra></extra>",
         ),
         row=1,
         col=1,
@@ -123,7 +123,7 @@ def _screen_curve(figure: go.Figure, group: SurvivalGroup, colour: str, dash: st
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 8, "color": colour, "line": {"width": 1.2}},
             text=[f"{n} censored" for n in group.n_censored[censored]],
-            hovertemplate=f"{escape(group.name)}: %{{text}} at %{{x:g}}<extra></extra>",
+            hovertemplate=f"{in_template(group.name)}: %{{text}} at %{{x:g}}<extra></extra>",
             showlegend=False,
             legendgroup=group.name,
         ),
@@ -149,7 +149,7 @@ def _screen_at_risk(figure: go.Figure, result: SurvivalByScore) -> None:
     figure.update_xaxes(showgrid=False, showticklabels=False, row=2, col=1)
     figure.update_yaxes(
         tickvals=list(range(len(result.groups))),
-        ticktext=[f"<span style='color:{colour}'>{escape(g.name)}</span>" for g, colour, _ in _styled(result)],
+        ticktext=[f"<span style='color:{colour}'>■</span> {escape(g.name)}" for g, colour, _ in _styled(result)],
         range=[len(result.groups) - 0.5, -0.5],
         showgrid=False,
         row=2,
@@ -158,7 +158,7 @@ def _screen_at_risk(figure: go.Figure, result: SurvivalByScore) -> None:
 
 
 def _print_at_risk(axes: Axes, result: SurvivalByScore) -> None:
-    """A line of numbers a group, in the group's colour, set in points below the axis."""
+    """A line of numbers a group, with a square of the group's colour, set in points below the axis."""
 
     def write(text: str, x: float, xycoords: Any, down: float, *, shift: float = 0.0, **how: Any) -> None:
         axes.annotate(
@@ -173,10 +173,11 @@ def _print_at_risk(axes: Axes, result: SurvivalByScore) -> None:
             **how,
         )
 
-    write("At risk", 0.0, "axes fraction", _AT_RISK_PT, ha="right", shift=-6.0, weight="bold")
+    write("At risk", 0.0, "axes fraction", _AT_RISK_PT, ha="right", shift=-13.0, weight="bold")
     for position, (group, colour, _) in enumerate(_styled(result), start=1):
         down = _AT_RISK_PT + position * _AT_RISK_LINE_PT
-        write(group.name, 0.0, "axes fraction", down, ha="right", shift=-6.0, color=colour)
+        write(group.name, 0.0, "axes fraction", down, ha="right", shift=-13.0)
+        write("■", 0.0, "axes fraction", down, ha="right", shift=-6.0, color=colour)
         for time, count in zip(result.at_risk.time, result.at_risk.n[position - 1], strict=True):
             write(str(count), float(time), ("data", "axes fraction"), down, ha="center")
 

@@ -104,6 +104,11 @@ def legend_below(figure: go.Figure) -> go.Figure:
     )
 
 
+def in_template(text: str) -> str:
+    """Text from data for a `hovertemplate`: neither a tag nor one of plotly's own `%{...}`."""
+    return escape(text).replace("%{", "%&#123;")
+
+
 @cache
 def ramp_for_screen() -> tuple[tuple[float, str], ...]:
     """The ramp of continuous colours as a plotly colour scale."""

@@ -101,7 +101,7 @@ def screen(
                 "color": CATEGORY_COLOURS[1],
                 "line": {"width": 1, "color": "white"},
             },
-            name=f"root ({result.root_rule})",
+            name=escape(f"root ({result.root_rule})"),
             customdata=[[str(item_ids[result.root])]],
             text=[escape(str(item_ids[result.root]))],
             hovertemplate="root: %{text}<extra></extra>",

@@ -8,10 +8,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
-from dashboard.components.downloads import figure_downloads
+from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.waiting import section
 from dashboard.figures import audit as audit_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import ShortcutAudit
 
@@ -46,14 +48,17 @@ def _page(found: Context) -> None:
         default=columns.suspects(staged.frame, staged.column),
         format_func=columns.label,
         key=f"audit.columns.{staged.column}",
+        persist_state=SESSION,
         help="All columns but the stage, other spellings of it, and the outcome",
     )
     unrecorded = columns.unrecorded(table.frame)
     if unrecorded:
         st.caption(f"Not recorded in this cohort, and so not audited: {', '.join(unrecorded)}.")
     with st.expander("Settings"):
-        n_permutations = st.select_slider("Permutations", [199, 999, 4999], 999, key="audit.permutations")
-        seed = st.number_input("Seed", 0, 10_000, 0, key="audit.seed")
+        n_permutations = st.select_slider(
+            "Permutations", [199, 999, 4999], 999, key="audit.permutations", persist_state=SESSION
+        )
+        seed = st.number_input("Seed", 0, 10_000, 0, key="audit.seed", persist_state=SESSION)
     if not chosen:
         st.info("Choose at least one column to ask whether the stage axis could be it.")
         return
@@ -88,10 +93,10 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
     st.markdown(f"#### {plain(readings.audit(result))}")
     _verdicts(result)
     name = f"vectors ({found.embedding_set['encoder']})"
-    st.plotly_chart(
+    chart(
         audit_figure.screen(result, vectors_name=name, footer=found.footer),
-        key="audit.chart",
-        alt="Concordance with stage of the vectors and of each column alone, and how well the vectors hold the column",
+        "audit.chart",
+        "Concordance with stage of the vectors and of each column alone, and how well the vectors hold the column",
     )
     figure_downloads(
         "shortcuts",
@@ -104,6 +109,7 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
         hide_index=True,
         column_config={name: st.column_config.Column(width=px) for name, px in TABLE_PX.items()},
     )
+    table_download("shortcuts-table", lambda: audit_figure.summary(result))
     st.caption("Every p is adjusted over the columns.")
     _left_out(result)
     with st.expander("How is this computed?"):
@@ -156,6 +162,7 @@ def _left_out(result: ShortcutAudit) -> None:
     )
     shown = {"auc_within": "AUC, others of it trained on", "auc_left_out": "AUC, none trained on"}
     st.dataframe(table.rename(columns=shown).round(3), hide_index=True)
+    table_download("shortcuts-left-out-table", lambda: table)
 
 
 st.title("Shortcuts")

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import loading, state
 from dashboard.components import tour
+from dashboard.components.downloads import table_download
 from dashboard.components.job_progress import job_progress
 from dashboard.components.new_cohort import new_cohort
 from dashboard.plain_text import plain
@@ -57,6 +58,7 @@ def _overview(path: Path) -> None:
         st.markdown("**Embedding sets**")
         shown = sets[list(SET_COLUMNS)].assign(weights_sha256=sets["weights_sha256"].str[:12])
         st.dataframe(shown, hide_index=True, column_config=dict(SET_COLUMNS))
+        table_download(f"{path.stem}-embedding-sets", lambda: sets[list(SET_COLUMNS)])
     if not failures.empty:
         st.markdown("**What could not be embedded, and why**")
         st.dataframe(
@@ -64,9 +66,11 @@ def _overview(path: Path) -> None:
             hide_index=True,
             column_config={**FAILURE_COLUMNS, "reason": st.column_config.TextColumn("Reason", width=REASON_PX)},
         )
+        table_download(f"{path.stem}-failures", lambda: failures[list(FAILURE_COLUMNS)])
     if not doubts.empty:
         st.markdown("**Embedded, but the values may not be HU**")
         st.dataframe(doubts, hide_index=True, column_config={"doubt": st.column_config.TextColumn(width="large")})
+        table_download(f"{path.stem}-doubts", lambda: doubts)
     st.markdown("**Scans**")
     if "stage" in cases and cases["stage"].notna().any():
         counts = cases["stage"].fillna("no stage").value_counts()
@@ -75,9 +79,12 @@ def _overview(path: Path) -> None:
         st.caption("Scans of each stage: " + plain(", ".join(words)))
     empty = [c for c in cases if cases[c].isna().all()]
     hidden = {"image_path", "mask_path", *empty}
-    st.dataframe(cases.drop(columns=[c for c in cases if c in hidden]), hide_index=True, height=320)
+    listed = cases.drop(columns=[c for c in cases if c in hidden])
+    st.dataframe(listed, hide_index=True, height=320)
+    table_download(f"{path.stem}-scans", lambda: listed)
     with st.expander(f"Runs of the job ({len(runs)})"):
         st.dataframe(runs.drop(columns=["settings"]), hide_index=True)
+        table_download(f"{path.stem}-runs", lambda: runs)
 
 
 def _open_form() -> None:

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import analyses, columns, disclosure, embedding_sets, loading, readings, state
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.waiting import section
 from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
 
@@ -55,6 +57,7 @@ def _page(found: Context) -> None:
         format_func=names.__getitem__,
         max_selections=MOST_SETS,
         key="compare.sets",
+        persist_state=SESSION,
         help=f"Two to {MOST_SETS}; sets of different views are compared case by case, a case of slices by their mean",
     )
     if len(chosen) < 2:
@@ -69,9 +72,13 @@ def _page(found: Context) -> None:
     stage, codes = _pick_stage(same.frame, left)
     label, cut, labels = _pick_label(same.frame, middle, right)
     with st.expander("Settings"):
-        repeats = st.select_slider("Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats")
-        n_permutations = st.select_slider("Permutations", [200, 1000, 5000], 1000, key="compare.permutations")
-        seed = st.number_input("Seed", 0, 10_000, 0, key="compare.seed")
+        repeats = st.select_slider(
+            "Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats", persist_state=SESSION
+        )
+        n_permutations = st.select_slider(
+            "Permutations", [200, 1000, 5000], 1000, key="compare.permutations", persist_state=SESSION
+        )
+        seed = st.number_input("Seed", 0, 10_000, 0, key="compare.seed", persist_state=SESSION)
     key = (str(found.path), chosen[0], loading.revision(found.path), tuple(chosen), stage, label, cut)
     try:
         result = analyses.comparison(
@@ -180,6 +187,7 @@ def _pick_label(
         [*options, NO_LABEL],
         format_func=lambda one: one if one == NO_LABEL else columns.label(one),
         key="compare.label",
+        persist_state=SESSION,
     )
     if picked == NO_LABEL:
         return None, None, None
@@ -196,6 +204,7 @@ def _pick_label(
             index=1 + int(np.argmin(halves)),
             format_func=lambda one: one if one == APART else f"{one} and above against the rest",
             key="compare.cut",
+            persist_state=SESSION,
         )
         cut = None if chosen == APART else str(chosen)
     if cut is None:
@@ -219,7 +228,7 @@ def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None
 
 
 def _measure(part: SetComparison, frame: pd.DataFrame, footer: str | None) -> None:
-    st.plotly_chart(compare_figure.screen(part, footer=footer), key=f"compare.{part.measure}", alt=ALT[part.measure])
+    chart(compare_figure.screen(part, footer=footer), f"compare.{part.measure}", ALT[part.measure])
     figure_downloads(
         f"compare-{part.measure.casefold()}",
         lambda: compare_figure.print_figure(part, footer=footer),
@@ -237,14 +246,15 @@ def _measure(part: SetComparison, frame: pd.DataFrame, footer: str | None) -> No
 def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataFrame, footer: str | None) -> None:
     st.subheader("Do the sets hold the same cases to be alike?")
     k = int(
-        st.segmented_control("Nearest cases", found.k, default=_middle(found.k), key="compare.k") or _middle(found.k)
+        st.segmented_control("Nearest cases", found.k, default=_middle(found.k), key="compare.k", persist_state=SESSION)
+        or _middle(found.k)
     )
     st.markdown(f"#### {plain(readings.set_similarity(found, k))}")
     names = list(result.names)
-    st.plotly_chart(
+    chart(
         similarity_figure.screen(found, names, k, footer=footer),
-        key="compare.similarity",
-        alt="Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
+        "compare.similarity",
+        "Matrix of shared neighbours and alignment of every pair of sets, and each pair with interval and chance",
     )
     st.caption(" · ".join(f"**{short}** {plain(name)}" for name, short in compare_figure.lettered(names).items()))
     figure_downloads(
@@ -266,7 +276,11 @@ def _disagreements(result: EncoderComparison, found: SetSimilarity, k: int, fram
     first, second = left.selectbox(
         "Pair", pairs, format_func=lambda pair: f"{pair[0]}  and  {pair[1]}", key="compare.pair"
     )
-    count = int(right.number_input("Cases", 1, min(50, len(frame)), min(10, len(frame)), key="compare.count"))
+    count = int(
+        right.number_input(
+            "Cases", 1, min(50, len(frame)), min(10, len(frame)), key="compare.count", persist_state=SESSION
+        )
+    )
     overlap = found.overlap(first, second, k)
     worst = overlap.least_alike(count)
     index = overlap.by_case[worst]

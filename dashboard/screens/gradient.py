@@ -11,6 +11,7 @@ from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import selecting_chart
 from dashboard.components.waiting import section
 from dashboard.figures import gradient as gradient_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.report.case_columns import MAX_LEVELS, Design, design
 from embeddings.analysis import StageGradient
@@ -31,11 +32,17 @@ def _page(found: Context) -> None:
         index=1 if len(size_options) > 1 else 0,
         format_func=lambda c: c if c == NO_SIZE else columns.label(c),
         key="gradient.size",
+        persist_state=SESSION,
         help="Measured from the mask where there is one; or a column of the CSV.",
     )
     others = [c for c in _adjustable(staged.frame) if c != size and c != staged.column]
     covariates = right.multiselect(
-        "Also account for", others, format_func=columns.label, key="gradient.covariates", placeholder="Nothing else"
+        "Also account for",
+        others,
+        format_func=columns.label,
+        key="gradient.covariates",
+        persist_state=SESSION,
+        placeholder="Nothing else",
     )
     size_column = None if size == NO_SIZE else size
     kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
@@ -43,8 +50,10 @@ def _page(found: Context) -> None:
         st.caption(f"{int((~kept).sum())} staged scans lack the size or a covariate and are left out.")
     rows = staged.frame[kept].reset_index(drop=True)
     with st.expander("Settings"):
-        n_permutations = st.select_slider("Permutations", [200, 1000, 5000, 10_000], 1000, key="gradient.permutations")
-        seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed")
+        n_permutations = st.select_slider(
+            "Permutations", [200, 1000, 5000, 10_000], 1000, key="gradient.permutations", persist_state=SESSION
+        )
+        seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed", persist_state=SESSION)
     try:
         extra = design(rows, covariates, "Also account for") if covariates else None
         result = analyses.gradient(

@@ -17,6 +17,7 @@ from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
 from dashboard.components.slice_viewer import Panel, show_panels
 from dashboard.components.viewer.scans import forget_scans
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import nearest
@@ -272,7 +273,7 @@ def _watch() -> None:
 
 def _result(found: Context, run: look_ups.LookUp) -> None:
     table = loading.case_table(found.path, found.set_id)
-    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k"))
+    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
     except (ValueError, StoreError) as error:
@@ -280,12 +281,24 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     st.markdown(f"#### {plain(readings.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
-    own = Panel(_row(run.request.image, run.request.mask, run.request.point_lps), "The CT looked up", "")
+    own = Panel(_row(run.request.image, run.request.mask, run.request.point_lps), "The CT looked up", "", {"rank": 0})
     alike = [
-        Panel(row, f"{row['rank']} · {row['case_id']} · cosine {row['cosine']:.3f}", _facts(row))
+        Panel(
+            row,
+            f"{row['rank']} · {row['case_id']} · cosine {row['cosine']:.3f}",
+            _facts(row),
+            {"rank": row["rank"], "cosine": row["cosine"]},
+        )
         for _, row in rows.iterrows()
     ]
-    show_panels(found.path, [own, *alike], "lookup", embedding_set=found.embedding_set, footer=found.footer)
+    show_panels(
+        found.path,
+        [own, *alike],
+        "lookup",
+        embedding_set=found.embedding_set,
+        footer=found.footer,
+        download="slices-look-up",
+    )
     front = ["rank", "cosine", "case_id", "patient_id"]
     shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]
     st.dataframe(shown, hide_index=True)

@@ -20,6 +20,7 @@ from dashboard.components.point_map.picks import rows_of
 from dashboard.components.waiting import section
 from dashboard.figures import map as map_figure
 from dashboard.figures.colouring import ColourColumn
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.selection import combined, mode_of
 
@@ -92,9 +93,18 @@ def _controls(frame: pd.DataFrame) -> tuple[str, dict[str, object]]:
     left, middle, right = st.columns([2, 1, 1])
     colour_by = left.selectbox("Colour by", options, index=start, format_func=columns.label, key="map.colour")
     state.set_view("colour", colour_by)
-    method = middle.segmented_control("Method", ["UMAP", "PCA"], default="UMAP", required=True, key="map.method")
+    method = middle.segmented_control(
+        "Method", ["UMAP", "PCA"], default="UMAP", required=True, key="map.method", persist_state=SESSION
+    )
     neighbours = right.slider(
-        "Neighbours", 5, 50, 15, key="map.neighbours", disabled=method != "UMAP", help="Few: local detail. Many: shape."
+        "Neighbours",
+        5,
+        50,
+        15,
+        key="map.neighbours",
+        persist_state=SESSION,
+        disabled=method != "UMAP",
+        help="Few: local detail. Many: shape.",
     )
     return str(colour_by), {
         "method": str(method).lower(),

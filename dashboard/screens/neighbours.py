@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from dashboard import analyses, columns, embedding_sets, links, loading, readings, state
 from dashboard.components.case_picker import pick_query, title_of
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.slice_viewer import Panel, ViewerState, show_panels
 from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
@@ -38,11 +40,12 @@ def _page(found: Context) -> None:
     query_id = pick_query(offered, left)
     if query_id is None:
         return
-    k = right.number_input("Neighbours", 1, 11, 5, key="neighbours.k")
+    k = right.number_input("Neighbours", 1, 11, 5, key="neighbours.k", persist_state=SESSION)
     other_patients = st.toggle(
         "Only other patients",
         value=True,
         key="neighbours.patients",
+        persist_state=SESSION,
         help="Scans of one patient are alike for other reasons",
     )
     index = int(frame.index[frame["item_id"] == query_id][0])
@@ -60,10 +63,11 @@ def _page(found: Context) -> None:
         st.info("No other patient is in this set, so there is no neighbour to show.")
         return
     query = frame.iloc[index]
-    panels = [Panel(query, f"Query · {title_of(query)}", _facts(query))]
+    panels = [Panel(query, f"Query · {title_of(query)}", _facts(query), {"rank": 0})]
     for rank, (neighbour, similarity) in enumerate(zip(answer.index, answer.similarity, strict=True), start=1):
         item = frame.iloc[int(neighbour)]
-        panels.append(Panel(item, f"{rank} · {title_of(item)} · cosine {similarity:.3f}", _facts(item)))
+        numbers = {"rank": rank, "cosine": float(similarity)}
+        panels.append(Panel(item, f"{rank} · {title_of(item)} · cosine {similarity:.3f}", _facts(item), numbers))
     plane, offset_mm = links.slice_of_view()
     show_panels(
         found.path,
@@ -74,6 +78,7 @@ def _page(found: Context) -> None:
         plane=plane,
         offset_mm=offset_mm,
         on_view=_remember,
+        download="slices-neighbours",
     )
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
@@ -107,8 +112,12 @@ def _retrieval(found: Context) -> None:
         st.info("No column has two to eight labels to look for. Add one to the CSV and embed again.")
         return
     left, middle, right = st.columns(3)
-    label = str(left.selectbox("Label", options, format_func=columns.label, key="retrieval.label"))
-    protocol = middle.selectbox("Protocol", PROTOCOLS, format_func=PROTOCOL_WORDS.__getitem__, key="retrieval.protocol")
+    label = str(
+        left.selectbox("Label", options, format_func=columns.label, key="retrieval.label", persist_state=SESSION)
+    )
+    protocol = middle.selectbox(
+        "Protocol", PROTOCOLS, format_func=PROTOCOL_WORDS.__getitem__, key="retrieval.protocol", persist_state=SESSION
+    )
     usable = embedding_sets.ranked(loading.embedding_sets(found.path)).set_index("set_id")
     others = usable.drop(index=found.set_id)
     words = {str(one): f"{embedding_sets.words(row)} · {row['preset']}" for one, row in others.iterrows()}
@@ -118,6 +127,7 @@ def _retrieval(found: Context) -> None:
         default=embedding_sets.linked(usable.reset_index(), found.set_id),
         format_func=words.__getitem__,
         key="retrieval.sets",
+        persist_state=SESSION,
         help="Further embedding sets of the same cases, such as another crop scale; orders are fused by rank",
         disabled=not words,
     )
@@ -125,7 +135,13 @@ def _retrieval(found: Context) -> None:
     if fused:
         fusion_k = float(
             right.number_input(
-                "Fusion constant", 1, 1000, 60, key="retrieval.fusion", help="The higher, the less a first place counts"
+                "Fusion constant",
+                1,
+                1000,
+                60,
+                key="retrieval.fusion",
+                persist_state=SESSION,
+                help="The higher, the less a first place counts",
             )
         )
     rows, sets = _same_cases(found, table, [str(one) for one in fused])
@@ -167,10 +183,10 @@ def _same_cases(
 
 def _show_retrieval(found: Context, result: Retrieval) -> None:
     st.markdown(f"#### {plain(readings.retrieval(result))}")
-    st.plotly_chart(
+    chart(
         retrieval_figure.screen(result, footer=found.footer),
-        key="retrieval.chart",
-        alt="Recall, precision and mean average precision with intervals, each beside its chance level",
+        "retrieval.chart",
+        "Recall, precision and mean average precision with intervals, each beside its chance level",
     )
     figure_downloads(
         "retrieval",

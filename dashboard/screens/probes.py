@@ -10,10 +10,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
 from dashboard.figures import probe as probe_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Probe, StageLabel
 
@@ -28,13 +30,20 @@ def _page(found: Context) -> None:
         st.info("No column has two to eight classes to tell apart. Add one to the CSV and embed again.")
         return
     left, middle, right = st.columns(3)
-    target = left.selectbox("Tell apart", targets, format_func=columns.label, key="probes.target")
+    target = left.selectbox(
+        "Tell apart", targets, format_func=columns.label, key="probes.target", persist_state=SESSION
+    )
     classes = _classes(table.frame, str(target))
     cut = _cut(classes, middle) if classes.ordered and len(classes.order) > 2 else None
     baseline_options = [c for c in columns.numeric(table.frame) if c != target]
     sizes = [c for c in columns.sizes(table.frame) if c in baseline_options]
     baseline = right.multiselect(
-        "Baseline", baseline_options, default=sizes[:1], format_func=columns.label, key="probes.baseline"
+        "Baseline",
+        baseline_options,
+        default=sizes[:1],
+        format_func=columns.label,
+        key="probes.baseline",
+        persist_state=SESSION,
     )
     labels = classes.labels if cut is None else [_grouped(v, classes.order, cut) for v in classes.labels]
     kept = np.array([v is not None for v in labels]) & analyses.complete_rows(table.frame, baseline)
@@ -44,16 +53,21 @@ def _page(found: Context) -> None:
     y = _in_order([str(v) for v, keep in zip(labels, kept, strict=True) if keep], classes, cut)
     many = len(set(y.tolist())) >= MANY_CLASSES
     with st.expander("Settings"):
-        repeats = st.select_slider("Repeats of the cross-validation", [2, 5, 20], 5, key="probes.repeats")
+        repeats = st.select_slider(
+            "Repeats of the cross-validation", [2, 5, 20], 5, key="probes.repeats", persist_state=SESSION
+        )
         n_permutations = st.select_slider(
             "Permutations against chance",
             [0, 100, 200, 500, 1000],
             100 if many else 200,
             key=f"probes.permutations.{many}",
+            persist_state=SESSION,
             help="The whole cross-validation is redone in each; with many classes this takes long",
         )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="probes.seed")
-    learning = st.checkbox("Learning curve: how many labels does it take?", key="probes.learning")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="probes.seed", persist_state=SESSION)
+    learning = st.checkbox(
+        "Learning curve: how many labels does it take?", key="probes.learning", persist_state=SESSION
+    )
     name = " and ".join(columns.label(c) for c in baseline) if baseline else None
     key = (str(found.path), found.set_id, loading.revision(found.path), target, cut, tuple(baseline))
     vectors, patients = table.vectors[kept], rows["patient_id"].to_numpy(dtype=str)
@@ -121,6 +135,7 @@ def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]
         index=1 + int(np.argmin(above)),
         format_func=lambda s: s if s == together else f"{s} and above against the rest",
         key="probes.cut",
+        persist_state=SESSION,
     )
     return None if picked == together else str(picked)
 
@@ -151,10 +166,10 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
             f"quadratic-weighted κ = {kappa.value:z.2f} [{kappa.low:z.2f}, {kappa.high:z.2f}] (0 is chance, 1 is "
             f"perfect), and is off by {error.value:.2f} [{error.low:.2f}, {error.high:.2f}] stage steps on average."
         )
-    st.plotly_chart(
+    chart(
         probe_figure.screen(result, baseline_name=name, footer=found.footer),
-        key="probes.chart",
-        alt="Area under the ROC curve with intervals, confusion matrix, calibration, learning curve where asked for",
+        "probes.chart",
+        "Area under the ROC curve with intervals, confusion matrix, calibration, learning curve where asked for",
     )
     figure_downloads(
         "linear-probe",

@@ -11,6 +11,7 @@ from dashboard import background, columns, disclosure, embedding_sets, links, lo
 from dashboard.background import Task
 from dashboard.components.context import Context, require, stage_options
 from dashboard.components.waiting import obtain, section
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.report import process
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
@@ -73,21 +74,30 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
     state.choose_stage_column(stage)
     numbers = [column for column in columns.numeric(frame) if column != stage]
     sizes = [NONE, *[column for column in columns.sizes(frame) if column != stage]]
-    size = middle.selectbox("Tumour size", sizes, index=min(1, len(sizes) - 1), format_func=_shown, key="report.size")
+    size = middle.selectbox(
+        "Tumour size", sizes, index=min(1, len(sizes) - 1), format_func=_shown, key="report.size", persist_state=SESSION
+    )
     others = [column for column in columns.describing(frame) if column not in (stage, size)]
     covariates = right.multiselect(
-        "Also account for", others, format_func=columns.label, key="report.covariates", placeholder="Nothing else"
+        "Also account for",
+        others,
+        format_func=columns.label,
+        key="report.covariates",
+        persist_state=SESSION,
+        placeholder="Nothing else",
     )
     seen = [str(value) for value in frame[stage].dropna().unique()]
     order = left.text_input(
         "Order, lowest first",
         key="report.order",
+        persist_state=SESSION,
         placeholder=", ".join(read_column(seen).order),
         help="Stages, or the groups below; empty to sort them by meaning.",
     )
     groups = middle.text_area(
         "Groups, one a line",
         key="report.groups",
+        persist_state=SESSION,
         placeholder="Early=Tis,T1a,T1b\nAdvanced=T3,T4",
         height=100,
         help="Stages taken together, lowest group first; empty to take every stage by itself.",
@@ -97,21 +107,32 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         others,
         format_func=columns.label,
         key="report.baseline",
+        persist_state=SESSION,
         placeholder="None" if size == NONE else "The size",
     )
     selection = _selection(found)
     with st.expander("Survival, further sets, settings"):
         time_place, event_place = st.columns(2)
-        time = time_place.selectbox("Survival time", [NONE, *numbers], format_func=_shown, key="report.time")
-        event = event_place.selectbox("Event", [NONE, *others], format_func=_shown, key="report.event")
+        time = time_place.selectbox(
+            "Survival time", [NONE, *numbers], format_func=_shown, key="report.time", persist_state=SESSION
+        )
+        event = event_place.selectbox(
+            "Event", [NONE, *others], format_func=_shown, key="report.event", persist_state=SESSION
+        )
         sets = embedding_sets.ranked(loading.embedding_sets(found.path))
         words = {str(row["set_id"]): embedding_sets.words(row) for _, row in sets.iterrows()}
         rest = [set_id for set_id in words if set_id != found.set_id]
-        compare = st.multiselect("Compare with", rest, format_func=words.__getitem__, key="report.compare")
+        compare = st.multiselect(
+            "Compare with", rest, format_func=words.__getitem__, key="report.compare", persist_state=SESSION
+        )
         first, second, third = st.columns(3)
-        permutations = first.number_input("Permutations", 19, MAX_RESAMPLES, 1000, key="report.permutations")
-        bootstrap = second.number_input("Bootstrap resamples", 19, MAX_RESAMPLES, 1000, key="report.bootstrap")
-        seed = third.number_input("Seed", 0, 10_000, 0, key="report.seed")
+        permutations = first.number_input(
+            "Permutations", 19, MAX_RESAMPLES, 1000, key="report.permutations", persist_state=SESSION
+        )
+        bootstrap = second.number_input(
+            "Bootstrap resamples", 19, MAX_RESAMPLES, 1000, key="report.bootstrap", persist_state=SESSION
+        )
+        seed = third.number_input("Seed", 0, 10_000, 0, key="report.seed", persist_state=SESSION)
     try:
         return ReportSettings(
             cohort=Path(found.path),
@@ -141,6 +162,7 @@ def _selection(found: Context) -> str | None:
     if not chosen or not st.toggle(
         f"Only the {len(chosen.cases):,} selected scans",
         key="report.selected",
+        persist_state=SESSION,
         help="The command names the selection, which is kept in the cohort file",
     ):
         return None

@@ -13,6 +13,7 @@ from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.findings import findings_form
 from dashboard.components.slice_viewer import Panel, show_panels
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.text_towers import ranking
 from embeddings.store import Store
@@ -68,7 +69,9 @@ def _pick_set(sets: pd.DataFrame, found: Context) -> pd.Series:
     chosen = options[0]
     if len(options) > 1:
         index = options.index(found.set_id) if found.set_id in options else 0
-        chosen = st.selectbox("Text set", options, index=index, format_func=words.__getitem__, key="search.set")
+        chosen = st.selectbox(
+            "Text set", options, index=index, format_func=words.__getitem__, key="search.set", persist_state=SESSION
+        )
     return sets[sets["set_id"] == chosen].iloc[0]
 
 
@@ -112,7 +115,9 @@ def _search(found: Context, text_set: pd.Series) -> None:
 
 def _first_ones(cases: pd.DataFrame) -> int:
     left, right = st.columns([1, 3], vertical_alignment="bottom")
-    first = int(left.number_input("First N", 1, len(cases), min(6, len(cases)), key="search.first"))
+    first = int(
+        left.number_input("First N", 1, len(cases), min(6, len(cases)), key="search.first", persist_state=SESSION)
+    )
     right.button(
         f"Select the first {first} on every page",
         icon=":material/check:",
@@ -125,11 +130,22 @@ def _first_ones(cases: pd.DataFrame) -> int:
 
 def _pictures(found: Context, text_set: pd.Series, rows: pd.DataFrame) -> None:
     panels = [
-        Panel(row, f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}", _facts(row))
+        Panel(
+            row,
+            f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}",
+            _facts(row),
+            {"rank": rank, "similarity": row[SCORE]},
+        )
         for rank, (_, row) in enumerate(rows.iterrows(), start=1)
     ]
-    footer = disclosure.figure_footer(found.info, text_set)
-    show_panels(found.path, panels, "search", embedding_set=text_set, footer=footer)
+    show_panels(
+        found.path,
+        panels,
+        "search",
+        embedding_set=text_set,
+        footer=disclosure.figure_footer(found.info, text_set),
+        download="slices-text-search",
+    )
 
 
 def _facts(row: pd.Series) -> str:

@@ -8,10 +8,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
 from dashboard.figures import survival as survival_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import SurvivalByScore
 
@@ -33,9 +35,9 @@ def _page(found: Context) -> None:
         st.info("No score to compare by: add an ordered stage, or a column of numbers such as a size, and embed again.")
         return
     left, middle, right = st.columns(3)
-    score_by = left.selectbox("Score", scores, format_func=_score_name, key="survival.score")
-    time = middle.selectbox("Time", times, format_func=columns.label, key="survival.time")
-    event = right.selectbox("Event", events, format_func=columns.label, key="survival.event")
+    score_by = left.selectbox("Score", scores, format_func=_score_name, key="survival.score", persist_state=SESSION)
+    time = middle.selectbox("Time", times, format_func=columns.label, key="survival.time", persist_state=SESSION)
+    event = right.selectbox("Event", events, format_func=columns.label, key="survival.event", persist_state=SESSION)
     staged = None
     from_vectors = score_by in (STAGE_AXIS, PSEUDOTIME)
     first, rest = st.columns([1, 2]) if from_vectors else (st.container(), st.container())
@@ -50,11 +52,14 @@ def _page(found: Context) -> None:
             others,
             format_func=columns.label,
             key="survival.covariates",
+            persist_state=SESSION,
             placeholder="None: the score alone",
         )
         with st.expander("Settings"):
-            n_groups = st.select_slider("Groups of the score", [2, 3, 4, 5], 3, key="survival.groups")
-            seed = st.number_input("Seed", 0, 10_000, 0, key="survival.seed")
+            n_groups = st.select_slider(
+                "Groups of the score", [2, 3, 4, 5], 3, key="survival.groups", persist_state=SESSION
+            )
+            seed = st.number_input("Seed", 0, 10_000, 0, key="survival.seed", persist_state=SESSION)
         if staged is not None:
             score = _score_from_vectors(found, table, staged, str(score_by))
         else:
@@ -158,10 +163,10 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
         f"{follow_up:g}" if np.isfinite(follow_up) else "not reached",
         help="By the reverse Kaplan-Meier estimate",
     )
-    st.plotly_chart(
+    chart(
         survival_figure.screen(result, score_name=score_name, time_label=time_label, footer=found.footer),
-        key="survival.chart",
-        alt="Kaplan-Meier curves by group of the score, numbers at risk, hazard ratios",
+        "survival.chart",
+        "Kaplan-Meier curves by group of the score, numbers at risk, hazard ratios",
     )
     figure_downloads(
         "survival",

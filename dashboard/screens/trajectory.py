@@ -7,12 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import analyses, columns, loading, readings
+from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.selection import selecting_chart
 from dashboard.components.waiting import section
 from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
+from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Pseudotime
 
@@ -27,8 +29,12 @@ def _page(found: Context) -> None:
     with left:
         staged = pick_stage(table, options, "trajectory")
     case_ids = staged.frame["case_id"].tolist()
-    start = middle.selectbox("Start of the trajectory", [BY_STAGE, *case_ids], key="trajectory.root")
-    neighbours = right.slider("Neighbours in the graph", 5, 50, min(15, max(5, len(case_ids) // 5)), key="trajectory.k")
+    start = middle.selectbox(
+        "Start of the trajectory", [BY_STAGE, *case_ids], key="trajectory.root", persist_state=SESSION
+    )
+    neighbours = right.slider(
+        "Neighbours in the graph", 5, 50, min(15, max(5, len(case_ids) // 5)), key="trajectory.k", persist_state=SESSION
+    )
     key = (str(found.path), found.set_id, loading.revision(found.path))
     root = None if start == BY_STAGE else case_ids.index(str(start))
     shown, followed = st.container(), st.container()
@@ -126,6 +132,7 @@ def _pick_covariates(staged: Staged) -> list[str]:
         default=options[:N_COVARIATES],
         format_func=columns.label,
         key="trajectory.covariates",
+        persist_state=SESSION,
         help="Columns of numbers, or of two groups, whose share is followed",
     )
     if not chosen:
@@ -142,10 +149,10 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
         return
     labels = {name: columns.label(name) for name in chosen}
     st.markdown(f"**{plain(readings.courses(courses, labels))}**")
-    st.plotly_chart(
+    chart(
         courses_figure.screen(courses, labels=labels, footer=found.footer),
-        key="trajectory.courses",
-        alt="Each covariate against pseudotime, with a smooth and its band",
+        "trajectory.courses",
+        "Each covariate against pseudotime, with a smooth and its band",
     )
     figure_downloads(
         "covariates-along-pseudotime",

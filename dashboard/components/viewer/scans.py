@@ -103,6 +103,14 @@ def open_scan(files: ItemFiles) -> OpenScan:
     return replace(found, notes=(*found.notes, "No outline: the mask lies outside the data root"))
 
 
+def readable(files: ItemFiles) -> ItemFiles:
+    """The files without what this session may not read, for work that is done outside a run of the page."""
+    try:
+        return _allowed(files)
+    except ImageError:
+        return replace(files, image_path=None, mask_path=None)
+
+
 def forget_scans() -> None:
     """Drop every scan that is kept, for all sessions: somebody deleted one."""
     for kept in (_open, _oriented, _oriented_mask):
