@@ -8,8 +8,9 @@ import streamlit as st
 # White words on the bright primary colour of the dark theme, and some colours of code, have too little contrast.
 _RULES = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
-:is([data-testid^="stBaseButton-primary"], [data-baseweb="tag"]) * { color: light-dark(#ffffff, #0b0f19); }
-[data-testid="stCode"] .token { color: inherit; }
+:is([data-testid^="stBaseButton-primary"], [data-testid="stMultiSelect"] [data-tag]) * {
+  color: light-dark(#ffffff, #0b0f19) !important; }
+[data-testid="stCode"] .token { color: inherit !important; }
 </style>"""
 
 

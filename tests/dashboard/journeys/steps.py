@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 60_000
@@ -112,9 +112,18 @@ def metric(page: Page, label: str) -> str:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    """Pick an option of a select box."""
-    page.get_by_role("combobox", name=label).first.click()
-    page.get_by_role("option", name=option).first.click()
+    """Pick an option of a select box; its list closes where the page is drawn anew meanwhile, and is opened again."""
+    wanted = page.get_by_role("option", name=option).first
+    for _ in range(5):
+        page.get_by_role("combobox", name=label).first.click()
+        try:
+            wanted.click(timeout=5000)
+            break
+        except TimeoutError:
+            page.keyboard.press("Escape")
+            settle(page)
+    else:
+        raise AssertionError(f"{label} has no option {option}")
     settle(page)
 
 
@@ -156,14 +165,19 @@ def downloaded_by_key(page: Page, key: str) -> bytes:
     return Path(waiting.value.path()).read_bytes()
 
 
-def picture(page: Page, name: str, tmp_path: Path) -> None:
-    """A screenshot of the whole page, kept in the folder $SCREENSHOTS."""
+def pictures(tmp_path: Path) -> Path:
+    """The folder for screenshots: $SCREENSHOTS, else the test's own."""
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def picture(page: Page, name: str, tmp_path: Path) -> None:
+    """A screenshot of the whole page."""
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1280, "height": min(int(height) + 20, 4000)})
     page.wait_for_timeout(300)
-    page.screenshot(path=folder / f"{name}.png")
+    page.screenshot(path=pictures(tmp_path) / f"{name}.png")
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -175,12 +189,6 @@ def whole(page: Page) -> None:
 
 
 # ---- Selection at the side
-
-
-def n_selected(page: Page) -> int:
-    """How many scans the sidebar says are selected."""
-    note = page.get_by_test_id("stSidebar").get_by_text(re.compile(r"^[\d,]+ scans selected"))
-    return int(note.inner_text().split()[0].replace(",", "")) if note.count() else 0
 
 
 def expect_selected(page: Page, number: int) -> None:

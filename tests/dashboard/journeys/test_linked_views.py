@@ -23,11 +23,12 @@ from tests.dashboard.journeys.steps import (
     follow,
     go,
     lasso,
-    n_selected,
     picture,
+    pictures,
     places_on_map,
     points,
     press,
+    results,
     settle,
     tip,
     whole,
@@ -74,7 +75,7 @@ def test_what_the_lasso_selects_is_selected_on_every_page(on_map: Page, tmp_path
     page.get_by_role("combobox", name="Case or slice").click()
     assert set(page.get_by_role("option").all_inner_texts()) == cases_of(drawn)
     page.keyboard.press("Escape")
-    assert n_selected(page) == N_LASSO
+    expect_selected(page, N_LASSO)
 
 
 def test_a_selection_is_undone_redone_and_cleared_on_every_page(on_map: Page) -> None:
@@ -114,6 +115,7 @@ def test_a_named_selection_is_loaded_by_another_person(
     picture(on_map, "selection-saved", tmp_path)
     later = another()
     go(later, analysed, "map")
+    points(later)
     choose(later, "Named selections", "left edge")
     expect_selected(later, N_LASSO)
     expect_on_map(later, N_LASSO)
@@ -125,24 +127,15 @@ def test_hovering_shows_the_picture_and_the_fields_of_the_case(on_map: Page, tmp
     on_map.mouse.move(*place)
     expect(tip(on_map)).to_contain_text(item)
     fields = dict(zip(*(tip(on_map).locator(f".{name}").all_inner_texts() for name in ("key", "value")), strict=True))
-    assert fields["case_id"] == item.split("/")[0]
-    assert fields["patient_id"].startswith("patient")
+    assert fields["case id"] == item.split("/")[0]
+    assert fields["patient id"].startswith("patient")
     assert fields["stage"] in ("T1", "T2", "T3")
     shown = tip(on_map).locator("img")
     expect(shown).to_be_visible(timeout=WAIT_MS)
     on_map.wait_for_function(
         "(img => img.complete && img.naturalWidth > 60)", arg=shown.element_handle(), timeout=WAIT_MS
     )
-    picture_of_the_window(on_map, "map-hover", tmp_path)
-
-
-def picture_of_the_window(page: Page, name: str, tmp_path: Path) -> None:
-    """Without the change of size, which moves the points away under the mouse."""
-    import os
-
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png")
+    on_map.screenshot(path=pictures(tmp_path) / "map-hover.png")
 
 
 def test_the_map_can_be_used_by_the_keyboard_alone(on_map: Page) -> None:
@@ -176,10 +169,10 @@ def test_the_legend_selects_a_group_and_shift_adds_another(on_map: Page, tmp_pat
     picture(on_map, "map-legend", tmp_path)
 
 
-def test_the_marked_rows_of_a_figure_of_stages_are_the_selection(page: Page, analysed: str) -> None:
+def test_a_click_on_a_point_of_the_gradient_selects_its_scan(page: Page, analysed: str) -> None:
     go(page, analysed, "gradient")
-    chart = page.locator(".js-plotly-plot").first
-    point = chart.locator(".scatterlayer .point").nth(3)
+    results(page)
+    point = page.locator(".js-plotly-plot .subplot.xy .scatterlayer .point").nth(3)
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
     assert box is not None
