@@ -14,7 +14,6 @@ from dashboard.selection import History, Selection, of_cases
 
 _COHORT, _SET, _STAGE, _HISTORY = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
 _VIEW = "shared.view"
-_LEFT, _START = "shared.left.", "shared.start."
 
 
 def session_id() -> str:
@@ -70,23 +69,6 @@ def view(name: str) -> Any:
 def set_view(name: str, value: object) -> None:
     """Remember a setting of a view for other pages and for the link."""
     st.session_state.setdefault(_VIEW, {})[name] = value
-
-
-def lasting(key: str, start: Any) -> Any:
-    """The start value of a widget, so that it comes back as it was left after a visit to another page.
-
-    Streamlit forgets a widget that is not on the page. The start value stays the same while the widget is there: with
-    another one it would be a new widget, and lose the focus.
-
-    Args:
-        key: of the widget.
-        start: its value when the page is opened for the first time.
-    """
-    if key in st.session_state:
-        st.session_state[_LEFT + key] = st.session_state[key]
-    else:
-        st.session_state[_START + key] = st.session_state.get(_LEFT + key, start)
-    return st.session_state.get(_START + key, start)
 
 
 def history() -> History:

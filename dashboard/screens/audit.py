@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, readings, state
+from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
@@ -52,10 +52,8 @@ def _page(found: Context) -> None:
     if unrecorded:
         st.caption(f"Not recorded in this cohort, and so not audited: {', '.join(unrecorded)}.")
     with st.expander("Settings"):
-        n_permutations = st.select_slider(
-            "Permutations", [199, 999, 4999], state.lasting("audit.permutations", 999), key="audit.permutations"
-        )
-        seed = st.number_input("Seed", 0, 10_000, state.lasting("audit.seed", 0), key="audit.seed")
+        n_permutations = st.select_slider("Permutations", [199, 999, 4999], 999, key="audit.permutations")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="audit.seed")
     if not chosen:
         st.info("Choose at least one column to ask whether the stage axis could be it.")
         return

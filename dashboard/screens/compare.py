@@ -69,16 +69,9 @@ def _page(found: Context) -> None:
     stage, codes = _pick_stage(same.frame, left)
     label, cut, labels = _pick_label(same.frame, middle, right)
     with st.expander("Settings"):
-        repeats = st.select_slider(
-            "Repeats of the probe's cross-validation",
-            [2, 5, 20],
-            state.lasting("compare.repeats", 5),
-            key="compare.repeats",
-        )
-        n_permutations = st.select_slider(
-            "Permutations", [200, 1000, 5000], state.lasting("compare.permutations", 1000), key="compare.permutations"
-        )
-        seed = st.number_input("Seed", 0, 10_000, state.lasting("compare.seed", 0), key="compare.seed")
+        repeats = st.select_slider("Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats")
+        n_permutations = st.select_slider("Permutations", [200, 1000, 5000], 1000, key="compare.permutations")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="compare.seed")
     key = (str(found.path), chosen[0], loading.revision(found.path), tuple(chosen), stage, label, cut)
     try:
         result = analyses.comparison(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, columns, loading, readings, state
+from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import selecting_chart
@@ -25,23 +25,17 @@ def _page(found: Context) -> None:
     with left:
         staged = pick_stage(table, options, "gradient")
     size_options = [NO_SIZE, *columns.sizes(staged.frame)]
-    size_before = state.lasting("gradient.size", size_options[:2][-1])
     size = middle.selectbox(
         "Tumour size",
         size_options,
-        index=size_options.index(size_before) if size_before in size_options else 0,
+        index=1 if len(size_options) > 1 else 0,
         format_func=lambda c: c if c == NO_SIZE else columns.label(c),
         key="gradient.size",
         help="Measured from the mask where there is one; or a column of the CSV.",
     )
     others = [c for c in _adjustable(staged.frame) if c != size and c != staged.column]
     covariates = right.multiselect(
-        "Also account for",
-        others,
-        default=[one for one in state.lasting("gradient.covariates", []) if one in others],
-        format_func=columns.label,
-        key="gradient.covariates",
-        placeholder="Nothing else",
+        "Also account for", others, format_func=columns.label, key="gradient.covariates", placeholder="Nothing else"
     )
     size_column = None if size == NO_SIZE else size
     kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
@@ -49,13 +43,8 @@ def _page(found: Context) -> None:
         st.caption(f"{int((~kept).sum())} staged scans lack the size or a covariate and are left out.")
     rows = staged.frame[kept].reset_index(drop=True)
     with st.expander("Settings"):
-        n_permutations = st.select_slider(
-            "Permutations",
-            [200, 1000, 5000, 10_000],
-            state.lasting("gradient.permutations", 1000),
-            key="gradient.permutations",
-        )
-        seed = st.number_input("Seed", 0, 10_000, state.lasting("gradient.seed", 0), key="gradient.seed")
+        n_permutations = st.select_slider("Permutations", [200, 1000, 5000, 10_000], 1000, key="gradient.permutations")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed")
     try:
         extra = design(rows, covariates, "Also account for") if covariates else None
         result = analyses.gradient(

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, readings, state
+from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
@@ -44,17 +44,15 @@ def _page(found: Context) -> None:
     y = _in_order([str(v) for v, keep in zip(labels, kept, strict=True) if keep], classes, cut)
     many = len(set(y.tolist())) >= MANY_CLASSES
     with st.expander("Settings"):
-        repeats = st.select_slider(
-            "Repeats of the cross-validation", [2, 5, 20], state.lasting("probes.repeats", 5), key="probes.repeats"
-        )
+        repeats = st.select_slider("Repeats of the cross-validation", [2, 5, 20], 5, key="probes.repeats")
         n_permutations = st.select_slider(
             "Permutations against chance",
             [0, 100, 200, 500, 1000],
-            state.lasting(f"probes.permutations.{many}", 100 if many else 200),
+            100 if many else 200,
             key=f"probes.permutations.{many}",
             help="The whole cross-validation is redone in each; with many classes this takes long",
         )
-        seed = st.number_input("Seed", 0, 10_000, state.lasting("probes.seed", 0), key="probes.seed")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="probes.seed")
     learning = st.checkbox("Learning curve: how many labels does it take?", key="probes.learning")
     name = " and ".join(columns.label(c) for c in baseline) if baseline else None
     key = (str(found.path), found.set_id, loading.revision(found.path), target, cut, tuple(baseline))

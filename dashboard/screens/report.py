@@ -109,13 +109,9 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         rest = [set_id for set_id in words if set_id != found.set_id]
         compare = st.multiselect("Compare with", rest, format_func=words.__getitem__, key="report.compare")
         first, second, third = st.columns(3)
-        permutations = first.number_input(
-            "Permutations", 19, MAX_RESAMPLES, state.lasting("report.permutations", 1000), key="report.permutations"
-        )
-        bootstrap = second.number_input(
-            "Bootstrap resamples", 19, MAX_RESAMPLES, state.lasting("report.bootstrap", 1000), key="report.bootstrap"
-        )
-        seed = third.number_input("Seed", 0, 10_000, state.lasting("report.seed", 0), key="report.seed")
+        permutations = first.number_input("Permutations", 19, MAX_RESAMPLES, 1000, key="report.permutations")
+        bootstrap = second.number_input("Bootstrap resamples", 19, MAX_RESAMPLES, 1000, key="report.bootstrap")
+        seed = third.number_input("Seed", 0, 10_000, 0, key="report.seed")
     try:
         return ReportSettings(
             cohort=Path(found.path),

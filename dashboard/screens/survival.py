@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, readings, state
+from dashboard import analyses, columns, loading, readings
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.waiting import section
@@ -53,10 +53,8 @@ def _page(found: Context) -> None:
             placeholder="None: the score alone",
         )
         with st.expander("Settings"):
-            n_groups = st.select_slider(
-                "Groups of the score", [2, 3, 4, 5], state.lasting("survival.groups", 3), key="survival.groups"
-            )
-            seed = st.number_input("Seed", 0, 10_000, state.lasting("survival.seed", 0), key="survival.seed")
+            n_groups = st.select_slider("Groups of the score", [2, 3, 4, 5], 3, key="survival.groups")
+            seed = st.number_input("Seed", 0, 10_000, 0, key="survival.seed")
         if staged is not None:
             score = _score_from_vectors(found, table, staged, str(score_by))
         else:
