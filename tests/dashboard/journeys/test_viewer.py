@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-# Fixtures are asked for by the names under which they are imported.
-# ruff: noqa: F811
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: make env-dev")
 from playwright.sync_api import Locator, Page, expect
 
-from tests.dashboard.test_journeys import (  # noqa: F401
-    ROOT,
+from tests.dashboard.journeys.conftest import N_EMBEDDED as N_CASES
+from tests.dashboard.journeys.conftest import Embed
+from tests.dashboard.journeys.steps import (
+    FITS,
+    MARKS,
     WAIT_MS,
     Serve,
-    browser,
     choose,
     go,
-    page,
+    middle,
     picture,
-    serve,
     settle,
+    wheel,
 )
+from tests.dashboard.journeys.steps import slice_canvas as canvas
+from tests.dashboard.journeys.steps import slice_numbers as numbers
+from tests.dashboard.journeys.steps import slices_ready as ready
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
-N_CASES = 6
+pytestmark = MARKS
 # Share of a canvas that is of a colour, within some steps; and a digest of all its pixels.
 SHARE = """(c, [r, g, b]) => {
     const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
@@ -48,74 +47,23 @@ DIGEST = """c => {
 ORANGE, YELLOW = [230, 159, 0], [240, 228, 66]
 
 
-def embed(csv_file: Path, store: Path, view: str, data_root: Path) -> Path:
-    command = [sys.executable, "-m", "embeddings", "embed", str(csv_file), "--db", str(store), "--view", view]
-    command += ["--encoder", "flexict-nano", "--limit", str(N_CASES), "--data-root", str(data_root)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return store
-
-
-@pytest.fixture(scope="module")
-def embedded(cohort_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six lesions with the vectors that the bundled encoder gives them."""
-    return embed(cohort_csv, tmp_path_factory.mktemp("viewer") / "viewer.duckdb", "lesion", cohort_csv.parent)
-
-
-@pytest.fixture(scope="module")
-def address(serve: Serve, embedded: Path, cohort_csv: Path) -> str:
-    return serve("--data-root", cohort_csv.parent, "--cohort", embedded)
-
-
 @pytest.fixture
-def viewer(page: Page, address: str) -> Page:
+def viewer(page: Page, embedded: str) -> Page:
     """The Neighbours page with all its slices there."""
-    go(page, address, "neighbours")
+    go(page, embedded, "neighbours")
     ready(page)
     return page
 
 
-def ready(page: Page) -> None:
-    """Wait until every panel shows its own slice."""
-    expect(places(page).first).to_contain_text("slice", timeout=WAIT_MS)
-    page.wait_for_function(
-        """() => {
-            const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot?.querySelector('.viewer'));
-            const places = [...host.shadowRoot.querySelectorAll('.place')].map(e => e.textContent);
-            return places.length && places.every(t => t.includes('slice') && !t.includes('loading'));
-        }""",
-        timeout=WAIT_MS,
-    )
-    page.wait_for_timeout(200)
-
-
 def places(page: Page) -> Locator:
+    """The words under each panel: slice, and place in mm."""
     return page.locator(".viewer .place")
-
-
-def numbers(page: Page) -> list[int]:
-    """Slice number of every panel."""
-    return [int(text.split()[1]) for text in places(page).all_inner_texts()]
-
-
-def canvas(page: Page, number: int = 0) -> Locator:
-    return page.locator(".viewer figure canvas").nth(number)
-
-
-def middle(page: Page, number: int = 0) -> tuple[float, float]:
-    found = canvas(page, number)
-    found.scroll_into_view_if_needed()
-    box: Any = found.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_the_wheel_scrolls_all_panels_together(viewer: Page, tmp_path: Path) -> None:
     before = numbers(viewer)
     assert len(before) == N_CASES
-    viewer.mouse.move(*middle(viewer))
-    for _ in range(3):
-        viewer.mouse.wheel(0, -100)
-        viewer.wait_for_timeout(50)
-    ready(viewer)
+    wheel(viewer, 3)
     assert [b - a for a, b in zip(before, numbers(viewer), strict=True)] == [3] * N_CASES
     expect(viewer.locator(".viewer .cursor").first).to_contain_text(re.compile(r"^−?\d+ HU at "))
     picture(viewer, "viewer-scrolled", tmp_path)
@@ -144,7 +92,7 @@ def test_keys_scroll_and_home_returns_to_the_lesion(viewer: Page) -> None:
     assert numbers(viewer) == [n + 1 for n in before]
 
 
-def test_windows_change_at_once_and_by_dragging(viewer: Page, address: str) -> None:
+def test_windows_change_at_once_and_by_dragging(viewer: Page) -> None:
     lesion = "c => c.getContext('2d').getImageData(c.width / 2 | 0, c.height / 2 | 0, 1, 1).data[0]"
     soft = canvas(viewer).evaluate(lesion)
     viewer.get_by_label("CT window").select_option("Lung")
@@ -256,23 +204,23 @@ def test_other_neighbours_are_shown_when_another_case_is_chosen(viewer: Page) ->
     assert len(numbers(viewer)) == N_CASES
 
 
-def test_the_viewer_fits_a_dark_page_of_1280_pixels(page: Page, address: str, tmp_path: Path) -> None:
+def test_the_viewer_fits_a_dark_page_of_1280_pixels(page: Page, embedded: str, tmp_path: Path) -> None:
     page.emulate_media(color_scheme="dark")
-    go(page, address, "neighbours")
+    go(page, embedded, "neighbours")
     ready(page)
-    assert page.evaluate("(m => m.scrollWidth <= m.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+    assert page.evaluate(FITS)
     picture(page, "viewer-dark", tmp_path)
 
 
 def test_without_the_cts_the_panels_show_thumbnails_and_say_so(
-    page: Page, serve: Serve, cohort_csv: Path, tmp_path: Path
+    page: Page, serve: Serve, embed: Embed, cohort_csv: Path, tmp_path: Path
 ) -> None:
     copied = tmp_path / "mounted"
     copied.mkdir()
     for found in cohort_csv.parent.glob("case0[0-5]*"):
         (copied / found.name).write_bytes(found.read_bytes())
     (copied / "cohort.csv").write_text("\n".join(cohort_csv.read_text().splitlines()[: N_CASES + 1]))
-    store = embed(copied / "cohort.csv", tmp_path / "unmounted.duckdb", "lesion", copied)
+    store = embed(copied / "cohort.csv", tmp_path / "unmounted.duckdb", copied)
     copied.rename(tmp_path / "elsewhere")
     go(page, serve("--cohort", store), "neighbours")
     expect(page.locator(".viewer .note").first).to_contain_text(

@@ -1,0 +1,109 @@
+"""A sentence ranks the scans, and a CT that is not in the cohort finds what is like it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: make env-dev")
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.journeys.steps import (
+    MARKS,
+    WAIT_MS,
+    downloaded,
+    expect_selected,
+    follow,
+    go,
+    middle,
+    picture,
+    points,
+    press,
+    settle,
+    slices_ready,
+    upload,
+    whole,
+)
+
+pytestmark = MARKS
+
+
+def find_similar(page: Page) -> None:
+    page.get_by_role("button", name="Find similar scans").click()
+    expect(page.get_by_role("spinbutton", name="Neighbours")).to_be_visible(timeout=2 * WAIT_MS)
+    settle(page)
+
+
+def first_neighbour(page: Page) -> tuple[str, float]:
+    """Case and cosine of the most alike scan, in the table that is downloaded."""
+    header, row = downloaded(page, "CSV").decode("utf-8-sig").splitlines()[:2]
+    found = dict(zip(header.split(","), row.split(","), strict=True))
+    return found["case_id"], float(found["cosine"])
+
+
+def test_a_sentence_ranks_the_scans_whose_first_are_selected_and_shown(page: Page, chests: str, tmp_path: Path) -> None:
+    go(page, chests, "search")
+    expect(page.get_by_text("for demonstrations alone").first).to_be_visible()
+    page.get_by_role("textbox", name="A sentence, as a report would say it").fill("large spiculated solid mass")
+    page.get_by_role("textbox", name="A sentence, as a report would say it").press("Enter")
+    expect(page.get_by_text("no diagnosis").first).to_be_visible(timeout=WAIT_MS)
+    settle(page)
+    table = downloaded(page, "CSV").decode("utf-8-sig").splitlines()
+    assert len(table) == 7
+    cases = [line.split(",")[1] for line in table[1:]]
+    slices_ready(page)
+    whole(page)
+    picture(page, "search-answered", tmp_path)
+    field = page.get_by_role("spinbutton", name=re.compile("^First"))
+    field.fill("2")
+    field.press("Enter")
+    settle(page)
+    page.get_by_role("button", name=re.compile("^Select")).first.click()
+    expect_selected(page, 2)
+    follow(page, "Map")
+    points(page)
+    expect(page.get_by_role("heading", name="2 selected scans")).to_be_visible()
+    follow(page, "Neighbours")
+    page.get_by_role("combobox", name="Case or slice").click()
+    assert set(page.get_by_role("option").all_inner_texts()) == set(cases[:2])
+
+
+def test_a_ct_with_its_mask_finds_itself_in_the_cohort(
+    page: Page, embedded: str, cohort_csv: Path, tmp_path: Path
+) -> None:
+    go(page, embedded, "lookup")
+    upload(page, cohort_csv.parent / "case03.nii.gz")
+    expect(page.get_by_text("drop in a mask too")).to_be_visible(timeout=WAIT_MS)
+    upload(page, cohort_csv.parent / "case03_mask.nii.gz", place=1)
+    expect(page.get_by_text("What the encoder will see")).to_be_visible(timeout=WAIT_MS)
+    find_similar(page)
+    case, cosine = first_neighbour(page)
+    assert case == "case03"
+    assert cosine > 0.9999
+    whole(page)
+    picture(page, "lookup-with-mask", tmp_path)
+    press(page, "Delete this CT from the machine")
+    expect(page.get_by_text("The CT and everything made of it are deleted.")).to_be_visible()
+
+
+def test_a_ct_is_looked_up_by_a_point_that_is_clicked(
+    page: Page, chests: str, chests_folder: Path, tmp_path: Path
+) -> None:
+    go(page, chests, "lookup")
+    upload(page, chests_folder / "2_ct.nii.gz")
+    expect(page.get_by_text("A point in the lesion")).to_be_visible(timeout=WAIT_MS)
+    slices_ready(page)
+    assert page.get_by_role("button", name="Find similar scans").count() == 0
+    page.mouse.click(*middle(page))
+    expect(page.get_by_text("What the encoder will see")).to_be_visible(timeout=WAIT_MS)
+    settle(page)
+    typed = [page.get_by_role("spinbutton", name=f"{axis} (mm)").input_value() for axis in "xyz"]
+    assert all(re.fullmatch(r"-?\d+\.\d", value) for value in typed)
+    find_similar(page)
+    case, cosine = first_neighbour(page)
+    assert re.fullmatch(r"chest\d", case)
+    assert -1 <= cosine <= 1
+    whole(page)
+    picture(page, "lookup-by-point", tmp_path)
