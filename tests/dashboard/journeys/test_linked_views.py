@@ -172,7 +172,7 @@ def test_the_legend_selects_a_group_and_shift_adds_another(on_map: Page, tmp_pat
 def test_a_click_on_a_point_of_the_gradient_selects_its_scan(page: Page, analysed: str) -> None:
     go(page, analysed, "gradient")
     results(page)
-    point = page.locator(".js-plotly-plot .subplot.xy .scatterlayer .point").nth(3)
+    point = page.locator(".js-plotly-plot .subplot.x2y2 .scatterlayer .point").nth(3)
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
     assert box is not None
