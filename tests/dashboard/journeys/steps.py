@@ -37,6 +37,9 @@ IDLE = """() => {
         && !document.querySelector('[data-testid=stSkeleton]')
         && document.querySelector('h1');
 }"""
+DRAWN = """() => !document.querySelector('[data-testid=stProgress], [data-stale=true]')
+    && [...document.querySelectorAll('[data-testid=stElementContainer]')]
+        .every(e => getComputedStyle(e).opacity === '1')"""
 # Pairs of texts within one figure whose boxes overlap by more than a hair, and texts that leave their figure.
 CLASHES = """() => {
     const clashes = [];
@@ -80,10 +83,11 @@ def settle(page: Page) -> None:
 
 
 def results(page: Page) -> None:
-    """Wait until all analyses of the page are there."""
+    """Wait until all analyses of the page are there, and nothing is drawn faded any more as of an earlier run."""
     settle(page)
-    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=2 * WAIT_MS)
+    page.wait_for_function(DRAWN, timeout=2 * WAIT_MS)
     settle(page)
+    page.wait_for_function(DRAWN, timeout=2 * WAIT_MS)
 
 
 def go(page: Page, address: str, path: str = "") -> None:

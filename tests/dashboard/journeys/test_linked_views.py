@@ -36,6 +36,16 @@ from tests.dashboard.journeys.steps import (
 
 pytestmark = MARKS
 N_LASSO = 5
+# Item and place in the window of a point of the score against size, which no element of the page stands for.
+FIRST_POINT = """() => {
+    const figure = document.querySelector('.js-plotly-plot');
+    figure.scrollIntoView();
+    const trace = figure._fullData.find(t => t.customdata && t.xaxis === 'x2');
+    const { xaxis2: across, yaxis2: up } = figure._fullLayout;
+    const box = figure.getBoundingClientRect();
+    return [trace.customdata[0][0], box.left + across._offset + across.d2p(trace.x[0]),
+        box.top + up._offset + up.d2p(trace.y[0])];
+}"""
 
 
 def cases_of(items: set[str]) -> set[str]:
@@ -172,9 +182,9 @@ def test_the_legend_selects_a_group_and_shift_adds_another(on_map: Page, tmp_pat
 def test_a_click_on_a_point_of_the_gradient_selects_its_scan(page: Page, analysed: str) -> None:
     go(page, analysed, "gradient")
     results(page)
-    point = page.locator(".js-plotly-plot .subplot.xy .scatterlayer .point").nth(3)
-    point.scroll_into_view_if_needed()
-    box = point.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    item, x, y = page.evaluate(FIRST_POINT)
+    page.mouse.click(x, y)
     expect_selected(page, 1)
+    follow(page, "Map")
+    expect_on_map(page, 1)
+    assert listed(page) == {item}

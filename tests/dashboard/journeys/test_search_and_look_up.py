@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.dashboard.journeys.steps import (
     MARKS,
     WAIT_MS,
-    downloaded,
+    downloaded_by_key,
     expect_selected,
     follow,
     go,
@@ -30,6 +32,11 @@ from tests.dashboard.journeys.steps import (
 pytestmark = MARKS
 
 
+def table_of(page: Page, key: str) -> list[dict[str, str]]:
+    """The rows of a table that is downloaded as CSV."""
+    return list(csv.DictReader(io.StringIO(downloaded_by_key(page, key).decode("utf-8-sig"))))
+
+
 def find_similar(page: Page) -> None:
     page.get_by_role("button", name="Find similar scans").click()
     expect(page.get_by_role("spinbutton", name="Neighbours")).to_be_visible(timeout=2 * WAIT_MS)
@@ -38,8 +45,7 @@ def find_similar(page: Page) -> None:
 
 def first_neighbour(page: Page) -> tuple[str, float]:
     """Case and cosine of the most alike scan, in the table that is downloaded."""
-    header, row = downloaded(page, "CSV").decode("utf-8-sig").splitlines()[:2]
-    found = dict(zip(header.split(","), row.split(","), strict=True))
+    found = table_of(page, "download.look-up.csv")[0]
     return found["case_id"], float(found["cosine"])
 
 
@@ -50,9 +56,9 @@ def test_a_sentence_ranks_the_scans_whose_first_are_selected_and_shown(page: Pag
     page.get_by_role("textbox", name="A sentence, as a report would say it").press("Enter")
     expect(page.get_by_text("no diagnosis").first).to_be_visible(timeout=WAIT_MS)
     settle(page)
-    table = downloaded(page, "CSV").decode("utf-8-sig").splitlines()
-    assert len(table) == 7
-    cases = [line.split(",")[1] for line in table[1:]]
+    table = table_of(page, "download.search-c.csv")
+    assert [row["rank"] for row in table] == list("123456")
+    cases = [row["case_id"] for row in table]
     slices_ready(page)
     whole(page)
     picture(page, "search-answered", tmp_path)
