@@ -72,7 +72,7 @@ def test_every_column_has_its_verdict_and_its_row(settings: Settings, store_path
     assert "scanner, kernel, slice thickness, contrast medium, sex" in said
     assert "Benjamini and Hochberg" in said
     labels = [b.label for b in app.get("download_button")]
-    assert labels == ["SVG", "PDF", "PNG", "CSV", "Left out"]
+    assert labels == ["SVG", "PDF", "PNG", "CSV", "Left out", "CSV", "CSV"]
 
 
 def test_a_site_that_is_nearly_the_stage_is_called_out_first(settings: Settings, cohort_with: MakeCohort) -> None:

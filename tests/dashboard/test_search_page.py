@@ -67,7 +67,7 @@ def test_a_sentence_ranks_the_cases_as_the_command_does(settings: Settings, ches
     assert table["similarity"].tolist() == pytest.approx(wanted["similarity"].tolist())
     assert "no diagnosis" in text_of(app)
     assert "for demonstrations alone" in text_of(app)
-    assert [b.label for b in app.get("download_button")] == ["CSV"]
+    assert [b.label for b in app.get("download_button")] == ["SVG", "PDF", "PNG", "CSV", "CSV"]
 
 
 def test_the_first_of_the_ranking_are_selected_on_every_page(settings: Settings, chests: Path) -> None:
