@@ -49,6 +49,11 @@ def faults(page: Page) -> list[str]:
     return said
 
 
+CHART_TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot text')].filter(t => t.textContent.trim())
+    .map(t => getComputedStyle(t).fill)"""
+PAGE_COLOUR = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).color"
+
+
 def check(page: Page, name: str, tmp_path: Path) -> None:
     """The page with its results, then in dark colours."""
     results(page)
@@ -57,6 +62,7 @@ def check(page: Page, name: str, tmp_path: Path) -> None:
     assert not faults(page), "\n".join(faults(page))
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === 'dark'")
+    assert set(page.evaluate(CHART_TEXTS)) <= {page.evaluate(PAGE_COLOUR), "rgb(0, 0, 0)", "rgb(255, 255, 255)"}
     picture(page, f"{name}-dark", tmp_path)
     assert not faults(page), "\n".join(faults(page))
 
