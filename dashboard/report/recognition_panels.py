@@ -218,7 +218,7 @@ def _draw_probe(place: Place, probe: Probe, compared: Sequence[tuple[str, Probe]
     for name, model, result in _models(probe, compared, cohort):
         parts = [shortened(part, 30) for part in name.split(" + ")]
         label = textwrap.fill(" + ".join(parts), 20)
-        note = f"{p_text(p[model.name])} v. baseline" if result is probe and model.name in p else ""
+        note = p_text(p[model.name]) if result is probe and model.name in p else ""
         areas.append(IntervalRow(label, model.auc.value, model.auc.low, model.auc.high, note))
         accuracy = model.balanced_accuracy
         accuracies.append(IntervalRow(label, accuracy.value, accuracy.low, accuracy.high))
@@ -226,7 +226,8 @@ def _draw_probe(place: Place, probe: Probe, compared: Sequence[tuple[str, Probe]
     chance = 1.0 / len(probe.classes)
     intervals.print_panel(right, accuracies, reference=chance)
     right.tick_params(labelleft=False)
-    left.set_xlabel("AUC" if len(probe.classes) == 2 else f"Macro AUC, {len(probe.classes)} stages")
+    area = "AUC" if len(probe.classes) == 2 else f"Macro AUC, {len(probe.classes)} stages"
+    left.set_xlabel(f"{area} (p v. baseline)" if p else area)
     right.set_xlabel("Balanced accuracy")
     for axes in (left, right):
         small_ticks(axes)
