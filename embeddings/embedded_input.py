@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,26 +45,27 @@ def placement_of(label: str, subject: Subject) -> Placement:
         EmbeddedInputError: a preset that is not known, or an item without the mask, seed or slice that it needs.
         PreprocessError: a lesion that the preset cannot crop.
     """
-    preset, number = preset_of(label)
-    if preset == "slice":
-        return placement.axial_slice(subject.scan, _slice(subject))
-    if preset == "lesion_mask":
-        return placement.lesion_mask(subject.scan, _mask(subject), number)
-    if preset == "lesion_seed":
-        return placement.lesion_seed(subject.scan, _centre(subject), number)
-    return placement.default(subject.scan) if preset == "default" else placement.local_path(subject.scan)
+    found: Placement = _by_preset(placement, label, subject)
+    return found
 
 
 def input_of(label: str, subject: Subject) -> NDArray[np.float32]:
     """The input `[z, y, x]`, or `[y, x]` of a slice, that the job gave to the encoder. Raises as `placement_of`."""
+    found = _by_preset(preprocess, label, subject)
+    pixels: NDArray[np.float32] = found.pixels if isinstance(found, preprocess.PlacedSlice) else found
+    return pixels
+
+
+def _by_preset(of: ModuleType, label: str, subject: Subject) -> Any:
+    """What a module with a function a preset, `preprocess` or `placement`, makes of an item."""
     preset, number = preset_of(label)
     if preset == "slice":
-        return preprocess.axial_slice(subject.scan, _slice(subject)).pixels
+        return of.axial_slice(subject.scan, _slice(subject))
     if preset == "lesion_mask":
-        return preprocess.lesion_mask(subject.scan, _mask(subject), number)
+        return of.lesion_mask(subject.scan, _mask(subject), number)
     if preset == "lesion_seed":
-        return preprocess.lesion_seed(subject.scan, _centre(subject), number)
-    return preprocess.default(subject.scan) if preset == "default" else preprocess.local_path(subject.scan)
+        return of.lesion_seed(subject.scan, _centre(subject), number)
+    return of.default(subject.scan) if preset == "default" else of.local_path(subject.scan)
 
 
 def preset_of(label: str) -> tuple[str, float]:

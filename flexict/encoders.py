@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from flexict.backbone import FlexiCTBackbone, Tokens
 from flexict.checkpoints import CheckpointError, find_weights, load_into, read_tensors
 from flexict.devices import pick_device
-from flexict.kinds import BACKENDS, MASK_POOLED, POOLED, PRECISIONS, VLM, blocks_of
+from flexict.kinds import BACKENDS, MASK_POOLED, POOLED, PRECISIONS, VLM, VectorKind, blocks_of
 from flexict.pooling import touched_cells, vectors
 from flexict.registry import REGISTRY, EncoderSpec
 from flexict.vlm_checkpoint import split_parts
@@ -87,13 +87,10 @@ class Encoder:
     @property
     def pooling(self) -> str:
         """How tokens become one vector, with the run-time patch and the precision where they are not the usual."""
-        words = [self.kind]
-        if self.patches != ((self.spec.patch,) * 2, (self.spec.patch,) * 3):
-            flat, deep = ("x".join(map(str, edges)) for edges in self.patches)
-            words.append(f"patch {flat if 'volume' not in self.views else deep}")
-        if self.precision != "float32":
-            words.append(self.precision)
-        return ", ".join(words)
+        flat, deep = self.patches
+        usual = self.patches == ((self.spec.patch,) * 2, (self.spec.patch,) * 3)
+        patch = None if usual else deep if "volume" in self.views else flat
+        return VectorKind(self.kind, patch, self.precision).label
 
     @property
     def patches(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 PRECISIONS = ("float32", "bfloat16")
 BACKENDS = ("auto", "torch", "openvino")
@@ -23,6 +24,42 @@ def blocks_of(kind: str, depth: int) -> list[int]:
     if kind == HIERARCHICAL:
         return [math.ceil(depth * level / N_LEVELS) - 1 for level in range(1, N_LEVELS + 1)]
     return [depth - 1]
+
+
+@dataclass(frozen=True)
+class VectorKind:
+    """How tokens become one vector, as an embedding set is labelled with it.
+
+    Attributes:
+        kind: one of the kinds above, or the words of an encoder of another package.
+        patch: edges of the run-time patch, (h, w) or (d, h, w); None for the encoder's own.
+        precision: one of `PRECISIONS`.
+    """
+
+    kind: str
+    patch: tuple[int, ...] | None = None
+    precision: str = "float32"
+
+    @property
+    def label(self) -> str:
+        """The kind, with patch and precision where they are not the usual, such as `vlm, patch 8x16x16, bfloat16`."""
+        words = [self.kind]
+        if self.patch is not None:
+            words.append(f"patch {'x'.join(map(str, self.patch))}")
+        if self.precision != "float32":
+            words.append(self.precision)
+        return ", ".join(words)
+
+
+def read_label(label: str) -> VectorKind:
+    """What a label written by `VectorKind` says."""
+    kind, *words = label.split(", ")
+    edges = next((word.removeprefix("patch ") for word in words if word.startswith("patch ")), None)
+    return VectorKind(
+        kind,
+        None if edges is None else tuple(int(edge) for edge in edges.split("x")),
+        next((word for word in words if word in PRECISIONS), "float32"),
+    )
 
 
 def width_of(kind: str, shape: Mapping[str, int], joint_width: int | None = None) -> int:

@@ -14,14 +14,10 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
-
-import SimpleITK as sitk
-import torch
 
 from embeddings.amounts import duration
 from embeddings.amounts import size as size_words
@@ -29,6 +25,7 @@ from embeddings.images import inspect
 from embeddings.job.encoding import encode
 from embeddings.job.input_cache import InputCache
 from embeddings.job.messages import Prepared
+from embeddings.job.one_thread import one_thread
 from embeddings.job.plan import Task
 from embeddings.job.prepare import Preparation, prepare_case
 from embeddings.job.views import Encoder
@@ -143,7 +140,8 @@ def estimate(
     if not tasks:
         return Estimate(0, 0, 0, Range(0.0, 0.0, 0.0), 0, 0, 0, 0, None)
     strata = _strata(tasks, sample)
-    with _one_core_a_thread():
+    # As in the local engine, so that the times are those of one of its threads.
+    with one_thread():
         seen = [_try(stratum[len(stratum) // 2], preparation, size.batch_size) for stratum in strata]
         pace, encoding_failures = _pace(encoder, seen, size.batch_size)
     failures = tuple(failure for one in seen for failure in one.failures) + tuple(encoding_failures)
@@ -339,16 +337,3 @@ def _memory(largest: Task, size: EngineSize, item_bytes: int) -> int:
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     waiting = max(2, 2 * size.batch_size) * size.encoders + size.readers + size.batch_size * size.encoders
     return int(held + size.readers * n_voxels * BYTES_A_VOXEL + waiting * item_bytes)
-
-
-@contextmanager
-def _one_core_a_thread() -> Iterator[None]:
-    """As in the local engine, so that the times are those of one of its threads."""
-    threads, filters = torch.get_num_threads(), sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    torch.set_num_threads(1)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(filters)

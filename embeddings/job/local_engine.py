@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import SimpleITK as sitk
 import torch
 
 from embeddings.job.encoding import encode
 from embeddings.job.engine import Pace
 from embeddings.job.messages import Message, Prepared
+from embeddings.job.one_thread import one_thread
 from embeddings.job.plan import Task
 from embeddings.job.prepare import Preparation, prepare_case
 from embeddings.job.views import Encoder
@@ -50,27 +50,22 @@ class LocalEngine:
 
     def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
         """See `embeddings.job.engine.Engine`."""
-        threads_before = torch.get_num_threads()
-        filters_before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-        torch.set_num_threads(1)
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-        began, processor = time.monotonic(), time.process_time()
-        work = _Work(self, tasks, stop)
-        try:
-            yield from work.messages()
-        finally:
-            work.close()
-            seconds = time.monotonic() - began
-            torch.set_num_threads(threads_before)
-            sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(filters_before)
-            self._pace = Pace(
-                seconds=seconds,
-                n_readers=self.readers,
-                n_encoders=len(self.encoders),
-                reading_s=sum(work.reading_s),
-                encoding_s=sum(work.encoding_s),
-                cores_used=(time.process_time() - processor) / seconds if seconds > 0 else 0.0,
-            )
+        with one_thread():
+            began, processor = time.monotonic(), time.process_time()
+            work = _Work(self, tasks, stop)
+            try:
+                yield from work.messages()
+            finally:
+                work.close()
+                seconds = time.monotonic() - began
+                self._pace = Pace(
+                    seconds=seconds,
+                    n_readers=self.readers,
+                    n_encoders=len(self.encoders),
+                    reading_s=sum(work.reading_s),
+                    encoding_s=sum(work.encoding_s),
+                    cores_used=(time.process_time() - processor) / seconds if seconds > 0 else 0.0,
+                )
 
 
 class _Ended:

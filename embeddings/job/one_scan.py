@@ -5,30 +5,28 @@ The path is the job's own (`prepare_case`, `encode`), so that a scan of the coho
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
-import torch
 from numpy.typing import NDArray
 
 from embeddings.cohort import Case
+from embeddings.embedded_input import EmbeddedInputError, preset_of
 from embeddings.job.encoding import encode
 from embeddings.job.engines import EncoderOptions
 from embeddings.job.messages import CaseEnd, Prepared
+from embeddings.job.one_thread import one_thread
 from embeddings.job.plan import Task, Wanted
 from embeddings.job.prepare import Preparation, prepare_case
 from embeddings.job.sources import stamp_of
 from embeddings.job.views import CODE_VERSION, Encoder, JobError, Recipe, identity_of
 from embeddings.records import SetIdentity
+from flexict.kinds import read_label
 
 CASE_ID = "looked up"
-_PRESET = re.compile(r"(?P<preset>[a-z_]+)(?:@(?P<number>[0-9.]+)(?:mm)?)?")
 
 
 @dataclass(frozen=True)
@@ -51,18 +49,18 @@ def recipe_of(embedding_set: Mapping[str, Any], slice_step: int = 1) -> Recipe:
     Raises:
         JobError: vectors that were made elsewhere, or by another version of this program.
     """
-    found = _PRESET.fullmatch(str(embedding_set["preset"]))
-    if found is None or found["preset"] not in ("default", "local_path", "slice", "lesion_mask", "lesion_seed"):
+    try:
+        preset, number = preset_of(str(embedding_set["preset"]))
+    except EmbeddedInputError as error:
         raise JobError(
             f"the vectors of {embedding_set['set_id']} were not made by this program, which therefore cannot make one "
             "like them: choose a set that the embedding job wrote"
-        )
+        ) from error
     if str(embedding_set["code_version"]) != CODE_VERSION:
         raise JobError(
             f"the set {embedding_set['set_id']} was made by version {embedding_set['code_version']} of the job's code, "
             f"this one is {CODE_VERSION}: vectors of the two do not compare; embed the cohort again"
         )
-    preset, number = found["preset"], float(found["number"] or 0)
     return Recipe(
         view=str(embedding_set["view"]),
         preset=preset,
@@ -99,13 +97,12 @@ def open_encoder_of(embedding_set: Mapping[str, Any], recipe: Recipe, weights: s
         ValueError: an encoder that this machine does not have.
         flexict.CheckpointError: the weights cannot be used.
     """
-    kind, *words = str(embedding_set["pooling"]).split(", ")
-    patch = next((word.removeprefix("patch ") for word in words if word.startswith("patch ")), None)
+    made = read_label(str(embedding_set["pooling"]))
     options = EncoderOptions(
         weights=weights,
-        pooling=None if " " in kind else kind,  # an encoder of another package has one kind, named in words
-        patch=None if patch is None else tuple(int(edge) for edge in patch.split("x")),
-        precision="bfloat16" if "bfloat16" in words else "float32",
+        pooling=None if " " in made.kind else made.kind,  # an encoder of another package has one kind, named in words
+        patch=made.patch,
+        precision=made.precision,
     )
     encoder = options.load(str(embedding_set["encoder"]), "cpu")
     _check_identity(identity_of(encoder, recipe), embedding_set)
@@ -119,7 +116,7 @@ def embed_scan(scan: Scan, encoder: Encoder, recipe: Recipe) -> NDArray[np.float
         JobError: what `prepared_items` raises, or an item that the encoder gives no vector for.
     """
     vectors = []
-    with _one_thread():
+    with one_thread():
         for item in prepared_items(scan, recipe):
             # One by one: then a vector depends on no other item, as in the job on a CPU.
             (encoded,) = encode(encoder, [item])
@@ -144,16 +141,3 @@ def _check_identity(mine: SetIdentity, embedding_set: Mapping[str, Any]) -> None
     ]
     if others:
         raise JobError(f"a vector made here would be another than those of the set: {'; '.join(others)}")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Results do not depend on how many cores there are; see `LocalEngine`."""
-    before = torch.get_num_threads(), sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    torch.set_num_threads(1)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before[1])

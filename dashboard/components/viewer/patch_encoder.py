@@ -14,6 +14,7 @@ import numpy as np
 from dashboard.components.viewer.patch_maps import PatchTokens
 from dashboard.components.viewer.scans import ItemFiles, modified, subject_of
 from embeddings.embedded_input import EmbeddedInputError, input_of, placement_of
+from flexict.kinds import read_label
 from flexict.registry import REGISTRY, EncoderSpec
 
 if TYPE_CHECKING:
@@ -108,15 +109,8 @@ def available_encoder(encoder: SetEncoder) -> Encoder:
             f"the weights of {encoder.name} on this machine ({found.sha256[:8]}) are not those of the set "
             f"({encoder.weights_sha256[:8]})"
         )
-    kind, *options = encoder.pooling.split(", ")
-    patch = next((o.removeprefix("patch ") for o in options if o.startswith("patch ")), None)
-    loaded = load_encoder(
-        encoder.name,
-        found.path,
-        pooling=kind,
-        patch=None if patch is None else [int(edge) for edge in patch.split("x")],
-        precision=next((o for o in options if not o.startswith("patch ")), "float32"),
-    )
+    made = read_label(encoder.pooling)
+    loaded = load_encoder(encoder.name, found.path, pooling=made.kind, patch=made.patch, precision=made.precision)
     _encoders.clear()  # One at a time: a published encoder is half a gigabyte.
     _encoders[encoder] = loaded
     return loaded
