@@ -72,12 +72,13 @@ def describing(frame: pd.DataFrame) -> list[str]:
 
 
 def numeric(frame: pd.DataFrame) -> list[str]:
-    """Describing columns that hold numbers (flags are not numbers)."""
-    return [
-        c
-        for c in describing(frame)
-        if pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c])
-    ]
+    """Describing columns that hold numbers."""
+    return [c for c in describing(frame) if holds_numbers(frame[c])]
+
+
+def holds_numbers(values: pd.Series) -> bool:
+    """Whether a column holds numbers (flags are not numbers)."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def sizes(frame: pd.DataFrame) -> list[str]:

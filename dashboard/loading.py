@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,18 @@ class EmbeddingTable:
 
     frame: pd.DataFrame
     vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SameCases:
+    """The cases that several sets hold: one row each, and their vectors in every set in that order.
+
+    n_left_out: cases that only some of the sets hold.
+    """
+
+    frame: pd.DataFrame
+    vectors: list[NDArray[np.float32]]
+    n_left_out: int
 
 
 Stamp = tuple[tuple[int, int], ...]
@@ -86,6 +99,20 @@ def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
 def case_table(path: Path, set_id: str) -> EmbeddingTable:
     """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
     return _case_table(str(path), set_id, *_revisions(str(path), stamp(path)))
+
+
+def same_cases(path: Path, set_ids: Sequence[str]) -> SameCases:
+    """The cases that every one of these sets holds, in the order of the first."""
+    tables = [case_table(path, one) for one in set_ids]
+    first = tables[0].frame
+    kept = np.ones(len(first), dtype=bool)
+    for one in tables[1:]:
+        kept &= first["case_id"].isin(one.frame["case_id"]).to_numpy(dtype=bool)
+    frame = first[kept].reset_index(drop=True)
+    places = [pd.Index(one.frame["case_id"]).get_indexer(frame["case_id"]) for one in tables]
+    everyone = pd.concat([one.frame["case_id"] for one in tables]).nunique()
+    vectors = [one.vectors[place] for one, place in zip(tables, places, strict=True)]
+    return SameCases(frame, vectors, int(everyone) - len(frame))
 
 
 def item_frame(path: Path, set_id: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,18 +56,10 @@ def encoded(
         parts.append({"name": name, "type": one.kind, **place})
         blocks.append(one.content)
         offset += len(one.content)
-    head = json.dumps({**header, "arrays": parts}, separators=(",", ":"), ensure_ascii=False).encode()
+    return framed({**header, "arrays": parts}, blocks)
+
+
+def framed(header: Mapping[str, Any], blocks: Sequence[bytes]) -> bytes:
+    """One block of bytes for a component: the length of the header, the header as JSON, and what it speaks of."""
+    head = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     return b"".join([struct.pack("<I", len(head)), head, *blocks])
-
-
-def decoded(block: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The header and the arrays of a block, as the browser reads them."""
-    (length,) = struct.unpack_from("<I", block)
-    header = json.loads(block[4 : 4 + length])
-    arrays: dict[str, Any] = {}
-    for one in header.pop("arrays"):
-        start = 4 + length + one["offset"]
-        raw = block[start : start + one["length"]]
-        raw = zlib.decompress(raw) if one["deflated"] else raw
-        arrays[one["name"]] = json.loads(raw) if one["type"] == "json" else np.frombuffer(raw, one["type"])
-    return header, arrays

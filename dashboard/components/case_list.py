@@ -39,7 +39,7 @@ def filter_form(frame: pd.DataFrame) -> None:
 
 def _matching(frame: pd.DataFrame, column: str, place: st.delta_generator.DeltaGenerator) -> NDArray[np.bool_]:
     values = frame[column]
-    if column in columns.numeric(frame) and values.nunique() > 2:
+    if columns.holds_numbers(values) and values.nunique() > 2:
         low, high = float(values.min()), float(values.max())
         step = (high - low) / 200
         forget_outside(f"filter.range.{column}", low, high)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ from dashboard import analyses, columns, disclosure, embedding_sets, loading, re
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
+from dashboard.components.split_at import split_at
 from dashboard.components.waiting import section
 from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
@@ -25,7 +24,6 @@ from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity,
 
 MOST_SETS = 4
 NO_STAGE, NO_LABEL = "(do not compare stage axes)", "(do not compare probes and retrieval)"
-APART = "every class by itself"
 # A view that has no set yet, and the encoder that every installation has the weights of.
 FURTHER_VIEWS = ("lesion", "volume", "slices")
 ALT = {
@@ -33,15 +31,6 @@ ALT = {
     "AUC": "Area under the curve of each set's probe with intervals, and the difference of each pair against zero",
     "mAP": "Mean average precision of each set with intervals and chance, and the difference of each pair",
 }
-
-
-@dataclass(frozen=True)
-class SameCases:
-    """The cases that all chosen sets hold: one row each, and their vectors in every set in that order."""
-
-    frame: pd.DataFrame
-    vectors: list[NDArray[np.float32]]
-    n_left_out: int
 
 
 def _page(found: Context) -> None:
@@ -63,7 +52,7 @@ def _page(found: Context) -> None:
     if len(chosen) < 2:
         st.info("Choose at least two embedding sets above to compare them.")
         return
-    same = _same_cases(found.path, chosen)
+    same = loading.same_cases(found.path, chosen)
     if same.frame.empty:
         st.info("These sets have no case in common. Choose others, or embed the missing scans on the **Cohort** page.")
         return
@@ -93,7 +82,7 @@ def _page(found: Context) -> None:
             int(seed),
         )
     except ValueError as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     rows = usable.set_index("set_id", drop=False).loc[chosen]
     footer = disclosure.sets_footer(found.info, rows)
@@ -135,18 +124,7 @@ def _default(usable: pd.DataFrame, set_id: str) -> list[str]:
     return [str(one) for one in ordered[:MOST_SETS]]
 
 
-def _same_cases(path: Path, set_ids: list[str]) -> SameCases:
-    tables = [loading.case_table(path, one) for one in set_ids]
-    everyone = pd.concat([one.frame["case_id"] for one in tables]).nunique()
-    common = set.intersection(*(set(one.frame["case_id"]) for one in tables))
-    first = tables[0].frame
-    frame = first[first["case_id"].isin(common)].reset_index(drop=True)
-    places = [pd.Index(one.frame["case_id"]).get_indexer(frame["case_id"]) for one in tables]
-    vectors = [one.vectors[place] for one, place in zip(tables, places, strict=True)]
-    return SameCases(frame, vectors, int(everyone) - len(frame))
-
-
-def _say_common(same: SameCases) -> None:
+def _say_common(same: loading.SameCases) -> None:
     n, patients = len(same.frame), same.frame["patient_id"].nunique()
     left_out = f"; {same.n_left_out} more are not in every set and are left out" if same.n_left_out else ""
     st.caption(f"{n} scans of {patients} patients are in all of these sets{left_out}.")
@@ -197,16 +175,7 @@ def _pick_label(
     codes, order = columns.codes(frame, column)
     cut = None
     if len(order) > 2:
-        halves = [abs(float(np.mean(codes[codes >= 0] >= at)) - 0.5) for at in range(1, len(order))]
-        chosen = beside.selectbox(
-            "Split at",
-            [APART, *order[1:]],
-            index=1 + int(np.argmin(halves)),
-            format_func=lambda one: one if one == APART else f"{one} and above against the rest",
-            key="compare.cut",
-            persist_state=SESSION,
-        )
-        cut = None if chosen == APART else str(chosen)
+        cut = split_at(order, codes[codes >= 0], beside, "compare.cut")
     if cut is None:
         values = [None if c < 0 else StageLabel(int(c), order[c]) for c in codes]
     else:

@@ -19,12 +19,11 @@ from dashboard.components.point_map.layers import Layer, bounds_of, contents, in
 from dashboard.components.point_map.picks import rows_of
 from dashboard.components.waiting import section
 from dashboard.figures import map as map_figure
-from dashboard.figures.colouring import ColourColumn
+from dashboard.figures.colouring import MAX_CATEGORIES, ColourColumn
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.selection import combined, mode_of
 
-MAX_CATEGORIES = 12
 MOST_FOR_UMAP = 150_000
 MAP_KEY, PICTURES_KEY, TAKEN_KEY, PROBLEM_KEY = "map.points", "map.pictures", "map.taken", "map.problem"
 TIPS = ("case_id", "patient_id", "stage", "equivalent_diameter_mm")

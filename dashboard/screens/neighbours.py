@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard import analyses, columns, embedding_sets, links, loading, readings, state
 from dashboard.components.case_picker import pick_query, title_of
@@ -144,7 +142,8 @@ def _retrieval(found: Context) -> None:
                 help="The higher, the less a first place counts",
             )
         )
-    rows, sets = _same_cases(found, table, [str(one) for one in fused])
+    same = loading.same_cases(found.path, [found.set_id, *map(str, fused)])
+    rows = same.frame
     labelled = rows[label].notna().to_numpy(dtype=bool)
     n_absent = len(table.frame) - int(labelled.sum())
     if n_absent:
@@ -153,7 +152,7 @@ def _retrieval(found: Context) -> None:
     try:
         result = analyses.retrieval(
             key,
-            [one[labelled] for one in sets],
+            [one[labelled] for one in same.vectors],
             rows.loc[labelled, label].to_numpy(dtype=str),
             rows.loc[labelled, "patient_id"].to_numpy(dtype=str),
             protocol,
@@ -164,21 +163,6 @@ def _retrieval(found: Context) -> None:
         st.info(plain(error))
         return
     _show_retrieval(found, result)
-
-
-def _same_cases(
-    found: Context, table: loading.EmbeddingTable, fused: list[str]
-) -> tuple[pd.DataFrame, list[NDArray[np.float32]]]:
-    """The cases that every chosen set holds, and their vectors in each."""
-    cases = table.frame["case_id"]
-    others = [loading.case_table(found.path, one) for one in fused]
-    kept = np.ones(len(cases), dtype=bool)
-    for one in others:
-        kept &= cases.isin(one.frame["case_id"]).to_numpy()
-    rows = table.frame.loc[kept].reset_index(drop=True)
-    places = [pd.Index(one.frame["case_id"]).get_indexer(rows["case_id"]) for one in others]
-    aligned = [one.vectors[place] for one, place in zip(others, places, strict=True)]
-    return rows, [table.vectors[kept], *aligned]
 
 
 def _show_retrieval(found: Context, result: Retrieval) -> None:

@@ -13,6 +13,7 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.split_at import split_at
 from dashboard.components.waiting import section
 from dashboard.figures import probe as probe_figure
 from dashboard.kept_settings import SESSION
@@ -34,7 +35,10 @@ def _page(found: Context) -> None:
         "Tell apart", targets, format_func=columns.label, key="probes.target", persist_state=SESSION
     )
     classes = _classes(table.frame, str(target))
-    cut = _cut(classes, middle) if classes.ordered and len(classes.order) > 2 else None
+    cut = None
+    if classes.ordered and len(classes.order) > 2:
+        known = [classes.order.index(label) for label in classes.labels if label is not None]
+        cut = split_at(classes.order, known, middle, "probes.cut")
     baseline_options = [c for c in columns.numeric(table.frame) if c != target]
     sizes = [c for c in columns.sizes(table.frame) if c in baseline_options]
     baseline = right.multiselect(
@@ -122,22 +126,6 @@ def _in_order(labels: list[str], classes: _Labels, cut: str | None) -> NDArray:
     order = classes.order if cut is None else [_grouped(one, classes.order, cut) for one in classes.order]
     place = {name: code for code, name in enumerate(dict.fromkeys(order))}
     return np.array([StageLabel(place[one], one) for one in labels], dtype=object)
-
-
-def _cut(classes: _Labels, place) -> str | None:  # type: ignore[no-untyped-def]
-    together = "every class by itself"
-    options = [together, *classes.order[1:]]
-    known = [classes.order.index(label) for label in classes.labels if label is not None]
-    above = [abs(float(np.mean(np.array(known) >= at)) - 0.5) for at in range(1, len(classes.order))]
-    picked = place.selectbox(
-        "Split at",
-        options,
-        index=1 + int(np.argmin(above)),
-        format_func=lambda s: s if s == together else f"{s} and above against the rest",
-        key="probes.cut",
-        persist_state=SESSION,
-    )
-    return None if picked == together else str(picked)
 
 
 def _grouped(value: str | None, order: list[str], cut: str) -> str | None:

@@ -16,6 +16,7 @@ from embeddings.store import Store, StoreError
 
 HERE = Path(__file__).parent
 MOST_PICTURES = 60
+PAYLOAD = ("../browser_payload.js", "payload.js")
 
 
 @cache
@@ -28,12 +29,14 @@ def _map_component() -> Callable[..., Any]:
     return st.components.v2.component(
         "flexict_point_map",
         css=_source("point_map.css"),
-        js=_source("payload.js", "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"),
+        js=_source(
+            "../browser_payload.js", "payload.js", "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"
+        ),
     )
 
 
 def _pictures_component() -> Callable[..., Any]:
-    return st.components.v2.component("flexict_pictures", js=_source("payload.js", "pictures.js"))
+    return st.components.v2.component("flexict_pictures", js=_source(*PAYLOAD, "pictures.js"))
 
 
 def point_map(block: bytes, key: str, on_pick: Callable[[], None], on_move: Callable[[], None]) -> Any:

@@ -1,4 +1,4 @@
-// What the server sends: a little-endian length, a JSON header of that length, then the arrays it names.
+// The arrays that the header of a frame names.
 const TYPES = { uint8: Uint8Array, uint16: Uint16Array };
 
 async function inflated(bytes) {
@@ -7,14 +7,10 @@ async function inflated(bytes) {
 }
 
 async function decodePayload(data) {
-  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerLength = view.getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + headerLength)));
+  const { header, body } = readFrame(data);
   const arrays = {};
   for (const part of header.arrays) {
-    const start = 4 + headerLength + part.offset;
-    let raw = bytes.slice(start, start + part.length);
+    let raw = body.slice(part.offset, part.offset + part.length);
     if (part.deflated) raw = await inflated(raw);
     arrays[part.name] =
       part.type === "json" ? JSON.parse(new TextDecoder().decode(raw)) : new TYPES[part.type](raw.buffer);

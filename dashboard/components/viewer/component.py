@@ -14,8 +14,9 @@ import streamlit as st
 
 VIEWER, FEED = "slice_viewer", "slice_viewer_feed"
 # Each is sent to the browser as one module: the parts in the order in which they use each other.
-FEED_SCRIPTS = ("message.js", "feed.js")
+FEED_SCRIPTS = ("../browser_payload.js", "message.js", "feed.js")
 VIEWER_SCRIPTS = (
+    "../browser_payload.js",
     "message.js",
     "geometry.js",
     "slices.js",

@@ -3,11 +3,8 @@
 
 /** A message of the server: header and a function that gives a blob by its number. */
 function readMessage(data) {
-  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const start = 4 + length;
-  return { header, blob: (n) => bytes.subarray(start + header.blobs[n][0], start + header.blobs[n][0] + header.blobs[n][1]) };
+  const { header, body } = readFrame(data);
+  return { header, blob: (n) => body.subarray(header.blobs[n][0], header.blobs[n][0] + header.blobs[n][1]) };
 }
 
 /** The line between the viewer and the feed of a channel: `viewer`, the latest `message`, and `send`. */

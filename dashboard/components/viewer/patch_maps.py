@@ -53,11 +53,6 @@ class PatchTokens:
         z, y, x = (int(v) for v in cell)
         return z, y, x
 
-    def cell_centres(self) -> NDArray[np.float64]:
-        """LPS mm `[d, h, w, 3]` of the middles of the patches."""
-        cells = np.moveaxis(np.indices(self.tokens.shape[:3]), 0, -1)
-        return self.placement.lps_of((cells + 0.5) * np.asarray(self.patch) - 0.5)
-
 
 def similarity(
     query: PatchTokens, cell: tuple[int, int, int], items: Sequence[PatchTokens]

@@ -28,9 +28,9 @@ from ..resampling import (
 from ..retrieval.retrieval import answered, label_numbers, unit_rows
 from ..trend import spearman, spearman_columns, weighted_spearman
 from .paired import (
-    ROUNDING,
     SetDifference,
     adjusted,
+    exact,
     given_fits,
     pairs_of,
     swap_signs,
@@ -109,22 +109,8 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
     swapped = swap_signs(cohort.patients, n_permutations=draws.n_permutations, seed=draws.seed)
     differences = []
     for a, b in pairs_of(cohort.names):
-        value = _difference(sets[a].value, sets[b].value)
-        drawn = resampled[a] - resampled[b]
-        test = with_fits(value, drawn, cohort.n_patients)
-        differences.append(
-            SetDifference(
-                cohort.names[a],
-                cohort.names[b],
-                value,
-                test.low,
-                test.high,
-                test.p,
-                float("nan"),
-                *given_fits(drawn),
-                swapped_rho_p(ranks[a], ranks[b], stage_ranks, swapped),
-            )
-        )
+        p_given_fits = swapped_rho_p(ranks[a], ranks[b], stage_ranks, swapped)
+        differences.append(_fitted(cohort, sets[a], sets[b], resampled[a] - resampled[b], p_given_fits))
     return _comparison("rho", cohort, draws, sets, differences, np.stack(scores), n_folds=FOLDS, n_repeats=n_repeats)
 
 
@@ -155,22 +141,8 @@ def compare_probes(cohort: Cohort, label: ArrayLike, draws: Draws, *, n_repeats:
         by_case.append(probability.mean(axis=0)[np.arange(n), truth])
     differences = []
     for a, b in pairs_of(cohort.names):
-        value = _difference(sets[a].value, sets[b].value)
         drawn = areas[a][1:] - areas[b][1:]
-        test = with_fits(value, drawn, cohort.n_patients)
-        differences.append(
-            SetDifference(
-                cohort.names[a],
-                cohort.names[b],
-                value,
-                test.low,
-                test.high,
-                test.p,
-                float("nan"),
-                *given_fits(drawn),
-                two_sided_p(np.where(np.abs(drawn) < ROUNDING, 0.0, drawn)),
-            )
-        )
+        differences.append(_fitted(cohort, sets[a], sets[b], drawn, two_sided_p(exact(drawn))))
     return _comparison(
         "AUC",
         cohort,
@@ -210,8 +182,7 @@ def compare_retrieval(cohort: Cohort, label: ArrayLike, draws: Draws) -> SetComp
     share = weights / weights.sum(axis=1, keepdims=True)
     differences = []
     for a, b in pairs_of(cohort.names):
-        by_query = np.where(np.abs(queries[a] - queries[b]) < ROUNDING, 0.0, queries[a] - queries[b])
-        drawn = np.where(np.abs(resampled[a] - resampled[b]) < ROUNDING, 0.0, resampled[a] - resampled[b])
+        by_query, drawn = exact(queries[a] - queries[b]), exact(resampled[a] - resampled[b])
         differences.append(
             SetDifference(
                 cohort.names[a],
@@ -228,8 +199,23 @@ def compare_retrieval(cohort: Cohort, label: ArrayLike, draws: Draws) -> SetComp
     return _comparison("mAP", cohort, draws, sets, differences, np.stack(queries), classes=classes)
 
 
-def _difference(first: float, second: float) -> float:
-    return first - second if abs(first - second) >= ROUNDING else 0.0
+def _fitted(
+    cohort: Cohort, first: SetScore, second: SetScore, drawn: NDArray[np.float64], p_given_fits: float
+) -> SetDifference:
+    """The difference of two sets by fitted models, from that of each patient bootstrap given the fits `[m]`."""
+    value = float(exact(first.value - second.value))
+    test = with_fits(value, drawn, cohort.n_patients)
+    return SetDifference(
+        first.name,
+        second.name,
+        value,
+        test.low,
+        test.high,
+        test.p,
+        float("nan"),
+        *given_fits(drawn),
+        p_given_fits,
+    )
 
 
 def _comparison(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student_t
 
 from ..resampling import holm, percentile_interval, permutation_p
@@ -118,4 +118,10 @@ def swapped_mean_p(difference: NDArray[np.float64], swapped: NDArray[np.bool_]) 
 
 def given_fits(draws: NDArray[np.float64]) -> tuple[float, float]:
     """The percentile interval of paired resampled differences [m]."""
-    return percentile_interval(np.where(np.abs(draws) < ROUNDING, 0.0, draws))
+    return percentile_interval(exact(draws))
+
+
+def exact(difference: ArrayLike) -> NDArray[np.float64]:
+    """Differences of which those that rounding alone makes are 0."""
+    values = np.asarray(difference, dtype=np.float64)
+    return np.where(np.abs(values) < ROUNDING, 0.0, values)

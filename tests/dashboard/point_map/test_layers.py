@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import struct
+import zlib
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.components.browser_payload import decoded, encoded, part
+from dashboard.components.browser_payload import encoded, part
 from dashboard.components.point_map import layers
 from dashboard.components.point_map.layers import Layer, bounds_of, contents, inks_of, tip
 from dashboard.components.point_map.picks import rows_of
@@ -27,6 +32,19 @@ def layer_of(values: object, kind: str = "category", n: int = N, levels: tuple[s
 @pytest.fixture
 def stages() -> Layer:
     return layer_of(["T1", "T2", None, "T3"] * (N // 4), "stage", levels=("T1", "T2", "T3"))
+
+
+def decoded(block: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and the arrays of a block, as the browser reads them."""
+    (length,) = struct.unpack_from("<I", block)
+    header = json.loads(block[4 : 4 + length])
+    arrays: dict[str, Any] = {}
+    for one in header.pop("arrays"):
+        start = 4 + length + one["offset"]
+        raw = block[start : start + one["length"]]
+        raw = zlib.decompress(raw) if one["deflated"] else raw
+        arrays[one["name"]] = json.loads(raw) if one["type"] == "json" else np.frombuffer(raw, one["type"])
+    return header, arrays
 
 
 def sent(layer: Layer, selected: np.ndarray, viewport: object = None) -> tuple[dict, dict]:
