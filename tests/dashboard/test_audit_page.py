@@ -17,8 +17,7 @@ from dashboard.settings import Settings
 from embeddings.analysis import ShortcutAudit, shortcuts
 from embeddings.cohort import read_cohort
 from embeddings.store import Store
-
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+from tests.dashboard.app_session import open_app
 
 MakeCohort = Callable[[Callable[[int, dict[str, Any]], dict[str, Any]]], Path]
 
@@ -41,16 +40,6 @@ def cohort_with(settings: Settings, store_path: Path, tmp_path: Path) -> MakeCoh
     return make
 
 
-def open_page(settings: Settings, cohort: Path | None) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
-    app.session_state["shared.cohort"] = cohort
-    app.run()
-    app.switch_page("screens/audit.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
 def text_of(app: AppTest) -> str:
     return "\n".join(str(p.value) for p in [*app.markdown, *app.info, *app.warning, *app.error, *app.caption])
 
@@ -60,7 +49,7 @@ def chosen(app: AppTest) -> Any:
 
 
 def test_every_column_has_its_verdict_and_its_row(settings: Settings, store_path: Path) -> None:
-    app = open_page(settings, store_path)
+    app = open_app(settings, store_path, "audit")
     asked = chosen(app).value
     assert {"age", "histology", "site", "equivalent_diameter_mm"} <= set(asked)
     assert not {"stage", "t_stage"} & set(asked)
@@ -77,7 +66,7 @@ def test_every_column_has_its_verdict_and_its_row(settings: Settings, store_path
 
 def test_a_site_that_is_nearly_the_stage_is_called_out_first(settings: Settings, cohort_with: MakeCohort) -> None:
     path = cohort_with(lambda number, held: held | {"hospital": ("first", "second", "third")[number % 3]})
-    app = open_page(settings, path)
+    app = open_app(settings, path, "audit")
     chosen(app).set_value(["hospital", "age"]).run()
     assert app.markdown[0].value.startswith("#### Stage cannot be told from 1 of 2 columns here: hospital.")
     assert "Stage cannot be told from hospital here" in text_of(app)
@@ -85,14 +74,14 @@ def test_a_site_that_is_nearly_the_stage_is_called_out_first(settings: Settings,
 
 
 def test_levels_left_out_of_training_are_listed(settings: Settings, store_path: Path) -> None:
-    app = open_page(settings, store_path)
+    app = open_app(settings, store_path, "audit")
     left_out = app.dataframe[1].value
     assert {"north", "south"} <= set(left_out["level"])
     assert (left_out["n"] >= 5).all()
 
 
 def test_without_a_chosen_column_the_page_asks_for_one(settings: Settings, store_path: Path) -> None:
-    app = open_page(settings, store_path)
+    app = open_app(settings, store_path, "audit")
     chosen(app).set_value([]).run()
     assert not app.exception
     assert "Choose at least one column" in text_of(app)
@@ -100,12 +89,12 @@ def test_without_a_chosen_column_the_page_asks_for_one(settings: Settings, store
 
 
 def test_a_page_without_a_cohort_says_what_to_do_next(settings: Settings) -> None:
-    assert "No cohort is open" in open_page(settings, None).info[0].value
+    assert "No cohort is open" in open_app(settings, None, "audit").info[0].value
 
 
 def test_a_cohort_of_too_few_staged_cases_is_refused_in_a_sentence(settings: Settings, cohort_with: MakeCohort) -> None:
     path = cohort_with(lambda number, held: held | {"isup_grade": f"Grade {1 + number % 2}" if number < 15 else None})
-    app = open_page(settings, path)
+    app = open_app(settings, path, "audit")
     app.selectbox(key="audit.stage").set_value("isup_grade").run()
     assert not app.exception
     assert "at least 20 cases" in text_of(app)
@@ -115,7 +104,7 @@ def test_a_column_of_names_is_offered_but_not_preset_and_then_explained(
     settings: Settings, cohort_with: MakeCohort
 ) -> None:
     path = cohort_with(lambda number, held: held | {"radiologist": f"Dr {number}"})
-    app = open_page(settings, path)
+    app = open_app(settings, path, "audit")
     assert "radiologist" not in chosen(app).value
     chosen(app).set_value(["radiologist"]).run()
     assert not app.exception
@@ -194,7 +183,7 @@ def test_of_many_columns_the_ones_that_stand_in_for_the_stage_are_said_first(
         noise = {name: (number * (3 + 2 * k)) % 41 for name, k in many.items()}
         return held | noise | {"hospital": ("first", "second", "third")[number % 3]}
 
-    app = open_page(settings, cohort_with(change))
+    app = open_app(settings, cohort_with(change), "audit")
     chosen(app).set_value([*many, "hospital"]).run()
     assert "Stage cannot be told from hospital here" in app.markdown[1].value
     assert "column 05" not in app.markdown[1].value

@@ -13,18 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.settings import Settings
 from embeddings.schema import SCHEMA_VERSION
+from tests.dashboard.app_session import open_app
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PAGES = ("map", "gradient", "audit", "trajectory", "probes", "survival", "neighbours", "search", "lookup", "report")
-
-
-def open_app(settings: Settings, cohort: Path | None = None) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
-    app.session_state["shared.cohort"] = cohort
-    app.run()
-    assert not app.exception, app.exception
-    return app
 
 
 def upload(settings: Settings, content: bytes, name: str = "cohort.csv") -> AppTest:

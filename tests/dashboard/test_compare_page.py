@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.settings import Settings
 from embeddings.records import CaseOutcome, EmbeddedItem, SetIdentity
 from embeddings.store import Store
-
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+from tests.dashboard.app_session import open_app
 
 
 def open_page(settings: Settings, cohort: Path | None) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
-    app.session_state["shared.cohort"] = cohort
-    app.run()
-    app.switch_page("screens/compare.py").run()
-    assert not app.exception, app.exception
+    app = open_app(settings, cohort, "compare")
     assert not app.error
     return app
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from embeddings.cohort import read_cohort
 from embeddings.kept_work import KeptWork
 from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, SetIdentity
 from embeddings.store import Store
+from tests.dashboard.app_session import APP, open_app
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 HTML, LINK, BOLD, COLOUR, FORMULA, MATHS = (
     "<img src=x onerror=alert(1)>",
     "[x](javascript:alert(1))",
@@ -103,13 +102,7 @@ def texts_of(app: AppTest) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_names_reach_no_page_as_markup(settings: Settings, hostile_store: Path, page: str) -> None:
-    app = AppTest.from_file(str(APP), default_timeout=180)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=hostile_store)
-    app.session_state["shared.cohort"] = hostile_store
-    app.run()
-    if page != "cohort":
-        app.switch_page(f"screens/{page}.py").run()
-    assert not app.exception, app.exception
+    app = open_app(settings, hostile_store, page, timeout_s=180)
     texts = texts_of(app)
     for text in texts:
         for hostile in (HTML, LINK, BOLD, COLOUR, MATHS):

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.settings import Settings
-from tests.dashboard.test_pages import open_app
+from tests.dashboard.app_session import open_app
 
 KINDS = ("selectbox", "multiselect", "select_slider", "slider", "number_input", "checkbox", "toggle", "button_group")
 CHANGES: dict[str, list[tuple[str, str, Any]]] = {

@@ -14,21 +14,10 @@ from streamlit.util import AttributeDictionary
 from dashboard.selection import History, Selection, of_cases
 from dashboard.settings import Settings
 from embeddings.kept_work import KeptWork
+from tests.dashboard.app_session import open_app
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PAGES = ("cohort", "map", "gradient", "audit", "trajectory", "probes", "neighbours", "compare")
 ANALYSES = PAGES[1:]
-
-
-def open_app(settings: Settings, cohort: Path | None = None, page: str = "cohort") -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
-    app.session_state["shared.cohort"] = cohort
-    app.run()
-    if page != "cohort":
-        app.switch_page(f"screens/{page}.py").run()
-    assert not app.exception, app.exception
-    return app
 
 
 def text_of(app: AppTest) -> str:

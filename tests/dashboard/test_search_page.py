@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from embeddings import job
 from embeddings.kept_work import KeptWork
 from embeddings.store import Store
 from embeddings.text_search import open_tower, search
+from tests.dashboard.app_session import open_app
 from tests.dashboard.text_cohort import N_CHESTS, write_text_cohort
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 SENTENCE = "large spiculated solid mass"
 
 
@@ -35,16 +34,6 @@ def copied(chests: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(chests, tmp_path / "copied.duckdb"))
 
 
-def open_page(settings: Settings, cohort: Path, page: str = "search") -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
-    app.session_state["shared.cohort"] = cohort
-    app.run()
-    app.switch_page(f"screens/{page}.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
 def ask(app: AppTest, sentence: str) -> AppTest:
     app.text_input(key="search.sentence").set_value(sentence)
     app.button(key="search.go").click().run()
@@ -57,7 +46,7 @@ def text_of(app: AppTest) -> str:
 
 
 def test_a_sentence_ranks_the_cases_as_the_command_does(settings: Settings, chests: Path) -> None:
-    app = ask(open_page(settings, chests), SENTENCE)
+    app = ask(open_app(settings, chests, "search"), SENTENCE)
     store = Store(chests)
     tower, set_id = open_tower(store)
     wanted = search(store, SENTENCE, tower, set_id)
@@ -71,7 +60,7 @@ def test_a_sentence_ranks_the_cases_as_the_command_does(settings: Settings, ches
 
 
 def test_the_first_of_the_ranking_are_selected_on_every_page(settings: Settings, chests: Path) -> None:
-    app = ask(open_page(settings, chests), SENTENCE)
+    app = ask(open_app(settings, chests, "search"), SENTENCE)
     app.number_input(key="search.first").set_value(2).run()
     app.button(key="search.select").click().run()
     first = app.dataframe[0].value["case_id"].tolist()[:2]
@@ -79,7 +68,7 @@ def test_the_first_of_the_ranking_are_selected_on_every_page(settings: Settings,
 
 
 def test_the_sentence_is_still_there_after_a_visit_to_another_page(settings: Settings, chests: Path) -> None:
-    app = ask(open_page(settings, chests), SENTENCE)
+    app = ask(open_app(settings, chests, "search"), SENTENCE)
     app.switch_page("screens/map.py").run()
     app.switch_page("screens/search.py").run()
     assert app.text_input(key="search.sentence").value == SENTENCE
@@ -87,7 +76,7 @@ def test_the_sentence_is_still_there_after_a_visit_to_another_page(settings: Set
 
 
 def test_a_case_of_the_ranking_leads_to_its_neighbours(settings: Settings, chests: Path) -> None:
-    app = ask(open_page(settings, chests), SENTENCE)
+    app = ask(open_app(settings, chests, "search"), SENTENCE)
     third = app.dataframe[0].value["case_id"].tolist()[2]
     app.selectbox(key="search.case").select(third).run()
     app.button(key="search.neighbours").click().run()
@@ -99,19 +88,19 @@ def test_a_case_of_the_ranking_leads_to_its_neighbours(settings: Settings, chest
 def test_a_sentence_that_cannot_be_read_is_a_message(
     settings: Settings, chests: Path, sentence: str, words: str
 ) -> None:
-    app = ask(open_page(settings, chests), sentence)
+    app = ask(open_app(settings, chests, "search"), sentence)
     assert words in app.error[0].value
 
 
 def test_a_set_of_other_weights_than_the_tower_is_a_message(settings: Settings, copied: Path) -> None:
     with duckdb.connect(copied) as con:
         con.execute("UPDATE embedding_sets SET weights_sha256 = ?", ["0" * 64])
-    app = ask(open_page(settings, copied), SENTENCE)
+    app = ask(open_app(settings, copied, "search"), SENTENCE)
     assert "other weights than this text tower" in app.error[0].value
 
 
 def test_a_cohort_without_a_text_set_says_how_to_get_one(settings: Settings, store_path: Path) -> None:
-    app = open_page(settings, store_path)
+    app = open_app(settings, store_path, "search")
     assert "shares a space with text" in app.info[0].value
     command = app.code[0].value
     assert command.startswith("python -m embeddings embed ")
@@ -121,7 +110,7 @@ def test_a_cohort_without_a_text_set_says_how_to_get_one(settings: Settings, sto
 
 def test_findings_become_columns_of_every_set_by_case(settings: Settings, copied: Path, chests: Path) -> None:
     job.run(chests.parent / "cohort.csv", copied, encoder="flexict-nano", view="volume")
-    app = open_page(settings, copied)
+    app = open_app(settings, copied, "search")
     app.text_area(key="findings.text").set_value("spiculated margin\n\nlarge nodule\nspiculated margin")
     app.button(key="findings.go").click().run()
     assert not app.error
@@ -140,7 +129,7 @@ def test_findings_become_columns_of_every_set_by_case(settings: Settings, copied
 
 
 def test_a_deleted_column_is_gone_from_every_page(settings: Settings, copied: Path) -> None:
-    app = open_page(settings, copied)
+    app = open_app(settings, copied, "search")
     app.text_area(key="findings.text").set_value("emphysema")
     app.button(key="findings.go").click().run()
     set_id = Store(copied).sets()["set_id"][0]

@@ -17,8 +17,7 @@ from dashboard.settings import Settings
 from embeddings.analysis import SurvivalByScore, by_score
 from embeddings.cohort import read_cohort
 from embeddings.store import Store
-
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+from tests.dashboard.app_session import APP, open_app
 
 MakeFollowed = Callable[[str, Callable[[int], dict[str, Any]]], Path]
 
@@ -50,22 +49,12 @@ def follow_up(number: int) -> dict[str, Any]:
     }
 
 
-def open_page(settings: Settings, cohort: Path) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
-    app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
-    app.session_state["shared.cohort"] = cohort
-    app.run()
-    app.switch_page("screens/survival.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
 def text_of(app: AppTest) -> str:
     return "\n".join(str(p.value) for p in [*app.markdown, *app.info, *app.warning, *app.error, *app.caption])
 
 
 def test_the_stage_axis_tells_the_planted_survival(settings: Settings, followed: MakeFollowed) -> None:
-    app = open_page(settings, followed("survival", follow_up))
+    app = open_app(settings, followed("survival", follow_up), "survival")
     assert "Patients with a higher stage axis (out of fold) fare worse" in text_of(app)
     assert "choose covariates above" in text_of(app)
     values = {m.label: m.value for m in app.metric}
@@ -79,7 +68,7 @@ def test_the_stage_axis_tells_the_planted_survival(settings: Settings, followed:
 
 
 def test_covariates_and_other_scores_can_be_chosen(settings: Settings, followed: MakeFollowed) -> None:
-    app = open_page(settings, followed("survival", follow_up))
+    app = open_app(settings, followed("survival", follow_up), "survival")
     app.multiselect(key="survival.covariates").set_value(["age", "histology"]).run()
     assert not app.exception
     terms = app.dataframe[1].value
@@ -95,21 +84,21 @@ def test_covariates_and_other_scores_can_be_chosen(settings: Settings, followed:
 
 
 def test_a_cohort_without_follow_up_says_which_columns_it_lacks(settings: Settings, store_path: Path) -> None:
-    said = open_page(settings, store_path).info[0].value
+    said = open_app(settings, store_path, "survival").info[0].value
     assert "a **time** from the scan" in said
     assert "an **event** column" in said
 
 
 def test_a_cohort_with_times_alone_is_asked_for_events(settings: Settings, followed: MakeFollowed) -> None:
     path = followed("times", lambda n: {"survival_days": follow_up(n)["survival_days"]})
-    said = open_page(settings, path).info[0].value
+    said = open_app(settings, path, "survival").info[0].value
     assert "time**" not in said
     assert "an **event** column" in said
 
 
 def test_too_few_patients_with_follow_up_are_refused_in_a_sentence(settings: Settings, followed: MakeFollowed) -> None:
     path = followed("few", lambda n: follow_up(n) if n < 15 else {"survival_days": None, "vital_status": None})
-    assert "at least 20 patients with a score, a time and an event" in text_of(open_page(settings, path))
+    assert "at least 20 patients with a score, a time and an event" in text_of(open_app(settings, path, "survival"))
 
 
 def test_a_page_without_a_cohort_says_what_to_do_next(settings: Settings) -> None:

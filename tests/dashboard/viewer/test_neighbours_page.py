@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components.slice_viewer import Panel, show_panels
 from dashboard.settings import Settings
-from tests.dashboard.test_pages import open_app
+from tests.dashboard.app_session import open_app
 
 
 def messages(app: AppTest, unpack: Callable[[bytes], Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from dashboard.components.viewer.message import Request
 from dashboard.components.viewer.scans import readable
 from dashboard.components.viewer.shown_slices import panel_slices
 from dashboard.settings import Settings
-from tests.dashboard.test_pages import open_app
+from tests.dashboard.app_session import open_app
 from tests.dashboard.viewer.test_answer import request_of, rows_of, shown_of
 
 NUMBERS = ({"rank": 0}, {"rank": 1, "cosine": 0.9})
