@@ -149,7 +149,9 @@ def _start_form(
         help="flexict-nano ships with this program. flexict-2d and flexict-3d need the published weights (see README).",
     )
     views = [v for v in VIEW_NAMES if v in REGISTRY[encoder].views and (v != "lesion" or has_lesions)]
-    view = middle.selectbox("What to embed", views, format_func=VIEW_NAMES.__getitem__, key="new.view")
+    # Lesions that come with a column mapped by hand are what is embedded, not what was chosen when there were none.
+    key = "new.view" if has_lesions else "new.view_without_lesions"
+    view = middle.selectbox("What to embed", views, format_func=VIEW_NAMES.__getitem__, key=key)
     step = right.number_input(
         "Every n-th slice", 1, 100, 5, key="new.step", disabled=view != "slices", help="Only for axial slices"
     )

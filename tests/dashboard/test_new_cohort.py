@@ -55,6 +55,15 @@ def test_unknown_headers_can_be_mapped(settings: Settings, cohort_csv: Path) -> 
     assert "--map image_path=where_it_lies" in app.code[0].value
 
 
+def test_lesions_are_embedded_once_their_column_is_mapped(settings: Settings, cohort_csv: Path) -> None:
+    text = cohort_csv.read_text().replace("mask_path", "outline", 1)
+    app = upload(settings, "cohort.csv", text.encode())
+    assert "--view volume" in app.code[0].value
+    mask = next(s for s in app.selectbox if s.label == "Lesion mask")
+    mask.select("outline").run()
+    assert "--view lesion" in app.code[0].value
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -138,12 +138,11 @@ def upload(page: Page, file: Path, place: int = 0) -> None:
 
 
 def embed_lesions(page: Page, n_rows: int, n_failures: int = 0) -> None:
-    """Check the rows of the CSV that was dropped, choose the lesion view, run the job and open the cohort."""
+    """Check the rows of the CSV that was dropped, whose lesions are offered first, run the job and open the cohort."""
     expect(page.get_by_text("Scans to embed")).to_be_visible(timeout=WAIT_MS)
     settle(page)
     assert metric(page, "Rows") == str(n_rows)
     assert metric(page, "Scans to embed") == str(n_rows)
-    choose(page, "What to embed", "Lesion crops")
     page.get_by_role("button", name="Start embedding").click()
     expect(page.get_by_text(re.compile(r"The job is finished\. \d+ of \d+ scans are embedded"))).to_be_visible(
         timeout=4 * WAIT_MS
