@@ -95,7 +95,7 @@ const gestureMethods = {
   pick(what, event) {
     const mode = event.shiftKey ? "add" : event.altKey ? "subtract" : "replace";
     if (what.polygon && this.header.mode === "points") this.preview(what.polygon, mode);
-    this.send("picked", { ...what, mode, token: this.header.token });
+    askFrom(this.since, () => this.send("picked", { ...what, mode, token: this.header.token }));
   },
 
   // Shown at once; the server says the same a moment later.

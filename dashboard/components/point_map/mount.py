@@ -16,7 +16,7 @@ from embeddings.store import Store, StoreError
 
 HERE = Path(__file__).parent
 MOST_PICTURES = 60
-PAYLOAD = ("../browser_payload.js", "payload.js")
+PAYLOAD = ("../browser_payload.js", "payload.js", "../leaving.js")
 
 
 @cache
@@ -29,9 +29,7 @@ def _map_component() -> Callable[..., Any]:
     return st.components.v2.component(
         "flexict_point_map",
         css=_source("point_map.css"),
-        js=_source(
-            "../browser_payload.js", "payload.js", "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"
-        ),
+        js=_source(*PAYLOAD, "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"),
     )
 
 

@@ -20,10 +20,11 @@ export default function (component) {
   }
   root.send = component.setStateValue;
   if (root.wanted) return;
+  const since = performance.now();
   root.wanted = (event) => {
     if (!event.detail.length || (root.busy && Date.now() - root.busy < 1500)) return;
     root.busy = Date.now();
-    root.send("wanted", event.detail);
+    askFrom(since, () => root.send("wanted", event.detail));
   };
   window.addEventListener("flexict-pictures-wanted", root.wanted);
   return () => setTimeout(() => {

@@ -5,6 +5,7 @@ const MOST_ZOOM = 400;
 class PointMap {
   constructor(root) {
     this.root = root;
+    this.since = performance.now();
     this.tool = "lasso";
     this.zoom = { scale: 1, x: 0, y: 0 };
     this.pictures = (window.flexictPictures ??= new Map());
@@ -175,7 +176,7 @@ class PointMap {
     this.asking = setTimeout(() => {
       const [x0, y1] = this.toMap(0, 0);
       const [x1, y0] = this.toMap(this.width, this.height);
-      this.setState("viewport", [x0, x1, y0, y1]);
+      askFrom(this.since, () => this.setState("viewport", [x0, x1, y0, y1]));
     }, 160);
   }
 }

@@ -17,6 +17,7 @@ VIEWER, FEED = "slice_viewer", "slice_viewer_feed"
 FEED_SCRIPTS = ("../browser_payload.js", "message.js", "feed.js")
 VIEWER_SCRIPTS = (
     "../browser_payload.js",
+    "../leaving.js",
     "message.js",
     "geometry.js",
     "slices.js",

@@ -10,6 +10,7 @@ class Viewer {
       window: { name: "Soft tissue", width: 400, level: 40 },
       outline: true, crosshair: false, box: true, map: "off", opacity: 0.5,
     };
+    this.since = performance.now();
     this.signature = "";
     this.panels = [];
     this.slots = [];
@@ -346,7 +347,7 @@ export default function slices({ data, parentElement }) {
     VIEWERS.set(parentElement, viewer);
   }
   const line = lineOf(data.channel);
-  viewer.send = (request) => line.send?.(request);
+  viewer.send = (request) => askFrom(viewer.since, () => line.send?.(request));
   if (line.viewer !== viewer) {
     line.viewer = viewer;
     if (line.message) viewer.receive(line.message);

@@ -1,0 +1,39 @@
+"""A page can be left at any moment, also while a part of it has just asked the server for something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: make env-dev")
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.journeys.steps import MARKS, follow, go, picture, results
+from tests.dashboard.journeys.steps import slice_canvas as canvas
+from tests.dashboard.journeys.steps import slices_ready as ready
+
+pytestmark = MARKS
+# The viewer asks for the slices that it scrolls to when it draws, and the link is clicked before the next turn.
+SCROLL_AND_LEAVE = """c => {
+    const turn = { deltaY: 100, bubbles: true, cancelable: true, clientX: 1, clientY: 1 };
+    for (let i = 0; i < 15; i += 1) c.dispatchEvent(new WheelEvent('wheel', turn));
+    const link = [...document.querySelectorAll('[data-testid=stSidebarNav] a')]
+        .find(a => a.textContent.includes('Stage gradient'));
+    requestAnimationFrame(() => link.click());
+}"""
+
+
+def test_a_page_left_while_its_viewer_asks_for_slices_gives_way_to_the_next(
+    page: Page, embedded: str, tmp_path: Path
+) -> None:
+    go(page, embedded, "neighbours")
+    for _ in range(3):
+        ready(page)
+        canvas(page).evaluate(SCROLL_AND_LEAVE)
+        expect(page.get_by_role("heading", name="Stage gradient", level=1)).to_be_visible()
+        results(page)
+        expect(page.get_by_role("heading", name="Stage gradient", level=1)).to_be_visible()
+        expect(page.get_by_text("Permutations", exact=True)).to_be_attached()
+        follow(page, "Neighbours")
+    picture(page, "left-and-returned", tmp_path)
