@@ -168,7 +168,15 @@ def test_a_store_without_a_run_under_way_is_said_at_once(
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_ends_the_watch_and_not_the_run(run: Run) -> None:
     words = [sys.executable, "-m", "embeddings", "status", str(run.store.path), "--watch", "0.3"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as shown:
+    with subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        # Tests that a shell runs in the background are deaf to Ctrl-C, and so would this one be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as shown:
         assert shown.stdout is not None
         shown.stdout.readline()
         time.sleep(0.2)
