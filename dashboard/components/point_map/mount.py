@@ -16,7 +16,7 @@ from embeddings.store import Store, StoreError
 
 HERE = Path(__file__).parent
 MOST_PICTURES = 60
-PAYLOAD = ("../browser_payload.js", "payload.js", "../leaving.js")
+SHARED = ("../browser_payload.js", "payload.js", "../leaving.js")
 
 
 @cache
@@ -29,12 +29,12 @@ def _map_component() -> Callable[..., Any]:
     return st.components.v2.component(
         "flexict_point_map",
         css=_source("point_map.css"),
-        js=_source(*PAYLOAD, "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"),
+        js=_source(*SHARED, "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"),
     )
 
 
 def _pictures_component() -> Callable[..., Any]:
-    return st.components.v2.component("flexict_pictures", js=_source(*PAYLOAD, "pictures.js"))
+    return st.components.v2.component("flexict_pictures", js=_source(*SHARED, "pictures.js"))
 
 
 def point_map(block: bytes, key: str, on_pick: Callable[[], None], on_move: Callable[[], None]) -> Any:
