@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: make env-dev")
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.dashboard.journeys.steps import ROOT, WAIT_MS, Serve
 from tests.dashboard.text_cohort import write_text_cohort
@@ -29,6 +29,8 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# How many times slower the browser is made; waits that are too short show then: SLOWER=6 pytest tests/dashboard/journeys
+SLOWER = float(os.environ.get("SLOWER", "1"))
 N_EMBEDDED = 6
 Embed = Callable[[Path, Path, Path], Path]
 
@@ -40,6 +42,7 @@ def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"no browser on this machine (looked for {', '.join(BROWSERS)})")
+    expect.set_options(timeout=WAIT_MS)  # Playwright's own 5 s are too few for a page that opens on a busy machine.
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=found, args=BROWSER_ARGUMENTS)
         yield started
@@ -142,7 +145,10 @@ def another(browser: Browser) -> Iterator[Callable[[], Page]]:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
-        return context.new_page()
+        page = context.new_page()
+        if SLOWER > 1:
+            context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+        return page
 
     yield opened
     for context in contexts:

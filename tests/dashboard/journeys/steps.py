@@ -63,6 +63,7 @@ FITS = """() => {
     const main = document.querySelector('[data-testid=stMain]');
     return document.documentElement.scrollWidth <= window.innerWidth && main.scrollWidth <= main.clientWidth;
 }"""
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 # Every panel of the viewer shows its own slice.
 SLICES_THERE = """() => {
     const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot?.querySelector('.viewer'));
@@ -73,6 +74,11 @@ SLICES_THERE = """() => {
 CHOSEN_POINTS = """() => [...new Set([...document.querySelector('.js-plotly-plot').data]
     .filter(t => t.customdata && t.selectedpoints)
     .flatMap(t => t.selectedpoints.map(i => Array.isArray(t.customdata[i]) ? t.customdata[i][0] : t.customdata[i])))]"""
+
+
+def drawn(page: Page) -> None:
+    """Wait until what was done to the page is on it: its next frame was drawn, and the one after."""
+    page.evaluate(TWO_FRAMES)
 
 
 def settle(page: Page) -> None:
@@ -256,8 +262,9 @@ def tip(page: Page) -> Locator:
 
 def slices_ready(page: Page) -> None:
     """Wait until every panel shows its own slice."""
+    drawn(page)  # Keys and wheel are seen with the next frame; until then the words are those of before.
     page.wait_for_function(SLICES_THERE, timeout=WAIT_MS)
-    page.wait_for_timeout(200)
+    drawn(page)
 
 
 def slice_numbers(page: Page) -> list[int]:

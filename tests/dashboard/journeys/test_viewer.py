@@ -18,6 +18,7 @@ from tests.dashboard.journeys.steps import (
     WAIT_MS,
     Serve,
     choose,
+    drawn,
     go,
     middle,
     picture,
@@ -96,7 +97,7 @@ def test_windows_change_at_once_and_by_dragging(viewer: Page) -> None:
     lesion = "c => c.getContext('2d').getImageData(c.width / 2 | 0, c.height / 2 | 0, 1, 1).data[0]"
     soft = canvas(viewer).evaluate(lesion)
     viewer.get_by_label("CT window").select_option("Lung")
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     lung = canvas(viewer).evaluate(lesion)
     # 40 HU: the middle of the soft tissue window, near the top of that of lung.
     assert abs(soft - 127) < 40
@@ -104,7 +105,7 @@ def test_windows_change_at_once_and_by_dragging(viewer: Page) -> None:
     viewer.get_by_label("Window width in HU").fill("100")
     viewer.get_by_label("Window level in HU").fill("300")
     viewer.keyboard.press("Enter")
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     assert canvas(viewer).evaluate(lesion) < 10
     assert viewer.get_by_label("CT window").input_value() == "Own"
     x, y = middle(viewer)
@@ -122,7 +123,7 @@ def test_outline_and_embedded_box_are_drawn_and_can_be_hidden(viewer: Page) -> N
     assert canvas(viewer).evaluate(SHARE, YELLOW) > 0.0005
     viewer.get_by_label("Mask outline").uncheck()
     viewer.get_by_label("Embedded box").uncheck()
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     assert canvas(viewer).evaluate(SHARE, ORANGE) == 0
     assert canvas(viewer).evaluate(SHARE, YELLOW) == 0
 
@@ -154,11 +155,11 @@ def test_zoom_and_pan_are_shared_by_all_panels(viewer: Page) -> None:
     canvas(viewer).focus()
     viewer.keyboard.press("+")
     viewer.keyboard.press("Shift+ArrowLeft")
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     zoomed = [canvas(viewer, n).evaluate(DIGEST) for n in (0, 1)]
     assert all(a != b for a, b in zip(before, zoomed, strict=True))
     viewer.keyboard.press("Home")
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     assert [canvas(viewer, n).evaluate(DIGEST) for n in (0, 1)] == before
 
 
@@ -169,11 +170,11 @@ def test_a_click_shows_where_patches_are_alike_and_colours_of_components(viewer:
     viewer.mouse.click(*middle(viewer))
     expect(viewer.locator(".viewer .map-words")).to_contain_text("Cosine similarity", timeout=2 * WAIT_MS)
     expect(viewer.locator(".viewer .legend")).to_contain_text(re.compile(r"cosine ≤ −?\d\.\d\d"))
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     assert canvas(viewer, 1).evaluate(DIGEST) != plain
     # The ball of the neighbour lies in its middle, and is as bright on the scale as it gets.
     viewer.mouse.move(*middle(viewer, 1))
-    viewer.wait_for_timeout(300)
+    drawn(viewer)
     said = viewer.locator(".viewer .cursor").nth(1).inner_text()
     assert float(re.search(r"cosine (\d\.\d\d)", said).group(1)) > 0.5  # type: ignore[union-attr]
     picture(viewer, "viewer-similarity", tmp_path)
