@@ -29,7 +29,7 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# How many times slower the browser is made; waits that are too short show then: SLOWER=6 pytest tests/dashboard/journeys
+# How many times slower the browser is made: with SLOWER=8 waits that are too short show themselves.
 SLOWER = float(os.environ.get("SLOWER", "1"))
 N_EMBEDDED = 6
 Embed = Callable[[Path, Path, Path], Path]
