@@ -33,7 +33,8 @@ PREVIEW_PX = 320
 FOLDER, IMAGE, MASK, VOLUME, POINT, PREVIEW, RUN = (
     f"lookup.kept.{name}" for name in ("folder", "image", "mask", "volume", "point", "preview", "run")
 )
-CHANGED = "lookup.changed"
+# Files of the uploaders that were dealt with, also if refused or deleted since; and whether others came or went.
+TAKEN, CHANGED = "lookup.taken", "lookup.changed"
 
 settings: Settings = st.session_state["settings"]
 
@@ -108,11 +109,15 @@ def _uploaded(recipe: Any) -> Path | None:
             key="lookup.mask_file",
             on_change=_note_change,
         )
-    # Not by what the uploader holds: it is empty too after a visit to another page, and then the scan stays.
-    if st.session_state.pop(CHANGED, False):
+    held = {one.file_id for one in (ct, mask) if one is not None}
+    # Not by what the uploaders hold alone: they are empty too after a visit to another page, and then the scan stays.
+    if st.session_state.get(CHANGED) or (ct is not None and held - st.session_state.get(TAKEN, set())):
         _forget()
         if ct is not None:
             _keep(ct, mask)
+        # Last: a newer request may end this run at any touch of the session state, and the next run has to do it then.
+        st.session_state[TAKEN] = held
+        st.session_state[CHANGED] = False
     image: Path | None = st.session_state.get(IMAGE)
     if image is None:
         return None

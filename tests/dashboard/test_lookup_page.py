@@ -6,12 +6,15 @@ import dataclasses
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import uploaded_ct
 from dashboard.settings import Settings
 from embeddings import job
 from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
@@ -92,6 +95,25 @@ def test_a_scan_of_the_cohort_finds_itself_first(settings: Settings, embedded: P
     assert len(table) == N_EMBEDDED
     assert any("is in the cohort as case03" in m.value for m in app.markdown)
     assert embedded.read_bytes() == before
+
+
+def test_a_mask_is_taken_also_where_a_newer_request_ends_the_run_that_takes_it(
+    settings: Settings, embedded: Path, cohort_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(settings, embedded, "lesion_mask")
+    drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
+    keep, cut_off = uploaded_ct.keep_mask, []
+
+    def keep_once_cut_off(*arguments: Any) -> Path:
+        if not cut_off:
+            cut_off.append(True)
+            st.rerun()  # As a viewer that asks for slices meanwhile.
+        return keep(*arguments)
+
+    monkeypatch.setattr(uploaded_ct, "keep_mask", keep_once_cut_off)
+    drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
+    assert cut_off
+    assert any("What the encoder will see" in m.value for m in app.markdown)
 
 
 def test_a_lesion_can_be_marked_by_a_point(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
