@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from embeddings.analysis import event_flags
 from embeddings.stages import stage_codes, stage_order
+from flexict.errors import FlexiCTError
 
 MAX_STAGES = 15
 MAX_CLASSES = 8
@@ -99,7 +100,7 @@ def stages(frame: pd.DataFrame) -> list[str]:
         try:
             counts = _counts(values)
             order = stage_order(list(counts), counts)
-        except ValueError:
+        except FlexiCTError:
             continue
         if len(order) >= 2:
             found.append(column)
@@ -125,7 +126,7 @@ def events(frame: pd.DataFrame) -> list[str]:
             continue
         try:
             flags = event_flags(values)
-        except ValueError:
+        except FlexiCTError:
             continue
         if {0.0, 1.0} <= set(flags):
             found.append(column)

@@ -18,6 +18,7 @@ from dashboard.settings import Settings
 from embeddings.connections import StoreError
 from embeddings.kept_work import LINK_PREFIX, KeptWork
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 # Proxies and mail programs cut longer addresses.
 LONGEST_SELECTION = 1500
@@ -46,9 +47,9 @@ def unpacked(word: str) -> Selection:
         stream = zlib.decompressobj()
         lines = stream.decompress(raw, MOST_BYTES).decode().split(_SEPARATOR)
     except (ValueError, zlib.error) as error:
-        raise ValueError("the selection in this link was cut off or changed") from error
+        raise FlexiCTError("the selection in this link was cut off or changed") from error
     if not stream.eof or "" not in lines:
-        raise ValueError("the selection in this link was cut off or changed")
+        raise FlexiCTError("the selection in this link was cut off or changed")
     gap = lines.index("")
     return Selection(frozenset(lines[:gap]), frozenset(filter(None, lines[gap + 1 :])), "link")
 
@@ -84,14 +85,14 @@ def selection_of(path: Path, word: str) -> Selection:
     """The selection that a word of `selection_word` stands for.
 
     Raises:
-        ValueError: it was cut off, or the cohort file does not keep it.
+        FlexiCTError: it was cut off, or the cohort file does not keep it.
         StoreError: the file cannot be read.
     """
     if not word.startswith(LINK_PREFIX):
         return unpacked(word)
     kept = KeptWork(path).selection(word)
     if kept is None:
-        raise ValueError("the selection of this link is not kept in this copy of the cohort file")
+        raise FlexiCTError("the selection of this link is not kept in this copy of the cohort file")
     return Selection(frozenset(kept.item_ids), frozenset(kept.case_ids), kept.origin)
 
 
@@ -104,9 +105,9 @@ def cohort_of(word: str, settings: Settings) -> Path:
     """The cohort file that an address names. Raises ValueError where it is absent or may not be opened."""
     path = (settings.workspace / word).resolve()
     if not settings.allows(path):
-        raise ValueError("the cohort of this link lies outside the folders that this app may read")
+        raise FlexiCTError("the cohort of this link lies outside the folders that this app may read")
     if not path.is_file():
-        raise ValueError(f"the cohort of this link is not on this machine ({path.name})")
+        raise FlexiCTError(f"the cohort of this link is not on this machine ({path.name})")
     return path
 
 
@@ -121,7 +122,7 @@ def restore(settings: Settings) -> None:
     if "cohort" in asked:
         try:
             path = cohort_of(asked["cohort"], settings)
-        except ValueError as error:
+        except FlexiCTError as error:
             problems.append(str(error))
             state.open_cohort(path)
             return
@@ -134,11 +135,11 @@ def _restore_view(path: Path, asked: Mapping[str, str], problems: list[str]) -> 
     try:
         if "set" in asked:
             if asked["set"] not in set(Store(path).sets()["set_id"]):
-                raise ValueError("the embedding set of this link is not in this copy of the cohort file")
+                raise FlexiCTError("the embedding set of this link is not in this copy of the cohort file")
             state.choose_set(asked["set"])
         if "selection" in asked:
             state.put_selection(selection_of(path, asked["selection"]))
-    except (ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         problems.append(str(error))
     if "stage" in asked:
         state.choose_stage_column(asked["stage"])

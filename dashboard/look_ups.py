@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
+
 LOG_TAIL = 600
 
 
@@ -57,14 +59,14 @@ class LookUp:
         """The scan's vector `[width]`.
 
         Raises:
-            ValueError: it ended without one, with the reason that it gave.
+            FlexiCTError: it ended without one, with the reason that it gave.
         """
         if self.process.returncode == 0 and self.out.is_file():
             return np.asarray(np.load(self.out, allow_pickle=False), dtype=np.float32)
         reasons = [line.removeprefix("error: ") for line in _text(self.log).split("\n") if line.startswith("error: ")]
         if reasons:
-            raise ValueError(reasons[-1])
-        raise ValueError(
+            raise FlexiCTError(reasons[-1])
+        raise FlexiCTError(
             f"The look-up ended with exit code {self.process.returncode} and no reason; the machine may have had too "
             f"little memory. It said last: {_text(self.log)[-LOG_TAIL:] or 'nothing'}"
         )

@@ -11,6 +11,8 @@ import pandas as pd
 from matplotlib.path import Path as Outline
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 Mode = Literal["replace", "add", "subtract"]
 MODES: tuple[Mode, ...] = ("replace", "add", "subtract")
 MOST_CORNERS = 200
@@ -74,11 +76,11 @@ def inside(coordinates: ArrayLike, polygon: Sequence[Sequence[float]]) -> NDArra
     try:
         corners = np.asarray(polygon, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError("a drawn area is a list of corners of two numbers") from error
+        raise FlexiCTError("a drawn area is a list of corners of two numbers") from error
     if corners.ndim != 2 or corners.shape[1] != 2 or not 3 <= len(corners) <= MOST_CORNERS:
-        raise ValueError(f"a drawn area has 3 to {MOST_CORNERS} corners of two numbers")
+        raise FlexiCTError(f"a drawn area has 3 to {MOST_CORNERS} corners of two numbers")
     if not np.isfinite(corners).all():
-        raise ValueError("a drawn area has finite corners")
+        raise FlexiCTError("a drawn area has finite corners")
     points = np.asarray(coordinates, dtype=np.float64)
     (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
     x, y = points[:, 0], points[:, 1]

@@ -13,6 +13,7 @@ from dashboard import loading, zero_shot
 from embeddings.store import Store
 from embeddings.text_search import open_tower
 from embeddings.text_search import search as rank_items
+from flexict.errors import FlexiCTError
 from flexict.text_tower import TextTower
 
 # A tokenizer keeps its settings in itself, so that two sessions must not use it at once.
@@ -23,7 +24,7 @@ def ranking(path: Path, set_id: str, sentence: str) -> pd.DataFrame:
     """The items of a text set, the most alike to a sentence first, with `similarity`.
 
     Raises:
-        ValueError: an empty or too long sentence, a tower of other weights, or one whose files are missing.
+        FlexiCTError: an empty or too long sentence, a tower of other weights, or one whose files are missing.
     """
     return _ranking(str(path), set_id, sentence, loading.revision(path))
 
@@ -45,7 +46,7 @@ def _ranking(path: str, set_id: str, sentence: str, revision: str) -> pd.DataFra
 def _tower_of(path: Path, set_id: str) -> TextTower:
     sets = Store(path).sets().set_index("set_id")
     if set_id not in sets.index:
-        raise ValueError(f"{path.name} has no embedding set {set_id} any more: choose another one.")
+        raise FlexiCTError(f"{path.name} has no embedding set {set_id} any more: choose another one.")
     return _tower(str(sets.loc[set_id, "encoder"]), str(sets.loc[set_id, "weights_sha256"]), path, set_id)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from dashboard.settings import Settings
+from flexict.errors import FlexiCTError
 
 FOLDER = "look-up"
 KEPT_S = 24 * 3600
@@ -50,7 +51,7 @@ def keep_ct(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
         name: as the browser sent it; only its ending is used.
 
     Raises:
-        ValueError: too large, of another kind, or an archive that is no plain one of DICOM files.
+        FlexiCTError: too large, of another kind, or an archive that is no plain one of DICOM files.
     """
     ending = _ending(name, CT_ENDINGS)
     path = folder / f"ct{ending}"
@@ -78,7 +79,7 @@ def keep_mask(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
 def _ending(name: str, endings: Iterable[str]) -> str:
     found = next((ending for ending in endings if name.casefold().endswith(ending)), None)
     if found is None:
-        raise ValueError(f"the file is none of {', '.join(endings)}: save it as one of these")
+        raise FlexiCTError(f"the file is none of {', '.join(endings)}: save it as one of these")
     return found
 
 
@@ -93,7 +94,7 @@ def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
             file.write(chunk)
     if written > most:
         path.unlink()
-        raise ValueError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
+        raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
     return written
 
 
@@ -109,7 +110,7 @@ def _unpack(archive: Path, folder: Path, most: int) -> None:
                     # What an archive says of its sizes need not be true.
                     left -= _copy(source, folder / f"{number:05d}.dcm", left, "the unpacked archive")  # type: ignore[arg-type]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        raise ValueError(f"the zip cannot be unpacked ({error}): make a new one of the series' files") from error
+        raise FlexiCTError(f"the zip cannot be unpacked ({error}): make a new one of the series' files") from error
 
 
 def _checked(entries: list[zipfile.ZipInfo], most: int) -> list[zipfile.ZipInfo]:
@@ -117,18 +118,18 @@ def _checked(entries: list[zipfile.ZipInfo], most: int) -> list[zipfile.ZipInfo]
     for entry in files:
         place = PurePosixPath(entry.filename)
         if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in place.parts[0]:
-            raise ValueError(f"the zip holds {entry.filename!r}, a path that leads out of it: make a plain one")
+            raise FlexiCTError(f"the zip holds {entry.filename!r}, a path that leads out of it: make a plain one")
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise ValueError(f"the zip holds a link ({entry.filename!r}): make one of the files themselves")
+            raise FlexiCTError(f"the zip holds a link ({entry.filename!r}): make one of the files themselves")
         if entry.flag_bits & 1:
-            raise ValueError("the zip is locked with a password: make one without")
+            raise FlexiCTError("the zip is locked with a password: make one without")
     files = [entry for entry in files if not _is_hidden(PurePosixPath(entry.filename))]
     if not files:
-        raise ValueError("the zip holds no files: put the slices of one DICOM series into it")
+        raise FlexiCTError("the zip holds no files: put the slices of one DICOM series into it")
     if len(files) > MOST_ENTRIES:
-        raise ValueError(f"the zip holds {len(files)} files, more than {MOST_ENTRIES}: give one DICOM series")
+        raise FlexiCTError(f"the zip holds {len(files)} files, more than {MOST_ENTRIES}: give one DICOM series")
     if sum(entry.file_size for entry in files) > most:
-        raise ValueError(f"the zip unpacks to more than {most / 1e6:.0f} MB: give one DICOM series")
+        raise FlexiCTError(f"the zip unpacks to more than {most / 1e6:.0f} MB: give one DICOM series")
     return files
 
 

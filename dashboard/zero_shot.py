@@ -11,6 +11,7 @@ import pandas as pd
 from dashboard import columns
 from embeddings.kept_work import KeptWork
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 if TYPE_CHECKING:
     from flexict.text_tower import TextTower
@@ -23,17 +24,17 @@ def findings_in(text: str) -> list[str]:
     """One finding a line, each once, in the order given.
 
     Raises:
-        ValueError: none, more than 50, one of more than 120 characters, or control characters.
+        FlexiCTError: none, more than 50, one of more than 120 characters, or control characters.
     """
     lines = (" ".join(line.split()) for line in text.splitlines())
     findings = list(dict.fromkeys(line for line in lines if line))
     if not findings:
-        raise ValueError("No finding is named: write one a line, such as spiculated margin.")
+        raise FlexiCTError("No finding is named: write one a line, such as spiculated margin.")
     if len(findings) > MOST_FINDINGS:
-        raise ValueError(f"{len(findings)} findings are too many at once: give at most {MOST_FINDINGS}.")
+        raise FlexiCTError(f"{len(findings)} findings are too many at once: give at most {MOST_FINDINGS}.")
     for finding in findings:
         if len(finding) > LONGEST_FINDING or not finding.isprintable():
-            raise ValueError(
+            raise FlexiCTError(
                 f"The finding {finding[:40]!r} is no column's name: use at most {LONGEST_FINDING} printable characters."
             )
     return findings

@@ -37,6 +37,7 @@ from embeddings.analysis import (
 )
 from embeddings.analysis_request import arguments
 from embeddings.process_messages import read_message, write_message
+from flexict.errors import FlexiCTError
 
 Analysis = Callable[..., object]
 IDLE_S = 3.0
@@ -102,11 +103,11 @@ def _answer(analyses: Mapping[str, Analysis], kind: str, body: bytes, answers: B
 
     try:
         if kind not in analyses:
-            raise ValueError(f"there is no analysis called {kind[:80]!r}")
+            raise FlexiCTError(f"there is no analysis called {kind[:80]!r}")
         # The fits are many and small: with a thread a core they spend their time waiting for each other.
         with threadpool_limits(limits=1, user_api="blas"), progress.listening(told):
             content = result_codec.encode(analyses[kind](**arguments(body)))
-    except ValueError as error:
+    except FlexiCTError as error:
         write_message(answers, {"ended": "refused", "why": " ".join(str(error).split())})
     except Exception as error:
         traceback.print_exc()

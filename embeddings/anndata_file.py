@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from embeddings.description import KEY, NotOurExportError
+from flexict.errors import FlexiCTError
 
 if TYPE_CHECKING:
     import h5py
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 2**31
 
 
-class AnnDataMissing(ValueError):  # noqa: N818  a state of the environment
+class AnnDataMissing(FlexiCTError):  # noqa: N818  a state of the environment
     """anndata is not installed."""
 
 

@@ -22,6 +22,7 @@ from embeddings.cohort_table import CohortError, Table, read_table
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.images import EXTENSIONS
 from embeddings.stages import read_column
+from flexict.errors import FlexiCTError
 
 __all__ = ["Case", "CohortError", "CohortReport", "Problem", "read_cohort", "validate_text"]
 
@@ -48,7 +49,7 @@ def read_cohort(
 
     Raises:
         CohortError: the file is not a CSV that can be read.
-        ValueError: an unknown role or column in `mapping`.
+        FlexiCTError: an unknown role or column in `mapping`.
     """
     path = Path(path)
     table = read_table(path, max_rows)
@@ -177,7 +178,7 @@ class _Rows:
                     continue
                 try:
                     found = self.locator.locate(cell)
-                except ValueError as error:
+                except FlexiCTError as error:
                     self._fail(row, role, str(error))
                     continue
                 if role == "image_path":

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from embeddings.cohort_table import CohortError
+from flexict.errors import FlexiCTError
 
 Covariate = str | float | int | bool | None
 
@@ -61,13 +62,13 @@ def find_columns(
         mapping: role -> column, overriding the spellings; a role mapped to None or "" has no column.
 
     Raises:
-        ValueError: an unknown role or column in `mapping`, or a column mapped to two roles (but for the case
+        FlexiCTError: an unknown role or column in `mapping`, or a column mapped to two roles (but for the case
             and the patient, which may share one).
     """
     mapping = {} if mapping is None else mapping
     unknown = [role for role in mapping if role not in ROLE_SPELLINGS]
     if unknown:
-        raise ValueError(f"unknown role {', '.join(map(repr, unknown))}: roles are {', '.join(ROLE_SPELLINGS)}")
+        raise FlexiCTError(f"unknown role {', '.join(map(repr, unknown))}: roles are {', '.join(ROLE_SPELLINGS)}")
     by_spelling: dict[str, str] = {}
     for name in header:
         by_spelling.setdefault(_spelling(name), name)
@@ -77,10 +78,10 @@ def find_columns(
             continue
         found = wanted if wanted in header else by_spelling.get(_spelling(wanted))
         if found is None:
-            raise ValueError(f"there is no column {wanted!r} for {role}: columns are {', '.join(header)}")
+            raise FlexiCTError(f"there is no column {wanted!r} for {role}: columns are {', '.join(header)}")
         shared = [other for other, name in columns.items() if name == found]
         if shared and {role, *shared} != {"case_id", "patient_id"}:
-            raise ValueError(f"column {found!r} is mapped to both {shared[0]} and {role}: map it once")
+            raise FlexiCTError(f"column {found!r} is mapped to both {shared[0]} and {role}: map it once")
         columns[role] = found
     notes = []
     for role, spellings in ROLE_SPELLINGS.items():

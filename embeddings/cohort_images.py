@@ -11,6 +11,7 @@ from pathlib import Path
 from embeddings.dicom_mask import find_dicom_mask, is_dicom_mask
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.images import grid_difference, inspect
+from flexict.errors import FlexiCTError
 
 _THREADS = 8
 
@@ -30,22 +31,22 @@ class PathLocator:
         """The file's real path (symbolic links followed).
 
         Raises:
-            ValueError: outside the data root, or no such file; the message fits behind the case's name.
+            FlexiCTError: outside the data root, or no such file; the message fits behind the case's name.
         """
         if not cell.isprintable():
-            raise ValueError("the path holds control characters: correct it")
+            raise FlexiCTError("the path holds control characters: correct it")
         relative = cell.replace("\\", "/")
         candidates = [self._real(os.path.join(start, relative)) for start in self._starts]
         inside = [path for path in candidates if self._holds(path)]
         if not inside:
-            raise ValueError(f"{cell} is outside the data root {self.root}: move it there, or give another data root")
+            raise FlexiCTError(f"{cell} is outside the data root {self.root}: move it there, or give another data root")
         for path in inside:
             if os.path.exists(path):
                 if os.path.isdir(path):
                     self._check_links(path, cell)
                 return Path(path)
         starts = " or ".join(self._starts)
-        raise ValueError(f"{cell} does not exist (relative paths start at {starts}): correct the path")
+        raise FlexiCTError(f"{cell} does not exist (relative paths start at {starts}): correct the path")
 
     def _holds(self, real_path: str) -> bool:
         return real_path.startswith(self._below) or real_path == str(self.root)
@@ -60,7 +61,7 @@ class PathLocator:
     def _check_links(self, folder: str, cell: str) -> None:
         for entry in os.scandir(folder):
             if entry.is_symlink() and not self._holds(os.path.realpath(entry.path)):
-                raise ValueError(f"{cell}/{entry.name} links outside the data root {self.root}: copy the file itself")
+                raise FlexiCTError(f"{cell}/{entry.name} links outside the data root {self.root}: copy the file itself")
 
 
 def read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | ImageError]:

@@ -7,6 +7,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from flexict.errors import FlexiCTError
+
 MOST_BYTES = 512 * 2**20
 _DELIMITERS = ",;\t"
 _MAGIC = {
@@ -16,7 +18,7 @@ _MAGIC = {
 }
 
 
-class CohortError(ValueError):
+class CohortError(FlexiCTError):
     """A cohort file that cannot be read at all; the message is one sentence that says what to do."""
 
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from flexict.errors import FlexiCTError
+
 if TYPE_CHECKING:
     from embeddings.job.summary import RunSummary
 
@@ -48,8 +50,8 @@ def run_command(arguments: argparse.Namespace, *, when_interrupted: str) -> int:
     """The exit code of `arguments.command`; what the user can mend is one sentence on standard error."""
     try:
         status: int = arguments.command(arguments)
-    except (ValueError, OSError) as error:
-        # Every refusal of these programs is a ValueError whose message is a sentence for its user.
+    except (FlexiCTError, OSError) as error:
+        # Anything else is a fault of the program and keeps its traceback.
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return exit_code_of_error(error)
     except KeyboardInterrupt as error:
@@ -64,7 +66,7 @@ def exit_code_of_error(error: BaseException) -> int:
         return INTERRUPTED
     if is_temporary(error):
         return TEMPORARY
-    return WRONG_INPUT if isinstance(error, ValueError | OSError) else 1
+    return WRONG_INPUT if isinstance(error, FlexiCTError | OSError) else 1
 
 
 def is_temporary(error: BaseException) -> bool:

@@ -23,6 +23,7 @@ from embeddings.records import RunProgress
 from embeddings.status import status, status_text
 from embeddings.store import Store
 from embeddings.watch import watch
+from flexict.errors import FlexiCTError
 
 WATCH_S = 5.0
 LEAST_WATCH_S = 0.2
@@ -96,13 +97,13 @@ def shard(text: str | None) -> tuple[int, int] | None:
     """`I/N` as two numbers.
 
     Raises:
-        ValueError: something else.
+        FlexiCTError: something else.
     """
     if text is None:
         return None
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal()):
-        raise ValueError(f"--shard takes I/N, such as 1/4, not {text!r}")
+        raise FlexiCTError(f"--shard takes I/N, such as 1/4, not {text!r}")
     return int(number), int(count)
 
 
@@ -110,13 +111,13 @@ def patch(text: str | None) -> int | tuple[int, ...] | None:
     """`N` as a number, `N,N` or `N,N,N` as several.
 
     Raises:
-        ValueError: something else.
+        FlexiCTError: something else.
     """
     if text is None:
         return None
     edges = text.split(",")
     if not 1 <= len(edges) <= 3 or not all(edge.strip().isdecimal() and int(edge) for edge in edges):
-        raise ValueError(f"--patch takes one edge or one an axis, such as 16 or 8,16,16, not {text!r}")
+        raise FlexiCTError(f"--patch takes one edge or one an axis, such as 16 or 8,16,16, not {text!r}")
     return int(text) if len(edges) == 1 else tuple(int(edge) for edge in edges)
 
 
@@ -150,7 +151,7 @@ def run_status(arguments: argparse.Namespace) -> int:
     """Say what a store holds; with `--watch` how its runs fare: 0 when they have ended, 1 if one died."""
     if arguments.watch is not None:
         if not LEAST_WATCH_S <= arguments.watch < math.inf:
-            raise ValueError(f"--watch takes {LEAST_WATCH_S:g} seconds or more, not {arguments.watch:g}")
+            raise FlexiCTError(f"--watch takes {LEAST_WATCH_S:g} seconds or more, not {arguments.watch:g}")
         try:
             return watch(arguments.db, arguments.watch, sys.stdout)
         except KeyboardInterrupt:
@@ -173,7 +174,7 @@ def run_search(arguments: argparse.Namespace) -> int:
     from embeddings.text_search import SCORE, open_tower, search
 
     if arguments.top < 1:
-        raise ValueError(f"--top must be 1 or more, not {arguments.top}")
+        raise FlexiCTError(f"--top must be 1 or more, not {arguments.top}")
     store = Store(arguments.db)
     tower, set_id = open_tower(store, arguments.set, arguments.weights, arguments.text_tower, arguments.device)
     found = search(store, arguments.sentence, tower, set_id)
@@ -209,14 +210,14 @@ def run_look_up(arguments: argparse.Namespace) -> int:
     from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
 
     if arguments.k < 1:
-        raise ValueError(f"--k must be 1 or more, not {arguments.k}")
+        raise FlexiCTError(f"--k must be 1 or more, not {arguments.k}")
     store = Store(arguments.db)
     sets = store.sets()
     sets = sets[sets["n_items"] > 0]
     if arguments.set is not None:
         sets = sets[sets["set_id"] == arguments.set]
     if len(sets) != 1:
-        raise ValueError(f"{arguments.db} has {len(sets)} such embedding sets: choose one with --set")
+        raise FlexiCTError(f"{arguments.db} has {len(sets)} such embedding sets: choose one with --set")
     chosen = {str(name): value for name, value in sets.iloc[0].items()}
     steps = store.completed(str(chosen["set_id"]))["slice_step"]
     recipe = recipe_of(chosen, int(steps.mode().iloc[0]) if len(steps) else 1)
@@ -280,12 +281,12 @@ def make_folder(folder: Path) -> None:
     """Make a folder with those above it.
 
     Raises:
-        ValueError: it cannot be made.
+        FlexiCTError: it cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(
+        raise FlexiCTError(
             f"the folder {folder} cannot be made ({error.strerror}): choose a place to write to"
         ) from error
 
@@ -294,11 +295,11 @@ def role_mapping(pairs: Sequence[str]) -> Mapping[str, str | None] | None:
     """`ROLE=COLUMN` pairs as a mapping; nothing after the sign means that the role has no column.
 
     Raises:
-        ValueError: a pair without an equals sign.
+        FlexiCTError: a pair without an equals sign.
     """
     for pair in pairs:
         if "=" not in pair:
-            raise ValueError(f"--map takes ROLE=COLUMN, such as patient_id=Subject, not {pair!r}")
+            raise FlexiCTError(f"--map takes ROLE=COLUMN, such as patient_id=Subject, not {pair!r}")
     return {role: column or None for role, _, column in (pair.partition("=") for pair in pairs)} or None
 
 

@@ -16,6 +16,7 @@ import duckdb
 
 from embeddings.schema import MIGRATIONS, SCHEMA_VERSION
 from embeddings.turnstile import turnstile
+from flexict.errors import FlexiCTError
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -37,7 +38,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-class StoreError(ValueError):
+class StoreError(FlexiCTError):
     """The file cannot be used as a cohort store; the message says why and what to do."""
 
 

@@ -17,6 +17,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from flexict.errors import FlexiCTError
 from flexict.phantoms import SCANNERS, chest_phantom
 from flexict.volume import Volume
 
@@ -85,13 +86,13 @@ def write_demo_cohort(
             and no process has to import its packages anew.
 
     Raises:
-        ValueError: fewer than 6 patients, or a spacing above 6 mm or not positive.
+        FlexiCTError: fewer than 6 patients, or a spacing above 6 mm or not positive.
         FileExistsError: the folder holds a demonstration cohort of other settings.
     """
     if n_patients < len(STAGES):
-        raise ValueError(f"a demonstration cohort needs at least {len(STAGES)} patients, not {n_patients}")
+        raise FlexiCTError(f"a demonstration cohort needs at least {len(STAGES)} patients, not {n_patients}")
     if not 0.0 < spacing_mm <= 6.0:
-        raise ValueError(f"the spacing must lie between 0 and 6 mm, not {spacing_mm}")
+        raise FlexiCTError(f"the spacing must lie between 0 and 6 mm, not {spacing_mm}")
     folder = Path(folder)
     _claim(folder, {"recipe": RECIPE, "n_patients": n_patients, "seed": seed, "spacing_mm": spacing_mm})
     for name in ("images", "masks", "truth"):

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from embeddings.records import CohortInfo, SetIdentity
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 FORMAT = 1
 KEY = "flexict"
@@ -20,7 +21,7 @@ _TYPES: dict[str, pa.DataType] = {
 }
 
 
-class NotOurExportError(ValueError):
+class NotOurExportError(FlexiCTError):
     """A file that this program did not export, or that was changed since."""
 
 

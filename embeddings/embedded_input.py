@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexict import placement, preprocess
+from flexict.errors import FlexiCTError
 from flexict.placement import Placement
 from flexict.volume import Volume
 
@@ -17,7 +18,7 @@ _PARAMETERS = {"lesion_mask": "", "lesion_seed": "mm"}
 _PLAIN = ("default", "local_path", "slice")
 
 
-class EmbeddedInputError(ValueError):
+class EmbeddedInputError(FlexiCTError):
     """The input cannot be made again; the message says why."""
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from embeddings.anndata_file import check_anndata, write_h5ad
 from embeddings.description import KEY, describe
 from embeddings.store import Store, StoreError
+from flexict.errors import FlexiCTError
 
 FORMATS = ("parquet", "h5ad", "csv")
 # A map is laid out for a file that has none stored, up to so many items; more take minutes.
@@ -26,7 +27,7 @@ _FIRST = ("set_id", "item_id", "case_id", "vector")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-class ExportError(ValueError):
+class ExportError(FlexiCTError):
     """Nothing was exported; the message says why and what to do."""
 
 

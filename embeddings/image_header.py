@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from embeddings.acquisition import ScannerSettings
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 Geometry = tuple[tuple[float, float, float], tuple[float, float, float], NDArray[np.float64]]
@@ -21,7 +22,7 @@ WIDEST_SPACING_MM = 20.0
 MOST_COMPRESSION = 1032
 
 
-class ImageError(ValueError):
+class ImageError(FlexiCTError):
     """A file that cannot be used as an image; the message is one sentence that says what to do."""
 
     def __init__(self, path: Path, what: str) -> None:

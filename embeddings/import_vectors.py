@@ -15,6 +15,7 @@ from embeddings.labels import label_mapping, read_labels
 from embeddings.records import IMPORT_VIEWS, CaseOutcome, EmbeddedItem, Failure, RunProgress, SetIdentity
 from embeddings.store import Store
 from embeddings.vector_table import MOST_ROWS, VectorTableError, named, read_vectors
+from flexict.errors import FlexiCTError
 
 # Part of an embedding set's identity: raise it when the same table gives other vectors.
 IMPORT_VERSION = "import 1"
@@ -94,14 +95,14 @@ def import_vectors(
         VectorTableError: the table cannot be used, or shares no id with the labels.
         CohortError: the labels cannot be used.
         StoreError: the store cannot be used.
-        ValueError: an unknown view, role or column.
+        FlexiCTError: an unknown view, role or column.
     """
     vectors, labels = Path(vectors), Path(labels)
     encoder = (name if name is not None else vectors.stem).strip()
     if not encoder or not encoder.isprintable() or len(encoder) > _LONGEST_NAME:
-        raise ValueError(f"{encoder!r} is no name for the vectors: give 1 to {_LONGEST_NAME} printable characters")
+        raise FlexiCTError(f"{encoder!r} is no name for the vectors: give 1 to {_LONGEST_NAME} printable characters")
     if view not in IMPORT_VIEWS:
-        raise ValueError(f"there is no view {view!r} to import: choose {' or '.join(IMPORT_VIEWS)}")
+        raise FlexiCTError(f"there is no view {view!r} to import: choose {' or '.join(IMPORT_VIEWS)}")
     roles = label_mapping(mapping, stage=stage, patient=patient)
     text = read_table(labels, MOST_ROWS)
     table = read_vectors(vectors, id_column, text.header)

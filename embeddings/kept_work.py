@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from embeddings.connections import Connection, SharedFile, StoreError, first_row, utc_now
+from flexict.errors import FlexiCTError
 
 # A selection of this prefix is kept for a link that would otherwise be too long.
 LINK_PREFIX = "@"
@@ -88,11 +89,11 @@ class KeptWork:
         """Keep a selection under a name, in place of an older one of this name.
 
         Raises:
-            ValueError: the name is empty, longer than 80 characters or holds control characters.
+            FlexiCTError: the name is empty, longer than 80 characters or holds control characters.
         """
         name = name.strip()
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
-            raise ValueError(f"a selection needs a name of 1 to {LONGEST_NAME} printable characters")
+            raise FlexiCTError(f"a selection needs a name of 1 to {LONGEST_NAME} printable characters")
         with self._writer.writing() as con:
             con.execute(
                 "INSERT OR REPLACE INTO selections VALUES (?, ?, ?, ?, ?::VARCHAR[], ?::VARCHAR[])",
@@ -152,7 +153,7 @@ class KeptWork:
         """Keep one number an item under a name, in place of an older column of this name."""
         numbers = np.asarray(values, dtype=np.float64)
         if numbers.shape != (len(item_ids),):
-            raise ValueError(f"{len(item_ids)} items need as many scores, not {list(numbers.shape)}")
+            raise FlexiCTError(f"{len(item_ids)} items need as many scores, not {list(numbers.shape)}")
         incoming = pa.table({"item_id": pa.array(list(item_ids), pa.string()), "value": numbers})
         with self._writer.writing() as con:
             con.execute("DELETE FROM scores WHERE set_id = ? AND name = ?", [set_id, name])

@@ -13,6 +13,7 @@ from embeddings.cohort_images import PathLocator
 from embeddings.cohort_table import CohortError, Table
 from embeddings.stages import read_column
 from embeddings.vector_table import named
+from flexict.errors import FlexiCTError
 
 _SEED = ("seed_x", "seed_y", "seed_z")
 
@@ -53,12 +54,12 @@ def label_mapping(
     """Role -> column, with the two roles that have options of their own.
 
     Raises:
-        ValueError: a role that is given twice, as two columns.
+        FlexiCTError: a role that is given twice, as two columns.
     """
     found = dict(mapping or {})
     for role, column in (("stage", stage), ("patient_id", patient)):
         if column is not None and found.setdefault(role, column) != column:
-            raise ValueError(f"the {role} is given as both {found[role]!r} and {column!r}: give it once")
+            raise FlexiCTError(f"the {role} is given as both {found[role]!r} and {column!r}: give it once")
     return found
 
 
@@ -71,7 +72,7 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
 
     Raises:
         CohortError: no column of case ids, a case twice, no row that can be used, a stage that is none.
-        ValueError: an unknown role or column in `mapping`.
+        FlexiCTError: an unknown role or column in `mapping`.
     """
     mapping = dict(mapping)
     if id_column in table.header:
@@ -180,7 +181,7 @@ class _Reader:
             return None
         try:
             return self._locator.locate(cell)
-        except ValueError as error:
+        except FlexiCTError as error:
             lost.append(str(error))
             return None
 

@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 _FLAT_MM = 1e-6
@@ -43,12 +44,12 @@ def measure(mask: Volume) -> Lesion:
     """Measure the non-zero voxels of a mask, all parts together.
 
     Raises:
-        ValueError: a mask without voxels.
+        FlexiCTError: a mask without voxels.
     """
     inside = mask.array != 0
     box = ndimage.find_objects(inside.astype(np.uint8))
     if not box:
-        raise ValueError("the mask has no voxels: draw the lesion, or leave the mask out")
+        raise FlexiCTError("the mask has no voxels: draw the lesion, or leave the mask out")
     part = inside[box[0]]
     start = np.array([axis.start for axis in box[0]])
     n_voxels = int(part.sum())

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
+
 SCALES: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("early",), ("intermediate",), ("advanced", "late"), ("metastatic",)),
     (("localised", "localized", "local"), ("locally advanced", "regional"), ("distant", "metastatic")),
@@ -164,7 +166,7 @@ def stage_order(values: Sequence[str], counts: Mapping[str, int] | None = None) 
     counts: as `read_column` takes them.
 
     Raises:
-        ValueError: values that are no stage, or kinds that do not compare (T2 and Grade 3).
+        FlexiCTError: values that are no stage, or kinds that do not compare (T2 and Grade 3).
     """
     return _sound(read_column(values, counts)).order
 
@@ -181,7 +183,7 @@ def stage_codes(
         counts: as `read_column` takes them.
 
     Raises:
-        ValueError: values that `order` does not contain (all are named), a stage twice in `order`, or
+        FlexiCTError: values that `order` does not contain (all are named), a stage twice in `order`, or
             without `order` what `stage_order` raises.
     """
     texts = ["" if value is None else value for value in values]
@@ -195,7 +197,7 @@ def stage_codes(
     codes = [lookup.position(text) for text in texts]
     unknown = sorted({t for t, code in zip(texts, codes, strict=True) if code is None and not is_unstaged(t)})
     if unknown:
-        raise ValueError(f"the given stage order lacks {_listed(unknown)}: add what is missing to the order")
+        raise FlexiCTError(f"the given stage order lacks {_listed(unknown)}: add what is missing to the order")
     return np.array([-1 if code is None else code for code in codes], dtype=np.int64), list(order)
 
 
@@ -208,14 +210,14 @@ def apply_groups(values: Sequence[str | None], groups: Mapping[str, Sequence[str
             covers its subdivisions (T1 covers T1a) unless those are listed themselves.
 
     Raises:
-        ValueError: a stage listed twice, or one that is neither a stage nor among the values.
+        FlexiCTError: a stage listed twice, or one that is neither a stage nor among the values.
     """
     owners = [(member, name) for name, members in groups.items() for member in members]
     lookup = _Lookup([member for member, _ in owners])
     present = {_plain(value) for value in values if value is not None}
     unread = [m for m, _ in owners if parse_stage(m) is None and _plain(m) not in present]
     if unread:
-        raise ValueError(f"the groups list {_listed(unread)}, which no case has and which is no known stage")
+        raise FlexiCTError(f"the groups list {_listed(unread)}, which no case has and which is no known stage")
     positions = [None if value is None else lookup.position(value, covering=True) for value in values]
     return [None if position is None else owners[position][1] for position in positions]
 
@@ -231,7 +233,7 @@ class _Lookup:
         for position, (stage, key) in enumerate(zip(stages, keys, strict=True)):
             meaning = self._meaning(key)
             if _plain(stage) in self._by_text or meaning in self._by_meaning:
-                raise ValueError(f"{stage!r} is listed twice among {_listed(stages)}: list each stage once")
+                raise FlexiCTError(f"{stage!r} is listed twice among {_listed(stages)}: list each stage once")
             self._by_text[_plain(stage)] = position
             if meaning:
                 self._by_meaning[meaning] = position
@@ -254,10 +256,10 @@ class _Lookup:
 
 def _sound(column: StageColumn) -> StageColumn:
     if column.unknown:
-        raise ValueError(f"no known stage: {_listed(column.unknown)}; correct the spelling or give the order")
+        raise FlexiCTError(f"no known stage: {_listed(column.unknown)}; correct the spelling or give the order")
     if column.mixed:
         first = next(iter(column.mixed.values()))
-        raise ValueError(f"the stages are of mixed kinds: {first}; give one kind of stage in the column")
+        raise FlexiCTError(f"the stages are of mixed kinds: {first}; give one kind of stage in the column")
     return column
 
 

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from embeddings.store import Store, StoreError
+from flexict.errors import FlexiCTError
 from flexict.kinds import VLM
 from flexict.text_tower import TextTower, load_text_tower, similarity, zero_shot
 
 SCORE = "similarity"
 
 
-class TextSearchError(ValueError):
+class TextSearchError(FlexiCTError):
     """The store cannot be searched by text; the message says why and what to do."""
 
 

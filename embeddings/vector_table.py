@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from embeddings.cohort_columns import find_columns, is_missing, parse_number
 from embeddings.cohort_table import read_table
+from flexict.errors import FlexiCTError
 
 FORMATS = (".csv", ".parquet", ".npz")
 MOST_NUMBERS = 2**28  # 1 GB as float32
@@ -33,7 +34,7 @@ _ALIKE = 0.9
 _NUMBERED = re.compile(r"(.*?)\d+", re.DOTALL)
 
 
-class VectorTableError(ValueError):
+class VectorTableError(FlexiCTError):
     """A table of vectors that cannot be used; the message says why and what to do."""
 
 

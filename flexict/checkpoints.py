@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from flexict.errors import FlexiCTError
+
 OVERRIDE_VARIABLE = "FLEXICT_CHECKPOINT"
 HUB_FILE = "model.safetensors"
 _TRAINING_HEADS = ("dino_head", "ibot")
@@ -20,7 +22,7 @@ _CONTAINERS = ("teacher", "model")
 _LISTED = 4
 
 
-class CheckpointError(ValueError):
+class CheckpointError(FlexiCTError):
     """Weights that cannot be found, read or matched; the message says what to do."""
 
 

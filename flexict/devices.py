@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import torch
 
+from flexict.errors import FlexiCTError
+
 
 def pick_device(device: str = "auto") -> str:
     """`auto` becomes `cuda` where there is a GPU, else `cpu`.
 
     Raises:
-        ValueError: if the device asked for is not there.
+        FlexiCTError: if the device asked for is not there.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {device} was asked for, but torch sees no GPU here: use --device cpu or auto")
+        raise FlexiCTError(f"device {device} was asked for, but torch sees no GPU here: use --device cpu or auto")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"there is no device {device!r} here: use auto, cpu or cuda") from error
+        raise FlexiCTError(f"there is no device {device!r} here: use auto, cpu or cuda") from error
     return device
 
 
@@ -26,7 +28,7 @@ def devices_of(device: str = "auto") -> list[str]:
     """The devices that a job uses: `auto` and `cuda` mean every GPU that is visible, commas join several.
 
     Raises:
-        ValueError: if a device asked for is not there.
+        FlexiCTError: if a device asked for is not there.
     """
     if device in ("auto", "cuda") and torch.cuda.is_available():
         return [f"cuda:{number}" for number in range(torch.cuda.device_count())]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from flexict.backbone import FlexiCTBackbone, Tokens
 from flexict.checkpoints import CheckpointError, find_weights, load_into, read_tensors
 from flexict.devices import pick_device
+from flexict.errors import FlexiCTError
 from flexict.kinds import BACKENDS, MASK_POOLED, POOLED, PRECISIONS, VLM, VectorKind, blocks_of
 from flexict.pooling import touched_cells, vectors
 from flexict.registry import REGISTRY, EncoderSpec
@@ -122,7 +123,7 @@ class Encoder:
             masks: for `mask_pooled`, `[B, H, W]` or `[B, D, H, W]`, other than 0 in the lesion.
 
         Raises:
-            ValueError: an input of another shape or smaller than a patch, or a mask that is missing or does not fit.
+            FlexiCTError: an input of another shape or smaller than a patch, or a mask that is missing or does not fit.
         """
         levels = self._levels(batch, blocks_of(self.kind, len(self.backbone.blocks)))
         cells = None
@@ -148,7 +149,7 @@ class Encoder:
         wanted = (shape[0], *shape[2:])
         if masks is None or tuple(np.shape(masks)) != wanted:
             found = "no mask" if masks is None else f"a mask of {list(np.shape(masks))}"
-            raise ValueError(f"mask_pooled needs a mask of {list(wanted)} beside its input, and got {found}")
+            raise FlexiCTError(f"mask_pooled needs a mask of {list(wanted)} beside its input, and got {found}")
         return touched_cells(torch.as_tensor(masks).to(self.device), self.patches[len(wanted) - 3])
 
 
@@ -176,12 +177,12 @@ def load_encoder(
             and the encoder is large enough for a conversion to pay.
 
     Raises:
-        ValueError: an unknown name, device, pooling, precision or back end, or a patch that is no patch.
+        FlexiCTError: an unknown name, device, pooling, precision or back end, or a patch that is no patch.
         CheckpointError: if the weights are absent, damaged or of another model.
     """
     spec = REGISTRY.get(name)
     if spec is None:
-        raise ValueError(f"there is no encoder {name!r}: choose one of {', '.join(REGISTRY)}")
+        raise FlexiCTError(f"there is no encoder {name!r}: choose one of {', '.join(REGISTRY)}")
     kind = pooling or spec.pooling
     for what, value, choices in (
         ("vector", kind, spec.poolings),
@@ -189,7 +190,7 @@ def load_encoder(
         ("back end", backend, BACKENDS),
     ):
         if value not in choices:
-            raise ValueError(f"{name} has no {what} {value!r}: choose {', '.join(choices)}")
+            raise FlexiCTError(f"{name} has no {what} {value!r}: choose {', '.join(choices)}")
     place = pick_device(device)
     found = find_weights(name, weights, spec.variable, spec.hub, spec.bundled)
     tensors = read_tensors(found.path)
@@ -219,7 +220,7 @@ def _set_patch(backbone: FlexiCTBackbone, patch: int | Sequence[int], spec: Enco
     edges = (patch,) if isinstance(patch, int) else tuple(patch)
     n_axes = {2} if "volume" not in spec.views else {3} if "slices" not in spec.views else {2, 3}
     if len(edges) > 1 and len(edges) not in n_axes:
-        raise ValueError(
+        raise FlexiCTError(
             f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one an axis of its input"
         )
     backbone.set_patch_size(patch)
@@ -239,11 +240,11 @@ def _converted(
     if backend == "torch" or (backend == "auto" and not pays):
         return None
     if device != "cpu":
-        raise ValueError(f"the back end openvino computes on the CPU alone, not on {device}: use --backend torch")
+        raise FlexiCTError(f"the back end openvino computes on the CPU alone, not on {device}: use --backend torch")
     from flexict import openvino_backend
 
     if openvino_backend.is_available():
         return openvino_backend.OpenVINOBackbone(backbone, sha256, precision=precision)
     if backend == "openvino":
-        raise ValueError("the back end openvino is not installed: pip install -e '.[openvino]'")
+        raise FlexiCTError("the back end openvino is not installed: pip install -e '.[openvino]'")
     return None

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from flexict import openvino_graph
 from flexict.backbone import FlexiCTBackbone, Tokens
+from flexict.errors import FlexiCTError
 from flexict.kinds import PRECISIONS
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ class OpenVINOBackbone:
         precision: `float32`, or `bfloat16` for speed.
 
     Raises:
-        ValueError: if the precision is unknown, or the backbone is not float32 on the CPU.
+        FlexiCTError: if the precision is unknown, or the backbone is not float32 on the CPU.
     """
 
     def __init__(self, backbone: FlexiCTBackbone, weights_sha256: str, precision: str = "float32") -> None:
         if precision not in PRECISIONS:
-            raise ValueError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}")
+            raise FlexiCTError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}")
         if backbone.cls_token.dtype != torch.float32 or backbone.cls_token.device.type != "cpu":
-            raise ValueError("OpenVINO converts a float32 backbone on the CPU")
+            raise FlexiCTError("OpenVINO converts a float32 backbone on the CPU")
         self.precision = precision
         self._backbone = backbone
         self._sha256 = weights_sha256
@@ -92,7 +93,7 @@ class OpenVINOBackbone:
             x: `[B, 1, H, W]` or `[B, 1, D, H, W]`, float32 on the CPU.
 
         Raises:
-            ValueError: for another shape, an input smaller than a patch, or a block that does not exist.
+            FlexiCTError: for another shape, an input smaller than a patch, or a block that does not exist.
         """
         depth = len(self._backbone.blocks)
         absent = [b for b in blocks if not 0 <= b < depth]
@@ -103,7 +104,7 @@ class OpenVINOBackbone:
         space = tuple(x.shape[2:])
         patch = (self._backbone.patch_embed_2D if x.ndim == 4 else self._backbone.patch_embed_3D).size
         if any(n < p for n, p in zip(space, patch, strict=True)):
-            raise ValueError(f"an input of {space} is smaller than one patch of {patch}")
+            raise FlexiCTError(f"an input of {space} is smaller than one patch of {patch}")
         grid = tuple(n // p for n, p in zip(space, patch, strict=True))
         rising = tuple(sorted(set(blocks)))
         wanted = Conversion(self._sha256, space, patch, rising, self.precision, torch.get_num_threads())

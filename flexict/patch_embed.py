@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flexict.errors import FlexiCTError
+
 
 class PatchEmbed(nn.Module):
     """A strided convolution over 2D slices or 3D volumes with a resizable kernel.
@@ -48,7 +50,7 @@ class PatchEmbed(nn.Module):
         """Tokens `[B, N, embed_dim]` in C order and the grid they came from, for `[B, 1, *space]`."""
         space = tuple(x.shape[2:])
         if any(n < p for n, p in zip(space, self.size, strict=True)):
-            raise ValueError(f"an input of {space} is smaller than one patch of {self.size}")
+            raise FlexiCTError(f"an input of {space} is smaller than one patch of {self.size}")
         conv = F.conv2d if self.n_axes == 2 else F.conv3d
         out = conv(x, self.kernel(), self.proj.bias, stride=self.size)
         return out.flatten(2).transpose(1, 2), tuple(out.shape[2:])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from flexict.devices import pick_device
 from flexict.encoders import Encoder, load_encoder
+from flexict.errors import FlexiCTError
 from flexict.registry import REGISTRY
 
 GROUP = "flexict.encoders"
@@ -31,7 +32,7 @@ VIEW_OF_PRESET: Mapping[str, str] = {
 AS_IT_COMES = "as the encoder gives it"
 
 
-class PluginError(ValueError):
+class PluginError(FlexiCTError):
     """An encoder from an entry point that cannot be used; the message names the package."""
 
 
@@ -90,17 +91,17 @@ def open_encoder(
     """An encoder of the family (see `flexict.load_encoder` for the arguments) or of an entry point.
 
     Raises:
-        ValueError: an unknown name or device, or options that the encoder does not take.
+        FlexiCTError: an unknown name or device, or options that the encoder does not take.
         CheckpointError: weights that are absent, damaged or of another model.
         PluginError: an entry point that cannot be loaded or lacks what an encoder needs.
     """
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name in REGISTRY or name not in points:
         if name not in REGISTRY:
-            raise ValueError(f"there is no encoder {name!r}: choose one of {', '.join(encoder_names())}")
+            raise FlexiCTError(f"there is no encoder {name!r}: choose one of {', '.join(encoder_names())}")
         return load_encoder(name, weights, device, pooling=pooling, patch=patch, precision=precision, backend=backend)
     if (weights, pooling, patch, precision, backend) != (None, None, None, "float32", "auto"):
-        raise ValueError(
+        raise FlexiCTError(
             f"the encoder {name} comes from another package and decides for itself on weights, pooling, patch, "
             "precision and back end: leave them out"
         )

@@ -15,6 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 Array = NDArray[np.float32]
@@ -30,7 +31,7 @@ MAX_RESAMPLED_VOXELS = 2**30
 COUNTED_AT_ONCE = 2**22
 
 
-class PreprocessError(ValueError):
+class PreprocessError(FlexiCTError):
     """An image that a preset cannot use; the message says why and what to do."""
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from flexict.checkpoints import CheckpointError, find_weights, read_tensors
 from flexict.devices import pick_device
+from flexict.errors import FlexiCTError
 from flexict.registry import REGISTRY, TextTowerSpec
 from flexict.vlm_checkpoint import split_parts
 
@@ -32,7 +33,7 @@ POSITIVE, NEGATIVE = "{finding} .", "No {finding}."
 SHOWN = 40
 
 
-class TextError(ValueError):
+class TextError(FlexiCTError):
     """A text that cannot be encoded; the message names it."""
 
 
@@ -123,13 +124,13 @@ def load_text_tower(
         device: `cpu`, `cuda`, `cuda:1` or `auto`.
 
     Raises:
-        ValueError: an encoder without text, or an unknown device.
+        FlexiCTError: an encoder without text, or an unknown device.
         CheckpointError: configuration, tokenizer or weights are absent, damaged or of another model.
     """
     spec = REGISTRY.get(name)
     if spec is None or spec.text is None:
         names = ", ".join(one.name for one in REGISTRY.values() if one.text is not None)
-        raise ValueError(f"{name!r} is no encoder that reads text: choose {names}")
+        raise FlexiCTError(f"{name!r} is no encoder that reads text: choose {names}")
     place = pick_device(device)
     found = find_weights(name, weights, spec.variable, spec.hub, spec.bundled)
     parts = split_parts(read_tensors(found.path), str(found.path))
@@ -191,13 +192,13 @@ def similarity(images: NDArray[np.floating], texts: NDArray[np.floating], logit_
     """exp(logit_scale) times the cosine of every image with every text, `[n, m]`, of vectors `[n, d]` and `[m, d]`.
 
     Raises:
-        ValueError: vectors of different width, or an image vector of length 0.
+        FlexiCTError: vectors of different width, or an image vector of length 0.
     """
     if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1]:
-        raise ValueError(f"image and text vectors do not share a space: {images.shape} against {texts.shape}")
+        raise FlexiCTError(f"image and text vectors do not share a space: {images.shape} against {texts.shape}")
     lengths = [np.linalg.norm(side, axis=1, keepdims=True) for side in (images, texts)]
     if any((length == 0).any() for length in lengths):
-        raise ValueError("a vector has the length 0: embed that scan again")
+        raise FlexiCTError("a vector has the length 0: embed that scan again")
     cosine = (images / lengths[0]).astype(np.float64) @ (texts / lengths[1]).astype(np.float64).T
     return np.exp(logit_scale) * cosine
 
@@ -210,7 +211,7 @@ def zero_shot(images: NDArray[np.floating], tower: TextTower, findings: Sequence
 
     Raises:
         TextError: a finding that is empty or too long.
-        ValueError: vectors of another width.
+        FlexiCTError: vectors of another width.
     """
     if any(not finding.strip() for finding in findings):
         raise TextError("a finding is empty: name what to look for")

@@ -14,6 +14,7 @@ from dashboard.text_towers import score
 from dashboard.zero_shot import findings_in
 from embeddings.kept_work import KeptWork
 from embeddings.store import Store, StoreError
+from flexict.errors import FlexiCTError
 
 # What the bundled encoder has words for, and findings that reports of chest CT name.
 _LESION = ("spiculated margin", "lesion larger than 30 mm", "solid mass", "ground-glass nodule")
@@ -37,7 +38,7 @@ def findings_form(path: Path, text_set: pd.Series) -> None:
             findings = findings_in(text)
             with st.spinner("Scoring ..."):
                 score(path, set_id, findings)
-        except (ValueError, OSError) as error:
+        except (FlexiCTError, OSError) as error:
             st.error(plain(error))
         else:
             st.success(f"{len(findings)} columns of scores are kept in the cohort file.")

@@ -15,8 +15,9 @@ from dashboard.components.uploads import MAX_CSV_MB, keep_csv, safe_stem
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.cohort import CohortReport, read_cohort
-from embeddings.cohort_table import CohortError, read_table
+from embeddings.cohort_table import read_table
 from flexict import REGISTRY
+from flexict.errors import FlexiCTError
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_PROBLEMS_SHOWN = 500
@@ -59,7 +60,7 @@ def new_cohort(settings: Settings) -> None:
         if mapping:
             report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())))
         _check_people(report, settings)
-    except (CohortError, ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         return
     _show_report(report)
@@ -70,10 +71,10 @@ def new_cohort(settings: Settings) -> None:
 def _checked_folder(text: str, settings: Settings) -> Path:
     folder = Path(text).expanduser()
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {text}: type the folder in which the CTs lie")
+        raise FlexiCTError(f"there is no folder {text}: type the folder in which the CTs lie")
     if not settings.allows(folder):
         roots = ", ".join(str(r) for r in settings.data_roots)
-        raise ValueError(
+        raise FlexiCTError(
             f"{text} lies outside the data root ({roots}): start the app with `-- --data-root {text}` to allow it"
         )
     return folder.resolve()
@@ -84,7 +85,7 @@ def _check_people(report: CohortReport, settings: Settings) -> None:
     for case in report.cases:
         for path in (case.image_path, case.mask_path):
             if path is not None and not settings.allows(path):
-                raise ValueError(
+                raise FlexiCTError(
                     f"row {case.row}: {path} lies in a folder that this app may not read: correct the path"
                 )
 

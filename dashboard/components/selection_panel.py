@@ -11,6 +11,7 @@ from dashboard.plain_text import plain
 from dashboard.selection import Selection
 from embeddings.connections import StoreError
 from embeddings.kept_work import LINK_PREFIX, KeptWork
+from flexict.errors import FlexiCTError
 
 _LOADED, _SAID = "selection.load", "selection.said"
 
@@ -92,7 +93,7 @@ def _save(path: Path, name: str, chosen: Selection) -> None:
         KeptWork(path).save_selection(
             name, state.chosen_set() or "", chosen.origin, tuple(chosen.items), tuple(chosen.cases)
         )
-    except (ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         st.error(f"The selection could not be saved: {plain(error)}")
         return
     st.session_state[_SAID] = "Saved in the cohort file."

@@ -6,6 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from flexict.errors import FlexiCTError
+
 MAX_CSV_MB = 50
 MAX_CSV_BYTES = MAX_CSV_MB * 1_000_000
 
@@ -20,10 +22,12 @@ def keep_csv(name: str, content: bytes, workspace: Path, title: str = "cohort") 
         title: folder of the CSV, whose name a cohort takes where its CSV is called just `cohort.csv`.
 
     Raises:
-        ValueError: if it is larger than 50 MB.
+        FlexiCTError: if it is larger than 50 MB.
     """
     if len(content) > MAX_CSV_BYTES:
-        raise ValueError(f"{name} has {len(content) / 1e6:.0f} MB; a cohort CSV may have {MAX_CSV_BYTES / 1e6:.0f} MB")
+        raise FlexiCTError(
+            f"{name} has {len(content) / 1e6:.0f} MB; a cohort CSV may have {MAX_CSV_BYTES / 1e6:.0f} MB"
+        )
     folder = workspace / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_stem(title)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{safe_stem(name)}.csv"

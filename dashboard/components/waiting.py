@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import background, state
 from dashboard.background import Answer, Cancelled, Done, Failed, Running, Task
 from dashboard.plain_text import plain
+from flexict.errors import FlexiCTError
 
 _REFRESH_S = 1.0
 
@@ -27,7 +28,7 @@ def obtain(task: Task, slot: str) -> Any:
     """The result of a task for a slot of this session's pages; a short one is waited for.
 
     Raises:
-        ValueError: what the analysis says of its data.
+        FlexiCTError: what the analysis says of its data.
         NotReadyError: it still runs, was cancelled, or failed.
     """
     registry, session = background.registry(), state.session_id()
@@ -40,7 +41,7 @@ def obtain(task: Task, slot: str) -> Any:
             st.caption(plain(answer.note))
         return answer.result
     if isinstance(answer, Failed) and answer.refused:
-        raise ValueError(answer.sentence)
+        raise FlexiCTError(answer.sentence)
     raise NotReadyError(task, slot, answer)
 
 

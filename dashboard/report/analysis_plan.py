@@ -30,6 +30,7 @@ from embeddings.analysis.audit.audit import ShortcutAudit, shortcuts
 from embeddings.analysis.gram import Gram
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS, evaluate
 from embeddings.analysis.survival.survival import SurvivalByScore, by_score
+from flexict.errors import FlexiCTError
 
 Result = TypeVar("Result")
 # Every permutation of these redoes many fits; more would take minutes and change no verdict.
@@ -85,7 +86,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
                 progress.part(begun / n_steps, (begun + 1) / n_steps, words),
             ):
                 return analysis()
-        except ValueError as error:
+        except FlexiCTError as error:
             refused[name] = " ".join(str(error).split())
             return None
 
@@ -218,7 +219,7 @@ def _searched(cohort: AnalysedCohort) -> list[tuple[str, list[NDArray], NDArray[
 
 def _known(cohort: AnalysedCohort) -> dict[str, NDArray]:
     if not cohort.suspects:
-        raise ValueError(
+        raise FlexiCTError(
             "The audit needs at least one column beside the stage, such as size, site, scanner, sex or age; "
             "the cohort names none: give --size or --covariates."
         )
@@ -229,7 +230,7 @@ def _survival(
     gradient: StageGradient | None, cohort: AnalysedCohort, time: NDArray, event: NDArray, settings: ReportSettings
 ) -> SurvivalByScore:
     if gradient is None:
-        raise ValueError("The survival analysis needs the scores of the stage gradient, which could not be computed.")
+        raise FlexiCTError("The survival analysis needs the scores of the stage gradient, which could not be computed.")
     columns = {label(c): cohort.frame[c].to_numpy(dtype=object) for c in cohort.covariate_columns}
     if cohort.size_column is not None:
         columns = {label(cohort.size_column): cohort.frame[cohort.size_column].to_numpy(dtype=object)} | columns

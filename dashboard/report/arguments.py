@@ -7,6 +7,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from flexict.errors import FlexiCTError
+
 MAX_RESAMPLES = 100_000
 
 
@@ -53,10 +55,10 @@ class ReportSettings:
             ("--seed", self.seed, 0),
         ):
             if not least <= value <= MAX_RESAMPLES:
-                raise ValueError(f"{name} takes {least} to {MAX_RESAMPLES}, not {value}")
+                raise FlexiCTError(f"{name} takes {least} to {MAX_RESAMPLES}, not {value}")
         if (self.time is None) != (self.event is None):
             given, other = ("--time", "--event") if self.time else ("--event", "--time")
-            raise ValueError(f"{given} was given without {other}: survival needs both columns, or neither")
+            raise FlexiCTError(f"{given} was given without {other}: survival needs both columns, or neither")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -118,7 +120,7 @@ def group_of(text: str) -> tuple[str, tuple[str, ...]]:
     name, sign, members = text.partition("=")
     stages = names_in(members)
     if not sign or not name.strip() or not stages:
-        raise ValueError(f"--group takes NAME=STAGE,STAGE such as Early=Tis,T1a,T1b, not {text!r}")
+        raise FlexiCTError(f"--group takes NAME=STAGE,STAGE such as Early=Tis,T1a,T1b, not {text!r}")
     return name.strip(), stages
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
+
 MAX_LEVELS = 20
 
 
@@ -27,7 +29,7 @@ def find_column(frame: pd.DataFrame, name: str, headers: dict[str, str], option:
     close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
     known = [folded[one] for one in close] or sorted(map(str, frame.columns))[:12]
     words = "did you mean" if close else "there are, among others,"
-    raise ValueError(
+    raise FlexiCTError(
         f"{option}: the cohort has no column {name!r}; {words} {', '.join(dict.fromkeys(known))}{'?' if close else ''}"
     )
 
@@ -38,7 +40,7 @@ def numbers(frame: pd.DataFrame, column: str, option: str) -> NDArray[np.float64
     read = pd.to_numeric(values, errors="coerce")
     text = values[values.notna() & read.isna()]
     if len(text):
-        raise ValueError(
+        raise FlexiCTError(
             f"{option}: column {column!r} holds text such as {str(text.iloc[0])!r} where numbers are needed"
         )
     return read.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -76,7 +78,7 @@ def design(frame: pd.DataFrame, columns: Sequence[str], option: str) -> Design:
         else:
             levels = sorted(values.astype(str).unique())
             if len(levels) > MAX_LEVELS:
-                raise ValueError(
+                raise FlexiCTError(
                     f"{option}: column {column!r} has {len(levels)} different texts, too many for a category "
                     f"(at most {MAX_LEVELS}): is it an identifier?"
                 )

@@ -19,6 +19,7 @@ from embeddings.case_vectors import one_row_a_case
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 # Columns that a stage must not be told from: how and where the scan was made, and of whom.
 SUSPECTS = (
@@ -136,7 +137,7 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
     baseline = [find_column(frame, name, headers, "--baseline") for name in settings.baseline]
     for option, chosen in (("--covariates", covariates), ("--baseline", baseline), ("--size", [size_column])):
         if stage_column in chosen:
-            raise ValueError(f"{option}: {stage_column!r} is the stage itself and cannot explain it")
+            raise FlexiCTError(f"{option}: {stage_column!r} is the stage itself and cannot explain it")
 
     staging = stage_cases(frame[stage_column], settings.order, settings.groups)
     finite = np.isfinite(vectors).all(axis=1)
@@ -215,22 +216,22 @@ def _selected(settings: ReportSettings, frame: pd.DataFrame) -> NDArray[np.bool_
     kept = KeptWork(settings.cohort).selection(name)
     if kept is None:
         names = ", ".join(KeptWork(settings.cohort).selections()["name"]) or "none"
-        raise ValueError(f"--selection: the cohort file keeps no selection {name!r}; it keeps {names}")
+        raise FlexiCTError(f"--selection: the cohort file keeps no selection {name!r}; it keeps {names}")
     chosen = frame["case_id"].isin(kept.case_ids).to_numpy(dtype=bool)
     if not chosen.any():
-        raise ValueError(f"--selection: no case of {name!r} is in this embedding set")
+        raise FlexiCTError(f"--selection: no case of {name!r} is in this embedding set")
     return chosen
 
 
 def _chosen(sets: pd.DataFrame, set_id: str | None, option: str) -> Mapping[str, Any]:
     ranked = embedding_sets.ranked(sets)
     if ranked.empty:
-        raise ValueError("the cohort file holds no vector yet: run python -m embeddings embed on it first")
+        raise FlexiCTError("the cohort file holds no vector yet: run python -m embeddings embed on it first")
     if set_id is None:
         return dict(ranked.iloc[0])
     rows = ranked[ranked["set_id"] == set_id]
     if rows.empty:
-        raise ValueError(f"{option}: the file has no embedding set {set_id!r}; it has {', '.join(ranked['set_id'])}")
+        raise FlexiCTError(f"{option}: the file has no embedding set {set_id!r}; it has {', '.join(ranked['set_id'])}")
     return dict(rows.iloc[0])
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from embeddings.stages import apply_groups, is_unstaged, read_column, stage_codes
+from flexict.errors import FlexiCTError
 
 MOST_NAMED = 6
 
@@ -57,9 +58,9 @@ def _grouped(
 ) -> Staging:
     names = [name for name, _ in groups]
     if len(set(names)) < len(names):
-        raise ValueError(f"--group: a group is given twice among {', '.join(names)}; list all its stages in one")
+        raise FlexiCTError(f"--group: a group is given twice among {', '.join(names)}; list all its stages in one")
     if order and sorted(order) != sorted(names):
-        raise ValueError(
+        raise FlexiCTError(
             f"--order lists {', '.join(order)}, but the groups are {', '.join(names)}: list each group once"
         )
     ranked = list(order) or names
@@ -80,7 +81,7 @@ def _ordered(texts: Sequence[str | None], order: Sequence[str]) -> Staging:
     for text in {text for text in texts if text is not None}:
         try:
             code_of[text] = int(stage_codes([text], order)[0][0])
-        except ValueError:
+        except FlexiCTError:
             outside[text] = "not in the order given"
     codes = np.array([-1 if text is None else code_of.get(text, -1) for text in texts], dtype=np.int64)
     return Staging(codes, tuple(order), _losses(texts, outside), _empty_levels(codes, order))

@@ -27,6 +27,7 @@ from dashboard.report.panel import Panel
 from dashboard.report.provenance import PRODUCT, figure_footer, set_record, statements, versions
 from embeddings.analysis import progress
 from embeddings.analysis.serialise import plain
+from flexict.errors import FlexiCTError
 
 KIND = f"{PRODUCT} report"
 _FORMATS: tuple[Format, ...] = ("svg", "pdf", "png")
@@ -131,7 +132,7 @@ def check_folder(out: Path) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise ValueError(f"--out: {out} is a file; give a folder")
+        raise FlexiCTError(f"--out: {out} is a file; give a folder")
     present = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir() or path.is_symlink()}
     if not present:
         return
@@ -142,7 +143,7 @@ def check_folder(out: Path) -> None:
         ours = set()
     foreign = sorted(present - ours)
     if foreign:
-        raise ValueError(
+        raise FlexiCTError(
             f"--out: {out} holds files that no report wrote, such as {foreign[0]!r}: give a new or an empty folder"
         )
 
@@ -176,7 +177,7 @@ def put_folder(report: Report, out: Path) -> None:
             if target.exists() or not old.exists():
                 shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise ValueError(f"--out: {out} cannot be written ({error.strerror}): choose another place") from error
+        raise FlexiCTError(f"--out: {out} cannot be written ({error.strerror}): choose another place") from error
 
 
 def _sentence(cohort: AnalysedCohort, shown: tuple[Panel, ...], findings: Findings) -> str:

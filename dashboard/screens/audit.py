@@ -16,6 +16,7 @@ from dashboard.figures import audit as audit_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import ShortcutAudit
+from flexict.errors import FlexiCTError
 
 MANY_COLUMNS = 12
 # So that all columns stand side by side on a small screen.
@@ -72,7 +73,7 @@ def _page(found: Context) -> None:
             int(n_permutations),
             int(seed),
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     _show(found, staged, result)

@@ -21,6 +21,7 @@ from dashboard.figures import set_similarity as similarity_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
+from flexict.errors import FlexiCTError
 
 MOST_SETS = 4
 NO_STAGE, NO_LABEL = "(do not compare stage axes)", "(do not compare probes and retrieval)"
@@ -81,7 +82,7 @@ def _page(found: Context) -> None:
             int(n_permutations),
             int(seed),
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     rows = usable.set_index("set_id", drop=False).loc[chosen]

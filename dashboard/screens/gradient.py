@@ -15,6 +15,7 @@ from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.report.case_columns import MAX_LEVELS, Design, design
 from embeddings.analysis import StageGradient
+from flexict.errors import FlexiCTError
 
 NO_SIZE = "(do not test size)"
 
@@ -73,7 +74,7 @@ def _page(found: Context) -> None:
             int(n_permutations),
             int(seed),
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     _say_covariates(extra)

@@ -21,9 +21,9 @@ from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import nearest
-from embeddings.images import ImageError, plausibility, read_image
-from embeddings.store import StoreError
+from embeddings.images import plausibility, read_image
 from flexict import Volume
+from flexict.errors import FlexiCTError
 from flexict.preprocess import in_lps_order
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def _page(found: Context) -> None:
     )
     try:
         recipe = _recipe(found)
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     uploaded_ct.delete_old(settings)
@@ -63,7 +63,7 @@ def _page(found: Context) -> None:
         if request is None:
             return
         _what_the_encoder_sees(request, recipe)
-    except (ImageError, ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         return
     if st.button("Find similar scans", type="primary", icon=":material/person_search:", key="lookup.go"):
@@ -141,7 +141,7 @@ def _keep(ct: Any, mask: Any) -> None:
     try:
         image = uploaded_ct.keep_ct(ct.name, ct, folder, _most_mb())
         kept = None if mask is None else uploaded_ct.keep_mask(mask.name, mask, folder, _most_mb())
-    except (ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         st.error(plain(error))
         return
@@ -281,7 +281,7 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
     k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
-    except (ValueError, StoreError) as error:
+    except FlexiCTError as error:
         st.error(plain(error))
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)

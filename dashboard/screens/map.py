@@ -23,6 +23,7 @@ from dashboard.figures.colouring import MAX_CATEGORIES, ColourColumn
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.selection import combined, mode_of
+from flexict.errors import FlexiCTError
 
 MOST_FOR_UMAP = 150_000
 MAP_KEY, PICTURES_KEY, TAKEN_KEY, PROBLEM_KEY = "map.points", "map.pictures", "map.taken", "map.problem"
@@ -130,7 +131,7 @@ def _coordinates(found: Context, frame: pd.DataFrame, settings: dict[str, object
         return analyses.stored_projection(
             found.path, found.set_id, key, frame["item_id"].tolist(), table.vectors, settings
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return None
 
@@ -175,7 +176,7 @@ def _map(layer: Layer, frame: pd.DataFrame) -> None:
     chosen = state.selected().rows(frame)
     try:
         block = encoded(*contents(layer, chosen, viewport))
-    except ValueError as error:
+    except FlexiCTError as error:
         st.error(plain(error))
         block = encoded(*contents(layer, chosen, None))
     point_map(block, MAP_KEY, on_pick=lambda: _take(layer, frame), on_move=lambda: None)

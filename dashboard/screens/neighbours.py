@@ -17,6 +17,7 @@ from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
+from flexict.errors import FlexiCTError
 
 ITEM_PX = 170
 PROTOCOL_WORDS = {
@@ -54,7 +55,7 @@ def _page(found: Context) -> None:
             k=int(k),
             exclude_patient=frame["patient_id"].to_numpy(dtype=str) if other_patients else None,
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     if len(answer.index) == 0:
@@ -159,7 +160,7 @@ def _retrieval(found: Context) -> None:
             fusion_k,
             0,
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     _show_retrieval(found, result)

@@ -19,6 +19,7 @@ from dashboard.figures import probe as probe_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Probe, StageLabel
+from flexict.errors import FlexiCTError
 
 # Four classes and more cost some seconds for every ten permutations.
 MANY_CLASSES = 4
@@ -96,7 +97,7 @@ def _page(found: Context) -> None:
             with section():
                 curve = analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
                 result = replace(result, learning_curve=curve)
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     _show(found, result, name, bool(baseline_options))

@@ -19,6 +19,7 @@ from dashboard.report.case_columns import is_numeric
 from dashboard.report.write import Report
 from embeddings.connections import StoreError
 from embeddings.stages import read_column
+from flexict.errors import FlexiCTError
 
 NONE = "(none)"
 
@@ -53,7 +54,7 @@ def _page(found: Context) -> None:
         return
     try:
         report = _made(settings, out, loading.revision(found.path))
-    except ValueError as error:
+    except FlexiCTError as error:
         st.error(plain(error))
         return
     _show(report, out)
@@ -151,7 +152,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             bootstrap=int(bootstrap),
             seed=int(seed),
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.error(plain(error))
         return None
 

@@ -18,6 +18,7 @@ from dashboard.plain_text import plain
 from dashboard.text_towers import ranking
 from embeddings.store import Store
 from embeddings.text_search import SCORE, text_sets
+from flexict.errors import FlexiCTError
 
 ASKED = "search.asked"
 ITEM_PX = 170
@@ -94,7 +95,7 @@ def _search(found: Context, text_set: pd.Series) -> None:
     set_id = str(text_set["set_id"])
     try:
         ranked = ranking(found.path, set_id, asked.strip())
-    except (ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         return
     cases = ranked.drop_duplicates("case_id").reset_index(drop=True)

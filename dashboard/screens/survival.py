@@ -16,6 +16,7 @@ from dashboard.figures import survival as survival_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import SurvivalByScore
+from flexict.errors import FlexiCTError
 
 STAGE_AXIS, PSEUDOTIME = "Stage axis (out of fold)", "Pseudotime"
 MAX_LEVELS = 10
@@ -75,7 +76,7 @@ def _page(found: Context) -> None:
             int(n_groups),
             int(seed),
         )
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     _show(found, result, _score_name(str(score_by)), str(time))

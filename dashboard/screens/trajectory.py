@@ -17,6 +17,7 @@ from dashboard.figures import trajectory as trajectory_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from embeddings.analysis import Pseudotime
+from flexict.errors import FlexiCTError
 
 BY_STAGE = "(medoid of the lowest stage)"
 N_COVARIATES = 3
@@ -51,7 +52,7 @@ def _page(found: Context) -> None:
             xy = analyses.projection(
                 (*key, staged.column, "staged"), staged.vectors, "umap", 15, 0.1, 0, slot="trajectory.map"
             ).coordinates
-    except ValueError as error:
+    except FlexiCTError as error:
         st.info(plain(error))
         return
     if result is None:

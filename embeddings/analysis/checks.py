@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 
 def checked_vectors(X: ArrayLike, analysis: str, *, at_least: int) -> NDArray[np.float64]:
     """The embedding vectors as float64 `[n, d]`.
@@ -15,15 +17,15 @@ def checked_vectors(X: ArrayLike, analysis: str, *, at_least: int) -> NDArray[np
     """
     vectors = np.asarray(X, dtype=np.float64)
     if vectors.ndim != 2 or vectors.shape[1] == 0:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {analysis} needs one vector a case, as an array [cases, width], but got shape {vectors.shape}."
         )
     n = len(vectors)
     if n < at_least:
-        raise ValueError(f"The {analysis} needs at least {at_least} cases, but there are {n}.")
+        raise FlexiCTError(f"The {analysis} needs at least {at_least} cases, but there are {n}.")
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if broken.size:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {analysis} cannot use {_of_cases(broken.size, n)}: the vector holds NaN or infinity "
             f"(first at row {broken[0]}); leave them out or embed them again."
         )
@@ -38,13 +40,13 @@ def checked_codes(codes: ArrayLike, analysis: str, *, n: int, name: str = "stage
     try:
         values = np.asarray(codes, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"The {analysis} needs the {name} as ordered numbers, one a case.") from error
+        raise FlexiCTError(f"The {analysis} needs the {name} as ordered numbers, one a case.") from error
     _check_length(values, analysis, n=n, name=name)
     missing = int((~np.isfinite(values)).sum())
     if missing:
-        raise ValueError(f"The {analysis} needs a {name} for every case, but {_of_cases(missing, n)} has none.")
+        raise FlexiCTError(f"The {analysis} needs a {name} for every case, but {_of_cases(missing, n)} has none.")
     if np.unique(values).size < 2:
-        raise ValueError(f"The {analysis} needs at least two different values of {name}, but all cases share one.")
+        raise FlexiCTError(f"The {analysis} needs at least two different values of {name}, but all cases share one.")
     return values
 
 
@@ -56,16 +58,18 @@ def checked_columns(values: ArrayLike, analysis: str, *, n: int, name: str) -> N
     try:
         columns = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {analysis} needs the {name} as numbers; give a categorical column as 0/1 columns."
         ) from error
     columns = columns.reshape(-1, 1) if columns.ndim == 1 else columns
     _check_length(columns, analysis, n=n, name=name)
     if columns.ndim != 2 or columns.shape[1] == 0:
-        raise ValueError(f"The {analysis} needs the {name} as columns [cases, numbers], not of shape {columns.shape}.")
+        raise FlexiCTError(
+            f"The {analysis} needs the {name} as columns [cases, numbers], not of shape {columns.shape}."
+        )
     missing = int((~np.isfinite(columns)).any(axis=1).sum())
     if missing:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {analysis} needs the {name} of every case, but {_of_cases(missing, n)} has none; "
             f"leave them out or run it without the {name}."
         )
@@ -76,17 +80,17 @@ def checked_column(values: ArrayLike, analysis: str, *, n: int, name: str) -> ND
     """One numeric column `[n]`; raises ValueError as `checked_columns`, and on several."""
     columns = checked_columns(values, analysis, n=n, name=name)
     if columns.shape[1] != 1:
-        raise ValueError(f"The {analysis} needs one number of {name} a case, not {columns.shape[1]}.")
+        raise FlexiCTError(f"The {analysis} needs one number of {name} a case, not {columns.shape[1]}.")
     return columns[:, 0]
 
 
 def checked_draws(analysis: str, *, seed: int, at_least: int = 0, **numbers: int) -> None:
     """Raises ValueError on a negative seed or fewer than `at_least` of what is drawn (permutations, resamples)."""
     if seed < 0:
-        raise ValueError(f"The {analysis} needs a seed of 0 or above, not {seed}.")
+        raise FlexiCTError(f"The {analysis} needs a seed of 0 or above, not {seed}.")
     for name, number in numbers.items():
         if number < at_least:
-            raise ValueError(f"The {analysis} needs at least {at_least} {name}, not {number}.")
+            raise FlexiCTError(f"The {analysis} needs at least {at_least} {name}, not {number}.")
 
 
 def patient_numbers(patient: ArrayLike | Sequence[str] | None, analysis: str, *, n: int) -> NDArray[np.intp]:
@@ -97,7 +101,7 @@ def patient_numbers(patient: ArrayLike | Sequence[str] | None, analysis: str, *,
     _check_length(ids, analysis, n=n, name="patient")
     missing = sum(one is None or one != one or one == "" for one in ids)
     if missing:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {analysis} needs a patient for every case, but {_of_cases(missing, n)} has none; "
             "without it two scans of a patient could stand on both sides of a split."
         )
@@ -107,7 +111,7 @@ def patient_numbers(patient: ArrayLike | Sequence[str] | None, analysis: str, *,
 def _check_length(values: NDArray, analysis: str, *, n: int, name: str) -> None:
     if values.ndim == 0 or len(values) != n:
         length = "a single value" if values.ndim == 0 else f"{len(values)} values"
-        raise ValueError(f"The {analysis} needs one {name} a case: there are {n} vectors and {length} of {name}.")
+        raise FlexiCTError(f"The {analysis} needs one {name} a case: there are {n} vectors and {length} of {name}.")
 
 
 def _of_cases(count: int, n: int) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .checks import checked_vectors
 
 
@@ -31,13 +33,13 @@ class Gram:
         """
         if isinstance(X, Gram):
             if len(X.products) < at_least:
-                raise ValueError(f"The {analysis} needs at least {at_least} cases, but there are {len(X.products)}.")
+                raise FlexiCTError(f"The {analysis} needs at least {at_least} cases, but there are {len(X.products)}.")
             return X
         vectors = checked_vectors(X, analysis, at_least=at_least)
         rows = standardised(vectors)
         rows = rows[:, rows.any(axis=0)]
         if not rows.size:
-            raise ValueError(
+            raise FlexiCTError(
                 f"The {analysis} needs vectors that differ, but those of all {len(vectors)} cases are equal."
             )
         return cls(rows @ rows.T, rows.shape[1])

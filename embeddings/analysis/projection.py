@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from . import progress
 from .checks import checked_vectors
 from .retrieval.retrieval import unit_rows
@@ -61,9 +63,9 @@ def project(
     vectors = checked_vectors(X, ANALYSIS, at_least=MIN_CASES)
     n = len(vectors)
     if method not in ("umap", "pca"):
-        raise ValueError(f"The {ANALYSIS} is made by 'umap' or 'pca', not by '{method}'.")
+        raise FlexiCTError(f"The {ANALYSIS} is made by 'umap' or 'pca', not by '{method}'.")
     if n_neighbours < 2 or not 0.0 <= min_dist <= 1.0:
-        raise ValueError(f"The {ANALYSIS} needs at least 2 neighbours and a minimal distance from 0 to 1.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least 2 neighbours and a minimal distance from 0 to 1.")
     notes = []
     used = min(n_neighbours, n - 1)
     if used < n_neighbours:
@@ -108,7 +110,7 @@ def _principal_components(vectors: NDArray[np.float64]) -> tuple[NDArray[np.floa
         left, singular, _ = np.linalg.svd(centred, full_matrices=False)
         first = left[:, :2] * singular[:2]
     if singular[0] <= 1e-12 * max(1.0, float(np.abs(vectors).max())):
-        raise ValueError(f"The {ANALYSIS} needs vectors that differ, but all {len(vectors)} are the same.")
+        raise FlexiCTError(f"The {ANALYSIS} needs vectors that differ, but all {len(vectors)} are the same.")
     scores = np.zeros((len(vectors), 2))
     columns = min(2, len(singular))
     scores[:, :columns] = first[:, :columns]

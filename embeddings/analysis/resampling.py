@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
 
-class NothingToExchangeError(ValueError):
+
+class NothingToExchangeError(FlexiCTError):
     """No two patients can exchange different labels, so a permutation test has nothing to permute."""
 
 
@@ -26,7 +28,7 @@ def grouped_folds(
     number = np.unique(np.asarray(patient), return_inverse=True)[1]
     n_patients = int(number.max()) + 1
     if n_folds < 2 or n_patients < n_folds:
-        raise ValueError(f"Cross-validation in {n_folds} folds needs that many patients, but there are {n_patients}.")
+        raise FlexiCTError(f"Cross-validation in {n_folds} folds needs that many patients, but there are {n_patients}.")
     rng = np.random.default_rng(seed)
     order = rng.permutation(n_patients)
     if stage is not None:

@@ -14,7 +14,7 @@ from typing import Any
 from embeddings.acquisition import acquisition_of
 from embeddings.cohort import Case, CohortReport
 from embeddings.cohort_images import read_headers
-from embeddings.command_line import TEMPORARY, WRONG_INPUT, exit_code_of, is_temporary
+from embeddings.command_line import exit_code_of, exit_code_of_error
 from embeddings.image_header import ImageHeader
 from embeddings.job.collector import Collector, SetWork
 from embeddings.job.engine import Engine
@@ -106,8 +106,7 @@ def run_views(
         with suppress(StoreError):
             for work in works.values():
                 store.finish_run(work.run_id, "failed")
-        code = TEMPORARY if is_temporary(error) else WRONG_INPUT
-        record.finish("failed", _total(works), exit_code=code, error=str(error))
+        record.finish("failed", _total(works), exit_code=exit_code_of_error(error), error=str(error))
         raise
     for work in works.values():
         store.finish_run(work.run_id, state)

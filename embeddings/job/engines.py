@@ -68,7 +68,7 @@ def choose_engine(choice: EngineChoice, preparation: Preparation) -> ChosenEngin
 
     Raises:
         JobError: an engine that there is not, or one that lacks what it needs.
-        ValueError: an unknown encoder or device.
+        FlexiCTError: an unknown encoder or device.
         flexict.CheckpointError: the weights cannot be used.
     """
     if choice.engine not in ENGINES:

@@ -30,6 +30,7 @@ from embeddings.job.plan import Task
 from embeddings.job.prepare import Preparation, prepare_case
 from embeddings.job.views import Encoder
 from embeddings.records import Failure
+from flexict.errors import FlexiCTError
 
 SAMPLE = 5
 # Encoding the sample must not become a run of its own where one item takes half a minute.
@@ -332,7 +333,7 @@ def _memory(largest: Task, size: EngineSize, item_bytes: int) -> int:
     """What the process holds now, a scan a reader at the size of the largest file, and items on their way."""
     try:
         n_voxels = math.prod(inspect(largest.case.image_path).shape_zyx)
-    except (ValueError, OSError, RuntimeError):
+    except (FlexiCTError, OSError, RuntimeError):
         n_voxels = 0
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     waiting = max(2, 2 * size.batch_size) * size.encoders + size.readers + size.batch_size * size.encoders

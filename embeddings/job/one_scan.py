@@ -94,7 +94,7 @@ def open_encoder_of(embedding_set: Mapping[str, Any], recipe: Recipe, weights: s
 
     Raises:
         JobError: the weights found are not those of the set, or the vectors would be of another kind.
-        ValueError: an encoder that this machine does not have.
+        FlexiCTError: an encoder that this machine does not have.
         flexict.CheckpointError: the weights cannot be used.
     """
     made = read_label(str(embedding_set["pooling"]))

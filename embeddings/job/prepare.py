@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.acquisition import acquisition_of
-from embeddings.images import ImageError, plausibility, read_mask, read_scan
+from embeddings.images import plausibility, read_mask, read_scan
 from embeddings.job.input_cache import CachedCase, InputCache, Keeping
 from embeddings.job.messages import CaseEnd, Prepared
 from embeddings.job.plan import Task, Wanted
@@ -22,6 +22,7 @@ from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
 from embeddings.records import Failure, LesionRecord, Source, shortened
 from flexict import mask_input, preprocess
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Preparation:
     cache: Path | None = None
 
 
-class ChangedMeanwhileError(ValueError):
+class ChangedMeanwhileError(FlexiCTError):
     """The files were written while they were read."""
 
 
@@ -91,7 +92,7 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
 def reason_of(error: Exception) -> str:
     """The error as a sentence; the kind is named where the message was not written for the reader."""
     text = shortened(" ".join(str(error).split()))
-    if isinstance(error, ImageError | preprocess.PreprocessError | ValueError) and text:
+    if isinstance(error, FlexiCTError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
 
@@ -204,7 +205,7 @@ def _items(
 ) -> Iterator[Prepared]:
     case_id, recipe, painter = case.case_id, one.recipe, scan.painter
     if recipe.with_mask and scan.mask is None:
-        raise ValueError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
+        raise FlexiCTError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
     pooled_over = scan.mask if recipe.with_mask else None
     if recipe.view == "slices":
         for index in preprocess.slice_indices(scan.preprocessed, recipe.slice_step):
@@ -244,7 +245,7 @@ class _Crop:
 def _lesion_crop(case: Case, recipe: Recipe, scan: _Scan) -> _Crop:
     if recipe.preset == "lesion_mask":
         if scan.mask is None or scan.lesion is None:
-            raise ValueError(
+            raise FlexiCTError(
                 "the case has no lesion mask, which the preset lesion_mask needs: add one, or embed the "
                 "cohort with the preset lesion_seed"
             )
@@ -253,7 +254,7 @@ def _lesion_crop(case: Case, recipe: Recipe, scan: _Scan) -> _Crop:
         return _Crop(array, scan.lesion.centroid_lps, max(scan.lesion.bounding_box_mm), mask)
     centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
     if centre is None:
-        raise ValueError("the case has no seed and no lesion mask: add seed_x, seed_y and seed_z in LPS mm")
+        raise FlexiCTError("the case has no seed and no lesion mask: add seed_x, seed_y and seed_z in LPS mm")
     array = preprocess.lesion_seed(scan.preprocessed, centre, recipe.seed_side_mm)
     mask = None
     if recipe.with_mask and scan.mask is not None:

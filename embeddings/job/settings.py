@@ -94,7 +94,7 @@ def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
     Raises:
         CohortError: the CSV cannot be read.
         JobError: no row can be used, or the views, preset or parameters do not fit.
-        ValueError: an unknown encoder or device.
+        FlexiCTError: an unknown encoder or device.
         flexict.CheckpointError: the weights cannot be used.
     """
     root, mapping = settings.data_root, settings.mapping

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.records import SetIdentity
+from flexict.errors import FlexiCTError
 
 if TYPE_CHECKING:
     from embeddings.cohort import Case
@@ -29,7 +30,7 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class JobError(ValueError):
+class JobError(FlexiCTError):
     """The job cannot start; the message says why and what to do."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexict.errors import FlexiCTError
 from flexict.phantoms.anatomy import draw_anatomy
 from flexict.phantoms.grid import Array, Grid
 from flexict.phantoms.lesion import Lesion, draw_lesion, paint_lesion
@@ -66,15 +67,15 @@ def chest_phantom(
         around_lesion: the field lies round the tumour, not round the chest: a fine grid of a small field.
 
     Raises:
-        ValueError: severity outside [0, 1], a spacing or field that is not positive, or a field so small that
+        FlexiCTError: severity outside [0, 1], a spacing or field that is not positive, or a field so small that
             the tumour lies outside it.
     """
     if severity is not None and not 0.0 <= severity <= 1.0:
-        raise ValueError(f"severity must lie between 0 and 1, not {severity}")
+        raise FlexiCTError(f"severity must lie between 0 and 1, not {severity}")
     if spacing_mm <= 0 or min(field_mm) <= 0:
-        raise ValueError(f"spacing and field must be positive, not {spacing_mm} and {field_mm}")
+        raise FlexiCTError(f"spacing and field must be positive, not {spacing_mm} and {field_mm}")
     if around_lesion and not lesion:
-        raise ValueError("a phantom without a tumour has no field round it: leave out around_lesion")
+        raise FlexiCTError("a phantom without a tumour has no field round it: leave out around_lesion")
     streams = [np.random.default_rng([seed, stream]) for stream in range(5)]
     drawn = float(streams[0].uniform())
     start = drawn if severity is None else float(severity)
@@ -100,7 +101,7 @@ def chest_phantom(
     if tumour is not None:
         mask[box] = paint_lesion(hu[box], grid.crop(box), tumour, distance)
         if not mask.any():
-            raise ValueError(f"the tumour of patient {seed} lies outside a field of {field_mm} mm; widen it")
+            raise FlexiCTError(f"the tumour of patient {seed} lies outside a field of {field_mm} mm; widen it")
     clean_mean = float(hu[mask > 0].mean()) if tumour else None
     ct = Volume(scan(hu, grid, scanner, at_visit), spacing, grid.origin, np.eye(3))
     labels = Volume(mask, spacing, grid.origin, np.eye(3))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from flexict.devices import pick_device
+from flexict.errors import FlexiCTError
 from flexict.pretrain.align import run_align_stage
 from flexict.pretrain.align_stage import read_align_stage
 from flexict.pretrain.run import run_stage
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         weights = options.out / f"{stages[-1].name}.safetensors"
         if reports is not None:
             run_align_stage(reports, NANO_SHAPE, options.out, init=weights, **how)
-    except (ValueError, OSError) as error:
+    except (FlexiCTError, OSError) as error:
         print(f"pretraining stopped: {error}", file=sys.stderr)
         return 2
     print(f"weights: {weights}")

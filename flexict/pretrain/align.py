@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from flexict.backbone import FlexiCTBackbone
 from flexict.checkpoints import load_into, read_tensors
+from flexict.errors import FlexiCTError
 from flexict.pretrain.align_batches import AlignBatch, draw_align_batch, kept_patches, varied_volumes
 from flexict.pretrain.align_stage import AlignStage
 from flexict.pretrain.loop import Run, decayed, set_rate
@@ -119,7 +120,7 @@ def run_align_stage(
         `STAGE.safetensors`.
 
     Raises:
-        ValueError: if a checkpoint in `out` was made with other settings, or the loss is no number.
+        FlexiCTError: if a checkpoint in `out` was made with other settings, or the loss is no number.
     """
     torch.manual_seed(seed)
     data = simulate(range(stage.first_seed, stage.first_seed + stage.n_phantoms), out)
@@ -189,7 +190,7 @@ def _learn(
     matched, chosen = contrast(images, texts, scale), opposite(images, right, wrong, scale)
     total = matched + stage.opposite_weight * chosen
     if not torch.isfinite(total):
-        raise ValueError(f"the loss of {where} is {total.item()}: lower the learning rate of {stage.name}")
+        raise FlexiCTError(f"the loss of {where} is {total.item()}: lower the learning rate of {stage.name}")
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)

@@ -43,6 +43,6 @@ def read_align_stage(path: Path) -> AlignStage:
     """Read a stage file.
 
     Raises:
-        ValueError: naming absent or unknown settings.
+        FlexiCTError: naming absent or unknown settings.
     """
     return read_settings(path, AlignStage)

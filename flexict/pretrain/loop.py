@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from flexict.errors import FlexiCTError
 from flexict.pretrain.schedule import cosine
 
 LOG = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Run:
         """Call `step` for every step that is left, saving as it goes.
 
         Raises:
-            ValueError: if the checkpoint in `out` was made with other settings.
+            FlexiCTError: if the checkpoint in `out` was made with other settings.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         curve = self.out / f"{self.name}.loss.csv"
@@ -86,7 +87,7 @@ class Run:
             return 0
         content = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         if content["stage"] != dict(self.settings) or content["seed"] != self.seed:
-            raise ValueError(f"{self.checkpoint} was made with other settings: move it away or choose another --out")
+            raise FlexiCTError(f"{self.checkpoint} was made with other settings: move it away or choose another --out")
         model.load_state_dict(content["model"])
         optimiser.load_state_dict(content["optimiser"])
         LOG.info("going on from step %d", content["step"])

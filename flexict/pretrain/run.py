@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from flexict.errors import FlexiCTError
 from flexict.pretrain.distil import Distiller, draw_batch, inflate
 from flexict.pretrain.loop import Run, decayed, set_rate
 from flexict.pretrain.scans import Scans
@@ -47,7 +48,7 @@ def run_stage(
         kernel inflated, so that it can look at volumes).
 
     Raises:
-        ValueError: if the checkpoint in `out` was made with other settings, or the loss is no number.
+        FlexiCTError: if the checkpoint in `out` was made with other settings, or the loss is no number.
     """
     torch.manual_seed(seed)
     model = Distiller(shape, stage)
@@ -104,7 +105,7 @@ def _step(
         + stage.gram_weight * losses["gram"]
     )
     if not torch.isfinite(total):
-        raise ValueError(f"the loss of step {step} is {total.item()}: lower the learning rate of {stage.name}")
+        raise FlexiCTError(f"the loss of step {step} is {total.item()}: lower the learning rate of {stage.name}")
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.student.parameters(), CLIP_NORM)

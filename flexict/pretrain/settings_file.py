@@ -7,6 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flexict.errors import FlexiCTError
+
 Settings = TypeVar("Settings")
 
 
@@ -14,15 +16,15 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
     """The file's values as the dataclass `kind`; lists become tuples.
 
     Raises:
-        ValueError: naming absent or unknown settings.
+        FlexiCTError: naming absent or unknown settings.
     """
     content = tomllib.loads(path.read_text(encoding="utf-8"))
     described: Any = kind
     unknown = sorted(set(content) - {field.name for field in fields(described)})
     if unknown:
-        raise ValueError(f"{path} has settings that do not exist: {', '.join(unknown)}")
+        raise FlexiCTError(f"{path} has settings that do not exist: {', '.join(unknown)}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
     try:
         return kind(**values)
     except TypeError as error:
-        raise ValueError(f"{path} is incomplete: {error}") from error
+        raise FlexiCTError(f"{path} is incomplete: {error}") from error

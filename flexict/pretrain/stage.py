@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flexict.errors import FlexiCTError
 from flexict.pretrain.settings_file import read_settings
 
 
@@ -67,9 +68,9 @@ def read_stage(path: Path) -> Stage:
     """Read a stage file.
 
     Raises:
-        ValueError: naming absent or unknown settings.
+        FlexiCTError: naming absent or unknown settings.
     """
     stage = read_settings(path, Stage)
     if stage.n_axes not in (2, 3) or stage.steps < 1 or stage.batch_size < 2:
-        raise ValueError(f"{path}: n_axes is 2 or 3, steps at least 1 and batch_size at least 2")
+        raise FlexiCTError(f"{path}: n_axes is 2 or 3, steps at least 1 and batch_size at least 2")
     return stage

@@ -14,6 +14,7 @@ import numpy as np
 from dashboard.components.viewer.patch_maps import PatchTokens
 from dashboard.components.viewer.scans import ItemFiles, modified, subject_of
 from embeddings.embedded_input import EmbeddedInputError, input_of, placement_of
+from flexict.errors import FlexiCTError
 from flexict.kinds import read_label
 from flexict.registry import REGISTRY, EncoderSpec
 
@@ -28,7 +29,7 @@ _kept: OrderedDict[Any, Future[PatchTokens]] = OrderedDict()
 _encoders: dict[SetEncoder, Encoder] = {}
 
 
-class EncoderUnavailableError(ValueError):
+class EncoderUnavailableError(FlexiCTError):
     """The encoder of a set cannot be loaded on this machine; the message says why."""
 
 
@@ -63,7 +64,7 @@ def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles]) -> Progress:
     for files in items:
         try:
             key = (encoder, files, modified(files))
-        except (ValueError, OSError) as error:
+        except (FlexiCTError, OSError) as error:
             errors[files.item_id] = str(error)
             continue
         future = in_background(key, lambda files=files: _tokens_of(encoder, files))  # type: ignore[misc]

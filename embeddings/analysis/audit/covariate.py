@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from flexict.errors import FlexiCTError
+
 RARE_PATIENTS = 3
 MAX_LEVELS = 20
 OTHER = "other (rare)"
@@ -53,7 +55,7 @@ def read_covariate(name: str, values: ArrayLike, patient: NDArray[np.intp]) -> C
     """A column of n values as a covariate: numbers with more than two different values are numeric."""
     column = np.array(values, dtype=object)
     if column.shape != patient.shape:
-        raise ValueError(f"The audit needs one value of {name} for each of the {len(patient)} cases.")
+        raise FlexiCTError(f"The audit needs one value of {name} for each of the {len(patient)} cases.")
     present = ~pd.isna(column) & np.array([not isinstance(one, str) or one != "" for one in column])
     held = column[present]
     if len(set(held.tolist())) < 2:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from flexict.errors import FlexiCTError
+
 from ..resampling import permutation_p
 
 # The debiased estimate divides by (n - 3), and the jackknife leaves one of them out.
@@ -56,7 +58,7 @@ def linear_cka(first: NDArray[np.float64], second: NDArray[np.float64], permutat
     """
     n = len(first)
     if n < MIN_PATIENTS:
-        raise ValueError(f"CKA needs at least {MIN_PATIENTS} patients, but there are {n}.")
+        raise FlexiCTError(f"CKA needs at least {MIN_PATIENTS} patients, but there are {n}.")
     cross, own_first, own_second = _Hsic(first, second), _Hsic(first, first), _Hsic(second, second)
     scale = own_first.value * own_second.value
     if not min(own_first.value, own_second.value) > 0:

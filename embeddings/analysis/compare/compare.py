@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import checked_draws, checked_vectors, patient_numbers
 from ..serialise import plain
@@ -68,18 +70,18 @@ def compare_sets(
     """
     checked_draws(ANALYSIS, seed=seed, at_least=1, permutations=n_permutations, resamples=n_bootstrap)
     if n_repeats < 1:
-        raise ValueError(f"The {ANALYSIS} needs at least 1 repeat, not {n_repeats}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least 1 repeat, not {n_repeats}.")
     if not 2 <= len(sets) <= MOST_SETS:
-        raise ValueError(f"The {ANALYSIS} takes 2 to {MOST_SETS} embedding sets, not {len(sets)}.")
+        raise FlexiCTError(f"The {ANALYSIS} takes 2 to {MOST_SETS} embedding sets, not {len(sets)}.")
     if len(names) != len(sets) or len(set(names)) != len(sets):
-        raise ValueError(f"The {ANALYSIS} needs a name of its own for each of the {len(sets)} sets.")
+        raise FlexiCTError(f"The {ANALYSIS} needs a name of its own for each of the {len(sets)} sets.")
     tables = tuple(
         checked_vectors(one, f"{ANALYSIS} ({name})", at_least=2) for one, name in zip(sets, names, strict=True)
     )
     n = len(tables[0])
     if any(len(one) != n for one in tables):
         lengths = ", ".join(f"{name}: {len(one)}" for one, name in zip(tables, names, strict=True))
-        raise ValueError(f"The {ANALYSIS} needs the same cases in every set, but they hold {lengths}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs the same cases in every set, but they hold {lengths}.")
     cohort = Cohort(tuple(map(str, names)), tables, patient_numbers(patient, ANALYSIS, n=n), np.arange(n))
     draws = Draws(n_permutations, n_bootstrap, seed)
     notes: list[str] = []
@@ -93,7 +95,7 @@ def compare_sets(
             return None
         try:
             return compare(cohort.of_cases(known), np.asarray(values, dtype=object)[known])
-        except ValueError as error:
+        except FlexiCTError as error:
             notes.append(f"{words}: {error}")
             return None
 
@@ -107,7 +109,7 @@ def compare_sets(
     with progress.part(0.85, 1.0, "comparing neighbourhoods"):
         try:
             similarity = set_similarity(cohort, k, draws)
-        except ValueError as error:
+        except FlexiCTError as error:
             notes.append(f"Neighbourhoods: {error}")
     return EncoderComparison(
         names=cohort.names,
@@ -127,5 +129,5 @@ def _known(values: ArrayLike, words: str, n: int) -> NDArray[np.bool_]:
     """Where a stage or label [n] is given."""
     given = np.asarray(values, dtype=object)
     if given.shape != (n,):
-        raise ValueError(f"{words}: one value a case is needed, {n} in all, but got shape {given.shape}.")
+        raise FlexiCTError(f"{words}: one value a case is needed, {n} in all, but got shape {given.shape}.")
     return np.array([one is not None and one == one for one in given], dtype=bool)

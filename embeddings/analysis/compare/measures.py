@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from flexict.errors import FlexiCTError
+
 from ..checks import checked_codes
 from ..gradient.crossfit import FOLDS, out_of_fold_smoother, repeats_for
 from ..gradient.gradient import MIN_CASES, MIN_PATIENTS
@@ -80,7 +82,7 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
     """
     n = len(cohort.rows)
     if n < MIN_CASES or cohort.n_patients < MIN_PATIENTS:
-        raise ValueError(
+        raise FlexiCTError(
             f"The stage axis needs at least {MIN_CASES} cases of {MIN_PATIENTS} patients, but there are {n} of "
             f"{cohort.n_patients}."
         )
@@ -165,7 +167,7 @@ def compare_retrieval(cohort: Cohort, label: ArrayLike, draws: Draws) -> SetComp
     n = len(cohort.rows)
     number = label_numbers(label, n)
     if cohort.n_patients < MIN_PATIENTS:
-        raise ValueError(f"Retrieval is compared over at least {MIN_PATIENTS} patients, not {cohort.n_patients}.")
+        raise FlexiCTError(f"Retrieval is compared over at least {MIN_PATIENTS} patients, not {cohort.n_patients}.")
     allowed = cohort.patients[:, None] != cohort.patients
     weights = bootstrap_weights(cohort.patients, n_resamples=draws.n_bootstrap, seed=draws.seed)
     queries, resampled, sets = [], [], []

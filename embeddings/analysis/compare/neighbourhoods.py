@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
+from flexict.errors import FlexiCTError
+
 from ..resampling import percentile_interval
 from ..retrieval.retrieval import unit_rows
 from .paired import pairs_of
@@ -47,7 +49,7 @@ def nearest_others(vectors: NDArray[np.float64], patient: NDArray[np.intp], k: i
     """
     smallest = smallest_gallery(patient)
     if k > smallest:
-        raise ValueError(f"Some case has {smallest} cases of other patients: {k} nearest cannot be taken.")
+        raise FlexiCTError(f"Some case has {smallest} cases of other patients: {k} nearest cannot be taken.")
     unit = unit_rows(vectors)
     found = np.empty((len(unit), k), dtype=np.intp)
     for rows in np.array_split(np.arange(len(unit)), -(-len(unit) // QUERIES_AT_ONCE)):
@@ -86,7 +88,7 @@ def overlaps(
     """
     smallest = smallest_gallery(patient)
     if not k or min(k) < 1 or max(k) >= smallest:
-        raise ValueError(f"Neighbourhoods can be of 1 to {smallest - 1} cases here, not of k = {list(k)}.")
+        raise FlexiCTError(f"Neighbourhoods can be of 1 to {smallest - 1} cases here, not of k = {list(k)}.")
     nearest = [nearest_others(table, patient, max(k) + 1) for table in tables]
     gallery = len(patient) - np.bincount(patient)[patient]
     sizes, of_size = np.unique(gallery, return_inverse=True)

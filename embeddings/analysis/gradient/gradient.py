@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import checked_codes, checked_column, checked_columns, checked_draws, patient_numbers
 from ..gram import Gram
@@ -121,10 +123,12 @@ def stage_gradient(
     patients = patient_numbers(patient, ANALYSIS, n=n)
     n_patients = int(patients.max()) + 1
     if n_patients < MIN_PATIENTS:
-        raise ValueError(f"The {ANALYSIS} needs at least {MIN_PATIENTS} patients, but there are {n_patients}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least {MIN_PATIENTS} patients, but there are {n_patients}.")
     sizes = None if size is None else checked_column(size, ANALYSIS, n=n, name="tumour size")
     if sizes is not None and (sizes <= 0).any():
-        raise ValueError(f"The {ANALYSIS} needs a tumour size above 0, but {(sizes <= 0).sum()} of {n} cases has none.")
+        raise FlexiCTError(
+            f"The {ANALYSIS} needs a tumour size above 0, but {(sizes <= 0).sum()} of {n} cases has none."
+        )
     extra = None if covariates is None else checked_columns(covariates, ANALYSIS, n=n, name="covariates")
     labelling = Labelling(codes, patients, n_bootstrap, seed)
     permuted = PermutedStages(permuted_labels(codes, patients, n_permutations=n_permutations, seed=seed))

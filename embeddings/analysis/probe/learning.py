@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..estimate import Estimate, estimate
 from ..resampling import highest_by_patient
@@ -44,7 +46,7 @@ def learning_curve(
     kept. Raises ValueError on a share that is not above 0 and at most 1.
     """
     if any(not 0 < share <= 1 for share in shares):
-        raise ValueError(f"The learning curve needs shares above 0 and up to 1, not {list(shares)}.")
+        raise FlexiCTError(f"The learning curve needs shares above 0 and up to 1, not {list(shares)}.")
     plan = fold[:MAX_REPEATS]
     points: dict[float, LearningPoint] = {}
     for number_of_share, share in enumerate(sorted(shares)):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import checked_columns, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
@@ -146,7 +148,7 @@ def linear_probe(
     patients = patient_numbers(patient, ANALYSIS, n=n)
     columns = None if baseline is None else checked_columns(baseline, ANALYSIS, n=n, name="baseline")
     if n_repeats < 1:
-        raise ValueError(f"The {ANALYSIS} needs at least 1 repeat, not {n_repeats}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least 1 repeat, not {n_repeats}.")
     n_folds = stratified_folds(classes, truth, patients, ANALYSIS)
 
     tables = {"embedding": Components.of([gram])}
@@ -243,7 +245,7 @@ def stratified_folds(
     per_class = np.bincount(highest_by_patient(patient, truth), minlength=len(classes))
     rarest = int(per_class.argmin())
     if per_class[rarest] < MIN_PATIENTS_PER_CLASS:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {analysis} needs at least {MIN_PATIENTS_PER_CLASS} patients of every class, but "
             f"'{classes[rarest]}' has {per_class[rarest]} (a patient counts with the highest "
             "of its classes); merge it with another class or leave it out."
@@ -256,13 +258,13 @@ def labelled_classes(y: ArrayLike, analysis: str, *, n: int) -> tuple[tuple[str,
     labels = np.asarray(y, dtype=object)
     missing = sum(one is None or one != one for one in labels.ravel())
     if labels.shape != (n,) or missing:
-        raise ValueError(f"The {analysis} needs one label for each of the {n} cases, and {missing} are missing.")
+        raise FlexiCTError(f"The {analysis} needs one label for each of the {n} cases, and {missing} are missing.")
     try:
         values = sorted(set(labels.tolist()))
     except TypeError as error:
-        raise ValueError(f"The {analysis} needs labels of one kind, not numbers mixed with text.") from error
+        raise FlexiCTError(f"The {analysis} needs labels of one kind, not numbers mixed with text.") from error
     if len(values) < 2:
-        raise ValueError(f"The {analysis} needs at least two classes, but all cases are '{values[0]}'.")
+        raise FlexiCTError(f"The {analysis} needs at least two classes, but all cases are '{values[0]}'.")
     number = {value: k for k, value in enumerate(values)}
     return tuple(str(value) for value in values), np.array([number[one] for one in labels], dtype=np.intp)
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import checked_vectors, patient_numbers
 from ..resampling import bootstrap_weights, grouped_folds, percentile_interval
@@ -95,15 +97,15 @@ def nearest(X: ArrayLike, query_index: int, *, k: int, exclude_patient: ArrayLik
     vectors = checked_vectors(X, ANALYSIS, at_least=2)
     n = len(vectors)
     if not 0 <= query_index < n:
-        raise ValueError(f"The {ANALYSIS} has {n} rows, and row {query_index} is not one of them.")
+        raise FlexiCTError(f"The {ANALYSIS} has {n} rows, and row {query_index} is not one of them.")
     if k < 1:
-        raise ValueError(f"The {ANALYSIS} needs to return at least 1 neighbour, not {k}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs to return at least 1 neighbour, not {k}.")
     patients = patient_numbers(exclude_patient, ANALYSIS, n=n)
     unit = unit_rows(vectors)
     similarity = np.clip(unit @ unit[query_index], -1.0, 1.0)
     allowed = np.flatnonzero((np.arange(n) != query_index) & (patients != patients[query_index]))
     if not allowed.size:
-        raise ValueError(f"The {ANALYSIS} finds no case of another patient to compare with.")
+        raise FlexiCTError(f"The {ANALYSIS} finds no case of another patient to compare with.")
     best = allowed[np.argsort(-similarity[allowed], kind="stable")[:k]]
     return Neighbours(query_index=int(query_index), index=best, similarity=similarity[best])
 
@@ -151,14 +153,14 @@ def evaluate(
     n = len(sets[0])
     if any(len(one) != n for one in sets):
         lengths = ", ".join(str(len(one)) for one in sets)
-        raise ValueError(f"The {ANALYSIS} fuses sets of the same cases, but the sets hold {lengths} vectors.")
+        raise FlexiCTError(f"The {ANALYSIS} fuses sets of the same cases, but the sets hold {lengths} vectors.")
     number = label_numbers(label, n)
     patients = patient_numbers(patient, ANALYSIS, n=n)
     n_patients = int(patients.max()) + 1
     if n_patients < MIN_PATIENTS:
-        raise ValueError(f"The {ANALYSIS} needs at least {MIN_PATIENTS} patients, but there are {n_patients}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least {MIN_PATIENTS} patients, but there are {n_patients}.")
     if not fusion_k > 0:
-        raise ValueError(f"The {ANALYSIS} fuses ranks with a constant above 0, not {fusion_k:g}.")
+        raise FlexiCTError(f"The {ANALYSIS} fuses ranks with a constant above 0, not {fusion_k:g}.")
 
     rounds = []
     splits = _splits(protocol, number, patients, n_splits=n_splits, seed=seed)
@@ -198,7 +200,7 @@ def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows scaled to length 1; ValueError where a row is all zero and so has no direction."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     if (length == 0).any():
-        raise ValueError(
+        raise FlexiCTError(
             f"Cosine similarity needs vectors that are not all zero, but {(length == 0).sum()} of "
             f"{len(vectors)} are; embed those cases again or leave them out."
         )
@@ -235,9 +237,9 @@ def _splits(
     if protocol == "leave-patient-out":
         return [(np.arange(len(number)), np.ones(len(number), dtype=bool))]
     if protocol != "halves":
-        raise ValueError(f"The {ANALYSIS} knows the protocols {' and '.join(PROTOCOLS)}, not '{protocol}'.")
+        raise FlexiCTError(f"The {ANALYSIS} knows the protocols {' and '.join(PROTOCOLS)}, not '{protocol}'.")
     if n_splits < 1:
-        raise ValueError(f"The {ANALYSIS} needs at least 1 split into halves, not {n_splits}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least 1 split into halves, not {n_splits}.")
     halves = [grouped_folds(patients, number, n_folds=2, seed=seed * 1000 + split) for split in range(n_splits)]
     return [(np.flatnonzero(half == 0), half == 1) for half in halves]
 
@@ -254,7 +256,7 @@ def answered(
     """What each query [q] finds among the candidates allowed to it [q, n]."""
     gallery = allowed.sum(axis=1)
     if not len(k) or min(k) < 1 or max(k) > gallery.min():
-        raise ValueError(f"The {ANALYSIS} can look at 1 to {gallery.min()} nearest cases, not at k = {list(k)}.")
+        raise FlexiCTError(f"The {ANALYSIS} can look at 1 to {gallery.min()} nearest cases, not at k = {list(k)}.")
     found = np.empty((len(queries), 2 * len(k) + 1))
     without = np.zeros((len(number), 2 * len(k) + 1))
     relevant = np.empty(len(queries), dtype=np.intp)
@@ -285,8 +287,8 @@ def label_numbers(label: ArrayLike, n: int) -> NDArray[np.intp]:
     """The number [n] of each case's label; ValueError where one is missing or all are the same."""
     labels = np.asarray(label, dtype=object)
     if labels.shape != (n,) or any(one is None or one != one for one in labels):
-        raise ValueError(f"The {ANALYSIS} needs one label for each of the {n} cases.")
+        raise FlexiCTError(f"The {ANALYSIS} needs one label for each of the {n} cases.")
     number = np.unique(labels.astype(str), return_inverse=True)[1]
     if number.max() == 0:
-        raise ValueError(f"The {ANALYSIS} needs at least two different labels, but all cases share one.")
+        raise FlexiCTError(f"The {ANALYSIS} needs at least two different labels, but all cases share one.")
     return number

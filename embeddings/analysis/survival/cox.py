@@ -69,7 +69,7 @@ def cox_model(
     Only patients with every covariate enter. Equal times are handled in Efron's way.
 
     Raises:
-        ValueError: on a category with too many levels.
+        FlexiCTError: on a category with too many levels.
     """
     given = {name: column for name, column in covariates.items() if column.notna().any()}
     notes = [f"{name} is empty and is left out of Cox's model." for name in covariates if name not in given]

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
+
 MAX_LEVELS = 10
 
 
@@ -45,7 +47,7 @@ def covariate_terms(covariates: Mapping[str, pd.Series]) -> tuple[list[Term], li
     most frequent level.
 
     Raises:
-        ValueError: on a category with more than `MAX_LEVELS` levels.
+        FlexiCTError: on a category with more than `MAX_LEVELS` levels.
     """
     terms: list[Term] = []
     left_out = []
@@ -90,7 +92,7 @@ def _is_number(cell: object) -> bool:
 def _against_reference(name: str, column: pd.Series) -> list[Term]:
     counts = {str(level): int(count) for level, count in column.value_counts().items()}
     if len(counts) > MAX_LEVELS:
-        raise ValueError(
+        raise FlexiCTError(
             f"The covariate {name} has {len(counts)} levels, too many for Cox's model (at most {MAX_LEVELS}): "
             "merge levels, or leave it out."
         )

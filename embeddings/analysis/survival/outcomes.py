@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 _EVENT = frozenset(
     (
         *("1", "true", "yes", "y", "event", "dead", "deceased", "died", "death", "expired"),
@@ -33,7 +35,7 @@ def event_flags(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]:
     like, in any case, also with the code before the word ("1:DECEASED").
 
     Raises:
-        ValueError: naming the values that are none of these (a 1/2 coding among them) and how often they occur.
+        FlexiCTError: naming the values that are none of these (a 1/2 coding among them) and how often they occur.
     """
     cells = list(np.asarray(values, dtype=object).ravel())
     read = [_flag(cell) for cell in cells]
@@ -42,7 +44,7 @@ def event_flags(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]:
         named = ", ".join(f"'{value}' ({count}x)" for value, count in unknown.most_common(5))
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         hint = " In a 1/2 coding, write 0 for censored and 1 for the event." if set(unknown) <= {"2", "2.0"} else ""
-        raise ValueError(
+        raise FlexiCTError(
             f"The event column cannot be read: {named}{more} are neither an event nor censored. Use 1 for the event "
             f"and 0 for censored (or dead/alive, true/false), and leave the cell empty where it is not known.{hint}"
         )
@@ -53,7 +55,7 @@ def follow_up_times(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]
     """Times from the scan to the event or the last contact, missing as NaN, `[n]`.
 
     Raises:
-        ValueError: naming a value that is not a number, or a time that is negative or infinite.
+        FlexiCTError: naming a value that is not a number, or a time that is negative or infinite.
     """
     cells = list(np.asarray(values, dtype=object).ravel())
     read = np.full(len(cells), np.nan)
@@ -63,13 +65,13 @@ def follow_up_times(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]
         try:
             read[row] = float(str(cell))
         except ValueError:
-            raise ValueError(
+            raise FlexiCTError(
                 f"The time column must hold numbers, but row {row} holds '{cell}'; give the time from the scan to the "
                 "event or the last contact, all in one unit."
             ) from None
     wrong = np.flatnonzero((read < 0) | np.isinf(read))
     if wrong.size:
-        raise ValueError(
+        raise FlexiCTError(
             f"{wrong.size} of {read.size} times are negative or infinite (first: {read[wrong[0]]:g} at row "
             f"{wrong[0]}); correct the dates behind them or leave the cells empty."
         )

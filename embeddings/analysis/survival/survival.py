@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import patient_numbers
 from ..serialise import plain
@@ -103,7 +105,7 @@ def by_score(
         n_groups: 2 to 5 groups.
 
     Raises:
-        ValueError: on unequal lengths, an unreadable time or event, fewer than 20 complete patients, no event at all,
+        FlexiCTError: on unequal lengths, an unreadable time or event, fewer than 20 complete patients, no event at all,
             or a constant score.
     """
     scores = _scores(score)
@@ -113,15 +115,15 @@ def by_score(
     lengths = {"time": len(times), "event": len(events), **{name: len(column) for name, column in columns.items()}}
     for name, length in lengths.items():
         if length != n_scans:
-            raise ValueError(f"Survival needs one {name} a score: there are {n_scans} scores and {length} of {name}.")
+            raise FlexiCTError(f"Survival needs one {name} a score: there are {n_scans} scores and {length} of {name}.")
     if not 2 <= n_groups <= MAX_GROUPS:
-        raise ValueError(f"Survival curves are drawn of 2 to {MAX_GROUPS} groups of the score, not of {n_groups}.")
+        raise FlexiCTError(f"Survival curves are drawn of 2 to {MAX_GROUPS} groups of the score, not of {n_groups}.")
     number = patient_numbers(patient, "survival analysis", n=n_scans)
     complete = np.flatnonzero(np.isfinite(scores) & np.isfinite(times) & np.isfinite(events))
     kept = complete[np.sort(np.unique(number[complete], return_index=True)[1])]
     _check(scores[kept], events[kept], n_scans)
     if not times[kept].any():
-        raise ValueError("All follow-up times are 0: choose the column that holds the time to the event.")
+        raise FlexiCTError("All follow-up times are 0: choose the column that holds the time to the event.")
     s, t, e = scores[kept], times[kept], events[kept]
 
     progress.report(0, 10, "comparing groups of the score")
@@ -163,26 +165,26 @@ def _scores(score: ArrayLike) -> NDArray[np.float64]:
     try:
         values = np.asarray(score, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError("The score must be numbers, one a scan.") from error
+        raise FlexiCTError("The score must be numbers, one a scan.") from error
     if values.ndim != 1:
-        raise ValueError(f"The score must be one number a scan, but its shape is {values.shape}.")
+        raise FlexiCTError(f"The score must be one number a scan, but its shape is {values.shape}.")
     return values
 
 
 def _check(score: NDArray[np.float64], event: NDArray[np.float64], n_scans: int) -> None:
     n = len(score)
     if n < MIN_PATIENTS:
-        raise ValueError(
+        raise FlexiCTError(
             f"Survival needs at least {MIN_PATIENTS} patients with a score, a time and an event, but there are {n} "
             f"(of {n_scans} scans)."
         )
     if not event.any():
-        raise ValueError(
+        raise FlexiCTError(
             f"All {n} patients are censored: without an event there is no survival to compare. "
             "Check that the event column has 1 for the event and 0 for censored."
         )
     if np.unique(score).size < 2:
-        raise ValueError(f"All {n} patients have the same score, so there are no groups to compare.")
+        raise FlexiCTError(f"All {n} patients have the same score, so there are no groups to compare.")
 
 
 def _warnings(groups: tuple[SurvivalGroup, ...], n_events: int, n_groups: int) -> list[str]:

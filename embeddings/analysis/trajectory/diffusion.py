@@ -10,10 +10,12 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 
+from flexict.errors import FlexiCTError
+
 from .neighbour_graph import distinct_rows, exact_neighbours
 
 
-class DisconnectedGraphError(ValueError):
+class DisconnectedGraphError(FlexiCTError):
     """The neighbour graph falls into parts between which no distance is defined."""
 
 
@@ -46,7 +48,7 @@ def diffusion_map(rows: NDArray[np.float64], *, n_neighbours: int, n_components:
     """
     first, group_of = distinct_rows(rows)
     if n_neighbours >= len(first):
-        raise ValueError(
+        raise FlexiCTError(
             f"A graph of {n_neighbours} neighbours needs more than that many different vectors, but there are "
             f"{len(first)}."
         )

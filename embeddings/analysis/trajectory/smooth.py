@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as t_distribution
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import patient_numbers
 from ..gradient.evidence import Labelling
@@ -113,14 +115,14 @@ def along(
     time, numbers = time[known], numbers[known]
     n, n_patients = len(time), np.unique(patients).size
     if n < MIN_CASES or n_patients < MIN_PATIENTS:
-        raise ValueError(
+        raise FlexiCTError(
             f"The course of {name} needs at least {MIN_CASES} cases of {MIN_PATIENTS} patients with a value, but "
             f"there are {n} of {n_patients}."
         )
     if np.ptp(numbers) == 0:
-        raise ValueError(f"The course of {name} cannot be followed: all {n} cases with a value share one.")
+        raise FlexiCTError(f"The course of {name} cannot be followed: all {n} cases with a value share one.")
     if np.ptp(time) == 0:
-        raise ValueError(f"The course of {name} cannot be followed: the pseudotime of all {n} cases is the same.")
+        raise FlexiCTError(f"The course of {name} cannot be followed: the pseudotime of all {n} cases is the same.")
 
     knots = _knots(time, n_patients)
     grid = np.linspace(time.min(), time.max(), n_grid)
@@ -141,7 +143,7 @@ def along(
     try:
         permuted = permuted_labels(numbers, patients, n_permutations=n_permutations, seed=seed)
     except NothingToExchangeError as error:
-        raise ValueError(f"The course of {name} cannot be tested: no two patients can exchange values.") from error
+        raise FlexiCTError(f"The course of {name} cannot be tested: no two patients can exchange values.") from error
     null = np.abs(spearman_columns(np.repeat(time[:, None], n_permutations, axis=1), permuted.T))
     p = permutation_p(abs(rho), null)
     return Smooth(
@@ -197,7 +199,7 @@ def along_each(
                     seed=seed,
                 )
             )
-        except ValueError as error:
+        except FlexiCTError as error:
             left_out.append((name, str(error)))
     adjusted = benjamini_hochberg([one.p for one in found])
     smooths = tuple(replace(one, p_adjusted=float(p)) for one, p in zip(found, adjusted, strict=True))
@@ -233,16 +235,16 @@ def _checked(
     time = np.asarray(pseudotime, dtype=np.float64)
     raw = pd.Series(np.asarray(values, dtype=object))
     if time.ndim != 1 or len(raw) != len(time):
-        raise ValueError(f"The course of {name} needs one value a case: {len(raw)} values for {time.size} cases.")
+        raise FlexiCTError(f"The course of {name} needs one value a case: {len(raw)} values for {time.size} cases.")
     if not np.isfinite(time).all():
-        raise ValueError(f"The course of {name} needs a pseudotime for every case.")
+        raise FlexiCTError(f"The course of {name} needs a pseudotime for every case.")
     present = raw.dropna()
     distinct = sorted(present.unique(), key=lambda one: (isinstance(one, str), one))
     if len(distinct) == 2:
         return time, raw.map({distinct[0]: 0.0, distinct[1]: 1.0}).to_numpy(dtype=np.float64), str(distinct[1])
     numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=np.float64)
     if np.isnan(numbers).any():
-        raise ValueError(f"The course of {name} needs numbers or two groups, but it holds {len(distinct)} texts.")
+        raise FlexiCTError(f"The course of {name} needs numbers or two groups, but it holds {len(distinct)} texts.")
     column = np.full(len(raw), np.nan)
     column[raw.notna().to_numpy()] = np.where(np.isfinite(numbers), numbers, np.nan)
     return time, column, ""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flexict.errors import FlexiCTError
+
 from .. import progress
 from ..checks import checked_codes, checked_vectors, patient_numbers
 from ..gradient.evidence import Labelling
@@ -109,14 +111,14 @@ def pseudotime(
     n = len(vectors)
     n_distinct = len(distinct_rows(vectors)[0])
     if n_distinct < MIN_CASES:
-        raise ValueError(
+        raise FlexiCTError(
             f"The {ANALYSIS} needs at least {MIN_CASES} different vectors, but the {n} cases hold {n_distinct}."
         )
     if not 2 <= n_neighbours < n_distinct:
         cases = f"{n} cases" if n_distinct == n else f"{n} cases with {n_distinct} different vectors"
-        raise ValueError(f"The {ANALYSIS} of {cases} can use 2 to {n_distinct - 1} neighbours, not {n_neighbours}.")
+        raise FlexiCTError(f"The {ANALYSIS} of {cases} can use 2 to {n_distinct - 1} neighbours, not {n_neighbours}.")
     if root is not None and not 0 <= root < n:
-        raise ValueError(f"The {ANALYSIS} has {n} rows, and the start given, row {root}, is not one of them.")
+        raise FlexiCTError(f"The {ANALYSIS} has {n} rows, and the start given, row {root}, is not one of them.")
     codes = None if stage is None else checked_codes(stage, ANALYSIS, n=n)
     patients = patient_numbers(patient, ANALYSIS, n=n)
     vectors = vectors - vectors.mean(axis=0)
@@ -127,7 +129,7 @@ def pseudotime(
     if start is None and codes is not None:
         start = int(medoids(vectors, lowest_stage(codes))[0])
     if start is None:
-        raise ValueError(f"The {ANALYSIS} needs a stage to choose its start from, or a start given by hand.")
+        raise FlexiCTError(f"The {ANALYSIS} needs a stage to choose its start from, or a start given by hand.")
     time = diffusion.distances_from(start)
     rho = low = high = p = float("nan")
     pc1, supervised = undefined_axis(first_component(vectors)), undefined_axis(np.full(n, np.nan))
