@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import false_discovery_control
 
 from flexict.errors import FlexiCTError
 
@@ -23,7 +24,7 @@ def grouped_folds(
     the stage of a patient is the highest of its scans. Without it, folds do not depend on any label, which
     a permutation test needs. The same seed gives the same folds.
 
-    Raises ValueError when there are fewer patients than folds.
+    Raises FlexiCTError when there are fewer patients than folds.
     """
     number = np.unique(np.asarray(patient), return_inverse=True)[1]
     n_patients = int(number.max()) + 1
@@ -152,10 +153,11 @@ def permuted_given(
 def permutation_p(observed: float, null: ArrayLike) -> float:
     """One-sided (1 + b) / (1 + m): b of m permuted statistics reach the observed one.
 
-    NaN without permutations. It is never 0 (Phipson and Smyth 2010, Stat Appl Genet Mol Biol 9:39).
+    NaN without permutations, and where the observed one is NaN. It is never 0 (Phipson and Smyth 2010, Stat Appl
+    Genet Mol Biol 9:39).
     """
     values = np.asarray(null, dtype=np.float64)
-    if not values.size:
+    if not values.size or np.isnan(observed):
         return float("nan")
     # The tolerance counts equal statistics as reached, whatever the rounding of a matrix product.
     return float((1 + np.count_nonzero(values >= observed - 1e-12)) / (1 + values.size))
@@ -183,12 +185,13 @@ def percentile_interval(values: ArrayLike, *, level: float = 0.95) -> tuple[floa
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
-    """p-values adjusted for the false discovery rate (Benjamini and Hochberg 1995), in the order given."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p)[::-1]
-    rank = np.arange(p.size, 0, -1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(p[order] * p.size / rank))
+    """p-values adjusted for the false discovery rate (Benjamini and Hochberg 1995), in the order given.
+
+    Undefined values (NaN) stay and are not counted.
+    """
+    adjusted = np.array(p_values, dtype=np.float64)
+    known = ~np.isnan(adjusted)
+    adjusted[known] = false_discovery_control(adjusted[known])
     return adjusted
 
 
@@ -197,8 +200,8 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
     It holds whatever the dependence between the tests. Undefined values (NaN) stay and are not counted.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    adjusted = p.copy()
-    order = np.argsort(p)[: np.isfinite(p).sum()]
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(order.size, 0, -1)))
+    adjusted = np.array(p_values, dtype=np.float64)
+    order = np.argsort(adjusted)[: np.count_nonzero(~np.isnan(adjusted))]  # NaN is sorted to the end
+    stepped = adjusted[order] * np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(stepped))
     return adjusted

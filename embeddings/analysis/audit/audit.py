@@ -267,24 +267,17 @@ def _left_out(
 
 def _adjusted(columns: list[ShortcutColumn]) -> list[ShortcutColumn]:
     """Every kind of p-value adjusted over the columns that have one."""
-    goes_with = _over_columns([one.association_p for one in columns])
-    held = _over_columns([one.column_from_vectors_p for one in columns])
-    left = _over_columns([one.after_removal_p for one in columns])
-    alone = _over_columns([one.stage_from_column_p for one in columns])
+    goes_with = benjamini_hochberg([one.association_p for one in columns])
+    held = benjamini_hochberg([one.column_from_vectors_p for one in columns])
+    left = benjamini_hochberg([one.after_removal_p for one in columns])
+    alone = benjamini_hochberg([one.stage_from_column_p for one in columns])
     return [
         replace(
             one,
-            association_p_adjusted=first,
-            column_from_vectors_p_adjusted=second,
-            after_removal_p_adjusted=third,
-            stage_from_column_p_adjusted=fourth,
+            association_p_adjusted=float(first),
+            column_from_vectors_p_adjusted=float(second),
+            after_removal_p_adjusted=float(third),
+            stage_from_column_p_adjusted=float(fourth),
         )
         for one, first, second, third, fourth in zip(columns, goes_with, held, left, alone, strict=True)
     ]
-
-
-def _over_columns(p_values: list[float]) -> list[float]:
-    p = np.array(p_values)
-    known = np.isfinite(p)
-    p[known] = benjamini_hochberg(p[known])
-    return [float(one) for one in p]

@@ -137,6 +137,12 @@ def _doubts(terms: tuple[CoxTerm, ...], n_events: int) -> list[str]:
             f"Cox's model has {n_events / len(terms):.1f} events a term ({n_events} events, {len(terms)} terms): below "
             f"{EVENTS_A_TERM} its estimates and intervals are unreliable."
         )
+    untested = [term.name for term in terms if np.isnan(term.ph_p)]
+    if untested:
+        said.append(
+            f"The test of proportional hazards cannot be computed for {', '.join(untested)}: whether the hazard ratio "
+            "changes over the follow-up is not known."
+        )
     for term in terms:
         if term.ph_p_adjusted < ALPHA:
             said.append(

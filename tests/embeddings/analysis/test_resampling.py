@@ -14,6 +14,7 @@ from embeddings.analysis.resampling import (
     bootstrap_indices,
     bootstrap_weights,
     grouped_folds,
+    holm,
     percentile_interval,
     permutation_p,
     permuted_given,
@@ -112,6 +113,7 @@ def test_all_orders_of_three_labels_are_equally_likely() -> None:
 def test_permutation_p_counts_the_observed_and_is_never_zero() -> None:
     assert permutation_p(2.0, [0.0, 1.0, 2.0, 3.0]) == pytest.approx(3 / 5)
     assert permutation_p(9.0, np.zeros(99)) == pytest.approx(0.01)
+    assert np.isnan(permutation_p(np.nan, np.zeros(99)))
 
 
 def test_percentile_interval_leaves_undefined_resamples_out() -> None:
@@ -123,6 +125,16 @@ def test_percentile_interval_leaves_undefined_resamples_out() -> None:
 @settings(deadline=None)
 def test_benjamini_hochberg_agrees_with_scipy(p_values: Any) -> None:
     assert benjamini_hochberg(p_values) == pytest.approx(false_discovery_control(p_values))
+
+
+@pytest.mark.parametrize(
+    ("adjust", "expected"),
+    [(benjamini_hochberg, [0.03, np.nan, 0.045, 0.045, np.nan]), (holm, [0.03, np.nan, 0.06, 0.06, np.nan])],
+)
+def test_an_undefined_p_stays_undefined_and_counts_as_no_test(adjust: Any, expected: list[float]) -> None:
+    np.testing.assert_allclose(adjust([0.01, np.nan, 0.03, 0.045, np.nan]), expected)
+    assert np.isnan(adjust([np.nan])).all()
+    assert adjust([]).size == 0
 
 
 def test_labels_permuted_given_a_design_go_with_it_as_the_true_ones_do() -> None:

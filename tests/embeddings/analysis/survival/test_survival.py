@@ -6,6 +6,7 @@ import json
 import math
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifelines.statistics import proportional_hazard_test
 from scipy.stats import chi2
 
+from embeddings.analysis.survival import cox
 from embeddings.analysis.survival.survival import SurvivalByScore, by_score
 
 REAL = Path(__file__).resolve().parents[4] / ".." / "shared" / "ct" / "nsclc_radiogenomics" / "cohort.csv"
@@ -165,6 +168,27 @@ def test_a_hazard_ratio_that_changes_with_time_is_noticed() -> None:
     result = by_score(high, time, np.ones(400), n_bootstrap=2)
     assert result.cox[0].ph_p < 0.001
     assert any("changes over the follow-up" in one for one in result.warnings)
+
+
+def test_a_term_whose_hazards_cannot_be_tested_is_said_and_hides_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    high, age = rng.normal(size=400), rng.normal(size=400)
+    time = rng.weibull(np.where(high > 0, 0.6, 2.5))
+    known = by_score(high, time, np.ones(400), covariates={"age": age}, n_bootstrap=2)
+
+    def one_undefined(*words: Any, **options: Any) -> Any:
+        tested = proportional_hazard_test(*words, **options)
+        p = tested.summary["p"].where(tested.summary.index != "x1")  # of the covariate
+        return SimpleNamespace(summary=tested.summary.assign(p=p))
+
+    monkeypatch.setattr(cox, "proportional_hazard_test", one_undefined)
+    result = by_score(high, time, np.ones(400), covariates={"age": age}, n_bootstrap=2)
+    # The family is the one p that is defined.
+    assert result.cox[0].ph_p_adjusted == result.cox[0].ph_p == known.cox[0].ph_p
+    assert math.isnan(result.cox[1].ph_p_adjusted)
+    assert any("hazard ratio of score changes over the follow-up" in one for one in result.warnings)
+    assert any("cannot be computed for age" in one for one in result.warnings)
+    assert not any("cannot be computed" in one for one in known.warnings)
 
 
 def count_pairs(score: Any, time: Any, event: Any) -> float:
