@@ -20,6 +20,7 @@ from embeddings.job.collector import Collector, SetWork
 from embeddings.job.engine import Engine
 from embeddings.job.interruption import interruptible
 from embeddings.job.plan import Plan, missing
+from embeddings.job.prepare import reason_of
 from embeddings.job.run_record import RunFacts, RunRecord
 from embeddings.job.settings import JobSettings, OpenJob, open_job
 from embeddings.job.summary import RunSummary
@@ -101,15 +102,16 @@ def run_views(
                 read = {task.case.case_id for task in plan.tasks}
                 _fill_acquisitions(store, next(iter(works)), job.cases, read, stop)
             state = "interrupted" if stop.is_set() else "finished"
+            for work in works.values():
+                store.finish_run(work.run_id, state)
     except BaseException as error:
+        state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         # Whatever broke the run may keep it from being closed too, and is what the reader has to see.
         with suppress(StoreError):
             for work in works.values():
-                store.finish_run(work.run_id, "failed")
-        record.finish("failed", _total(works), exit_code=exit_code_of_error(error), error=str(error))
+                store.finish_run(work.run_id, state)
+        record.finish(state, _total(works), exit_code=exit_code_of_error(error), error=reason_of(error))
         raise
-    for work in works.values():
-        store.finish_run(work.run_id, state)
     summaries = _summaries(works, job, plan, state, began, collector)
     record.finish(state, _total(works), exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
     return summaries

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.job.messages import Encoded, Prepared
-from embeddings.job.prepare import reason_of
+from embeddings.job.prepare import logged_reason_of, reason_of
 from embeddings.job.views import Encoder, JobError
 
 # What both messages say of an item.
@@ -51,7 +51,7 @@ def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[NDArray[np.fl
                 f"the device {encoder.device} has failed ({reason_of(error)}): see to it and run the same command again"
             ) from error
         if len(batch) == 1:
-            return [f"the encoder {encoder.name} failed: {reason_of(error)}"]
+            return [f"the encoder {encoder.name} failed: {logged_reason_of(error)}"]
         return [outcome for item in batch for outcome in _outcomes(encoder, [item])]
     if vectors.shape != (len(batch), encoder.width):
         found = f"{list(vectors.shape)} numbers where {[len(batch), encoder.width]} were expected"

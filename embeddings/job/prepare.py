@@ -89,12 +89,19 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
         yield from _prepare_set(task, one, source, scan, end, preparation, cache)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """The error as a sentence; the kind is named where the message was not written for the reader."""
     text = shortened(" ".join(str(error).split()))
     if isinstance(error, FlexiCTError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
+
+
+def logged_reason_of(error: Exception) -> str:
+    """The reason of what costs one item its vector and does not end the run; of a bug, the log keeps the traceback."""
+    if not isinstance(error, FlexiCTError | OSError | MemoryError):
+        _LOG.error("an error that the program did not expect; the run goes on", exc_info=error)
+    return reason_of(error)
 
 
 class _Scan:
@@ -154,7 +161,7 @@ def _prepare_set(
             by_mask = recipe.preset == "lesion_mask" or recipe.with_mask
             if by_mask or (recipe.preset == "lesion_seed" and case.seed_lps is None):
                 raise scan.mask_error
-            end.failures.append(Failure(case.case_id, "measure", reason_of(scan.mask_error)))
+            end.failures.append(Failure(case.case_id, "measure", logged_reason_of(scan.mask_error)))
         stage = "preprocess"
         items = _items(case, one, held if cache is None else frozenset(), source, scan, preparation.thumbnails)
         if cache is not None:
@@ -183,7 +190,7 @@ def _kept(items: Iterator[Prepared], keeping: Keeping, source: Source, end: Case
 def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
     end.broken = True
     end.vanished = vanished_folder(task.case, task.stamp, error)
-    end.failures.append(Failure(task.case.case_id, stage, reason_of(error)))
+    end.failures.append(Failure(task.case.case_id, stage, logged_reason_of(error)))
     return end
 
 
