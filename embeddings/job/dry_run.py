@@ -37,7 +37,9 @@ def dry_run(cohort_csv: Path | str, db: Path | str, settings: JobSettings) -> Es
         cores=cores(),
         on_gpu=job.chosen.encoder.device.startswith("cuda"),
     )
-    return estimate(tasks, job.preparation, job.chosen.encoder, size)
+    sets = Store(db).sets() if Path(db).exists() else None
+    kept = {} if sets is None else dict(zip(sets["set_id"], sets["number_type"], strict=True))
+    return estimate(tasks, job.preparation, job.chosen.encoder, size, number_types=kept)
 
 
 def dry_plan(

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from embeddings.amounts import duration
 from embeddings.amounts import size as size_words
 from embeddings.images import inspect
@@ -30,6 +32,7 @@ from embeddings.job.plan import Task
 from embeddings.job.prepare import Preparation, prepare_case
 from embeddings.job.views import Encoder
 from embeddings.records import Failure
+from embeddings.vector_numbers import number_type_of
 from flexict.errors import FlexiCTError
 
 SAMPLE = 5
@@ -126,14 +129,14 @@ def estimate(
     size: EngineSize,
     *,
     sample: int = SAMPLE,
-    bytes_per_number: Mapping[str, int] | None = None,
+    number_types: Mapping[str, str] | None = None,
 ) -> Estimate:
     """Estimate a run of these tasks. Nothing is written, neither to a store nor to the cache.
 
     Args:
         preparation: as for the run. A cache that has a sampled case is read, as the run would.
         sample: cases to try; 3 to 5 are enough.
-        bytes_per_number: of a vector in the store, by set; 4 where it is not given.
+        number_types: how the store keeps the numbers, by set; a set that it lacks is kept as is usual for its view.
 
     Raises:
         JobError: the device has failed.
@@ -152,7 +155,7 @@ def estimate(
     item_s = _mean_of_sets(pace, n_items)
     n_pictures = sum(one.n_items for one in seen)
     width = encoder.width
-    numbers = bytes_per_number or {}
+    number_types = {w.set_id: number_type_of(w.recipe.view) for t in tasks for w in t.wanted} | dict(number_types or {})
     item_bytes = max((one.item_bytes for one in seen), default=0)
     seconds, limit = None, None
     if worked:
@@ -173,7 +176,9 @@ def estimate(
         n_items=total_items,
         n_sampled=len(seen),
         seconds=seconds,
-        vector_bytes=sum(n * (width * numbers.get(set_id, 4) + BYTES_AN_ITEM) for set_id, n in n_items.items()),
+        vector_bytes=sum(
+            n * (width * np.dtype(number_types[set_id]).itemsize + BYTES_AN_ITEM) for set_id, n in n_items.items()
+        ),
         thumbnail_bytes=round(total_items * sum(one.picture_bytes for one in seen) / n_pictures) if n_pictures else 0,
         cache_bytes=0 if preparation.cache is None else total_items * item_bytes,
         memory_bytes=_memory(strata[-1][-1], size, item_bytes),

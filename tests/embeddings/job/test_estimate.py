@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from embeddings.cohort import Case, read_cohort
 from embeddings.job import prepare
 from embeddings.job.dry_run import dry_plan, dry_run
-from embeddings.job.estimate import EngineSize, Estimate, Range, bytes_of, estimate
+from embeddings.job.estimate import BYTES_AN_ITEM, EngineSize, Estimate, Range, bytes_of, estimate
 from embeddings.job.local_engine import LocalEngine
 from embeddings.job.messages import Encoded
 from embeddings.job.plan import Task, Wanted
@@ -26,6 +26,7 @@ from embeddings.job.prepare import Preparation
 from embeddings.job.settings import JobSettings
 from embeddings.job.sources import stamp_of
 from embeddings.job.views import Recipe, identity_of
+from embeddings.records import EmbeddedItem
 from embeddings.store import Store
 
 VOLUME = Recipe("volume", "default", 1.5, 64.0, 1)
@@ -140,8 +141,9 @@ def test_disk_is_counted_by_width_storage_pictures_and_cache(
     tasks = tasks_of(sized_cohort, {"set": SLICES})
     encoder = make_encoder()
     cache = tmp_path / "cache"
-    full = estimate(tasks, Preparation(cache=cache), encoder, SIZE)
-    half = estimate(tasks, Preparation(thumbnails=False), encoder, SIZE, bytes_per_number={"set": 2})
+    full = estimate(tasks, Preparation(cache=cache), encoder, SIZE, number_types={"set": "float32"})
+    # Slices are kept in half precision, unless the store has turned their set to float32.
+    half = estimate(tasks, Preparation(thumbnails=False), encoder, SIZE)
     assert full.n_items == half.n_items
     assert full.vector_bytes - half.vector_bytes == 2 * 12 * full.n_items
     assert full.thumbnail_bytes > 1000 * full.n_items
@@ -233,6 +235,23 @@ def test_the_plan_of_a_dry_run_is_that_of_the_run_and_writes_nothing(
     assert found.n_items == 1 + 4 * 24 // 4
     assert db.read_bytes() == before
     assert len(Store(db).sets()) == 1
+
+
+@pytest.mark.parametrize(("first", "number_bytes"), [(0.5, 2), (1e9, 4)], ids=["half precision", "float32"])
+def test_a_dry_run_counts_the_bytes_that_the_store_will_hold(
+    make_cohort: Callable[..., Path], make_encoder: Any, tmp_path: Path, first: float, number_bytes: int
+) -> None:
+    csv, db, encoder = make_cohort(3), tmp_path / "x.duckdb", make_encoder()
+    settings = JobSettings(encoder=encoder, views=("slices",), slice_step=4, thumbnails=False)
+    new = dry_run(csv, db, settings)
+    assert new.vector_bytes == new.n_items * (12 * 2 + BYTES_AN_ITEM)
+    store = Store(db, read_only=False)
+    store.register_cohort(read_cohort(csv))
+    set_id = store.open_set(identity_of(encoder, SLICES))
+    # A number that half precision cannot hold turns the whole set to float32.
+    store.commit(set_id, [EmbeddedItem("c0/slice/0001", "c0", np.full(12, first, np.float32), 1, 0.0)])
+    found = dry_run(csv, db, settings)
+    assert found.vector_bytes == found.n_items * (12 * number_bytes + BYTES_AN_ITEM)
 
 
 def test_the_spread_of_the_sample_widens_the_range(make_encoder: Any, sized_cohort: list[Case]) -> None:
