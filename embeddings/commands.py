@@ -240,8 +240,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
     from embeddings.merge import merge
 
     make_folder(arguments.out.parent)
-    found = merge(arguments.out, arguments.parts)
-    print(f"{found.n_items} vectors of {found.n_sets} sets in {arguments.out}, {found.n_new} of them new")
+    print(merge(arguments.out, arguments.parts).text(arguments.out))
     return DONE
 
 

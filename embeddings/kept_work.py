@@ -62,7 +62,7 @@ class KeptWork:
     def selections(self) -> pd.DataFrame:
         """Named selections by name: `name`, `made` (UTC), `set_id`, `origin`, `n_items`, `n_cases`."""
         with self._reader.reading() as con:
-            if not _has(con, "selections"):
+            if not has_table(con, "selections"):
                 return pd.DataFrame(columns=["name", "made", "set_id", "origin", "n_items", "n_cases"])
             return con.execute(
                 """SELECT name, made, set_id, origin, len(item_ids) AS n_items, len(case_ids) AS n_cases
@@ -73,7 +73,7 @@ class KeptWork:
     def selection(self, name: str) -> NamedSelection | None:
         """One selection by its name (or that of a link), or None."""
         with self._reader.reading() as con:
-            if not _has(con, "selections"):
+            if not has_table(con, "selections"):
                 return None
             row = first_row(
                 con, "SELECT name, made, set_id, origin, item_ids, case_ids FROM selections WHERE name = ?", [name]
@@ -110,7 +110,11 @@ class KeptWork:
     def result(self, key: str) -> bytes | None:
         """The content kept under a key, or None."""
         with self._reader.reading() as con:
-            row = first_row(con, "SELECT content FROM results WHERE key = ?", [key]) if _has(con, "results") else None
+            row = (
+                first_row(con, "SELECT content FROM results WHERE key = ?", [key])
+                if has_table(con, "results")
+                else None
+            )
         return None if row is None else bytes(row[0])
 
     def save_result(self, key: str, kind: str, seconds: float, content: bytes) -> None:
@@ -133,7 +137,7 @@ class KeptWork:
     def scores(self, set_id: str) -> pd.DataFrame:
         """Columns of scores of a set: index `item_id`, one column a name; empty where there are none."""
         with self._reader.reading() as con:
-            if not _has(con, "scores"):
+            if not has_table(con, "scores"):
                 return pd.DataFrame(index=pd.Index([], name="item_id"))
             found = con.execute("SELECT item_id, name, value FROM scores WHERE set_id = ?", [set_id]).df()
         return found.pivot(index="item_id", columns="name", values="value").rename_axis(columns=None)
@@ -141,7 +145,7 @@ class KeptWork:
     def score_settings(self, set_id: str) -> pd.DataFrame:
         """How each column of scores was made: `name`, `made` (UTC), `settings` as JSON."""
         with self._reader.reading() as con:
-            if not _has(con, "scores"):
+            if not has_table(con, "scores"):
                 return pd.DataFrame(columns=["name", "made", "settings"])
             return con.execute(
                 "SELECT DISTINCT name, made, settings FROM scores WHERE set_id = ? ORDER BY name", [set_id]
@@ -171,11 +175,12 @@ class KeptWork:
     def revision(self) -> str:
         """Changes with every column of scores that is kept or forgotten."""
         with self._reader.reading() as con:
-            row = first_row(con, "SELECT count(*), max(made) FROM scores") if _has(con, "scores") else None
+            row = first_row(con, "SELECT count(*), max(made) FROM scores") if has_table(con, "scores") else None
         return str(row)
 
 
-def _has(con: Connection, table: str) -> bool:
+def has_table(con: Connection, table: str) -> bool:
+    """Whether the file has the table; those of older versions lack some."""
     return first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]) is not None
 
 

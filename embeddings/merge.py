@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
 from embeddings import case_table
 from embeddings.connections import Connection, SharedFile, StoreError, first_row
-from embeddings.schema import quote
+from embeddings.kept_work import has_table
+from embeddings.merge_kept_work import merge_kept_work
+from embeddings.schema import ACQUISITION_COLUMNS, CASE_COLUMNS, quote
 from embeddings.store import Store
 from embeddings.transactions import vectors_table
 from embeddings.vector_numbers import FLOAT32, create_table, widen
@@ -27,21 +30,49 @@ _KEYS = {
     "completed": ("set_id", "case_id", "slice_step"),
     "failures": ("set_id", "case_id", "item_id"),
 }
+# Where a row that stays says something else than the part's, that is told; the columns that say it.
+_TOLD = {
+    "items": ("places of slices", ("slice_index", "z_lps_mm")),
+    "thumbnails": ("pictures", ("png",)),
+    "lesions": ("lesion sizes", ("volume_ml", "max_extent_mm", "centroid_x", "centroid_y", "centroid_z")),
+    "acquisition": ("acquisitions", ACQUISITION_COLUMNS),
+    "failures": ("reasons of failures", ("stage_of_work", "reason")),
+}
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What the merged file holds: vectors in it, and those that were new in it."""
+    """What the merged file holds: sets and vectors, and how much of what was new in it.
+
+    Attributes:
+        n_scores: columns of scores.
+        notes: sentences on what the parts say differently, and what was left behind.
+    """
 
     n_sets: int
     n_items: int
     n_new: int
+    n_selections: int = 0
+    n_scores: int = 0
+    n_results: int = 0
+    notes: tuple[str, ...] = ()
+
+    def text(self, out: Path) -> str:
+        """What was merged, in plain words."""
+        kept = f"{self.n_selections} selections, {self.n_scores} columns of scores, {self.n_results} results"
+        lines = [
+            f"{self.n_items} vectors of {self.n_sets} sets in {out}, {self.n_new} of them new",
+            f"new too: {kept}",
+            *(f"note: {note}" for note in self.notes),
+        ]
+        return "\n".join(lines)
 
 
 def merge(out: Path, parts: Sequence[Path], patience_s: float = 20.0) -> Merged:
     """Bring the parts into `out`, made if missing, each in one transaction; repeated, it changes nothing.
 
-    Vectors stay as they are to the bit. Projections are left behind: they are of other items.
+    Vectors stay as they are to the bit. Maps are left behind: they are of the part's items alone. What is in `out`
+    stays where a part says something else of a case or item, and the notes say so.
 
     Raises:
         StoreError: a file cannot be used, a case is another scan in two of them, or an item has two vectors.
@@ -52,9 +83,13 @@ def merge(out: Path, parts: Sequence[Path], patience_s: float = 20.0) -> Merged:
         with Store(part, patience_s=patience_s):
             pass  # a part that cannot be read is named before anything is written
     before = _n_items(out, patience_s)[1] if out.exists() else 0
+    n_selections = n_scores = n_results = 0
+    notes: list[str] = []
     for part in parts:
         cohort = Store(part, patience_s=patience_s)
         info, cases, covariates = cohort.info(), cohort.cases(), cohort.covariates()
+        if out.exists():
+            notes += _other_cases(Store(out, patience_s=patience_s), cases, covariates, part)
         with (
             SharedFile(part, True, patience_s).reading() as source,
             SharedFile(out, False, patience_s).writing() as con,
@@ -62,12 +97,54 @@ def merge(out: Path, parts: Sequence[Path], patience_s: float = 20.0) -> Merged:
             case_table.add_cases(con, part, info, cases, covariates)
             _refuse_other_sources(con, source, part)
             for table, key in _KEYS.items():
-                _copy(con, source, table, key)
+                notes += _copy(con, source, table, key, part)
             _copy_runs(con, source)
             for (set_id,) in source.execute("SELECT set_id FROM embedding_sets").fetchall():
                 _copy_vectors(con, source, set_id, part)
+            kept = merge_kept_work(con, source, part)
+            notes += [*kept.notes, *_maps_left_behind(source, part)]
+        n_selections += kept.n_selections
+        n_scores += kept.n_scores
+        n_results += kept.n_results
     n_sets, n_items = _n_items(out, patience_s)
-    return Merged(n_sets, n_items, n_items - before)
+    return Merged(n_sets, n_items, n_items - before, n_selections, n_scores, n_results, tuple(notes))
+
+
+def _other_cases(store: Store, cases: pd.DataFrame, covariates: Mapping[str, str], part: Path) -> list[str]:
+    """What the part's table of cases says differently of cases that the store has, as a sentence; their rows stay."""
+    held = store.cases().set_index("case_id")
+    shared = cases[cases["case_id"].isin(held.index)].set_index("case_id")
+    held = held.loc[shared.index]
+    columns = store.covariates()
+    # What to call it, its column in the part, and its column here.
+    pairs = [(name, name, name) for name in CASE_COLUMNS if name not in ("case_id", "row")]
+    pairs += [(header, column, columns.get(header, "")) for header, column in covariates.items()]
+    nothing = pd.Series(None, shared.index, dtype=object)
+    differs = pd.DataFrame(
+        {
+            name: [
+                not pd.isna(one) and (pd.isna(other) or (one != other and str(one) != str(other)))
+                for one, other in zip(shared[column], held.get(here, nothing), strict=True)
+            ]
+            for name, column, here in pairs
+        },
+        index=shared.index,
+    )
+    cases_that_differ = differs.index[differs.any(axis=1)]
+    if cases_that_differ.empty:
+        return []
+    said = ", ".join(differs.columns[differs.any()])
+    return [
+        f"{len(cases_that_differ)} cases have other values in {part.name} ({said}), such as {cases_that_differ[0]}: "
+        "those that were merged before stay"
+    ]
+
+
+def _maps_left_behind(source: Connection, part: Path) -> list[str]:
+    found = first_row(source, "SELECT count(*) FROM (SELECT DISTINCT set_id, key FROM projections)")
+    if not found or not found[0]:
+        return []
+    return [f"{found[0]} maps of {part.name} are not merged, since they show its items alone: they are laid out anew"]
 
 
 def _n_items(path: Path, patience_s: float) -> tuple[int, int]:
@@ -79,17 +156,24 @@ def _batches(source: Connection, query: str) -> pa.RecordBatchReader:
     return source.sql(query).to_arrow_reader(ROWS_AT_ONCE)
 
 
-def _copy(con: Connection, source: Connection, table: str, key: Sequence[str]) -> None:
-    if not first_row(source, "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]):
-        return  # a file of before the program kept these
+def _copy(con: Connection, source: Connection, table: str, key: Sequence[str], part: Path) -> list[str]:
+    """Add the rows that are not there yet; a sentence where others that are there say something else."""
+    if not has_table(source, table):
+        return []  # a file of before the program kept these
+    what, columns = _TOLD.get(table, ("", ()))
+    differs = " OR ".join(f"t.{name} IS DISTINCT FROM incoming.{name}" for name in columns) or "false"
+    n_other = 0
     same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM incoming.{name}" for name in key)
     for batch in _batches(source, f"SELECT * FROM {table}"):
         con.register("incoming", pa.Table.from_batches([batch]))
+        other = first_row(con, f"SELECT count(*) FROM incoming JOIN {table} t ON {same} WHERE {differs}")
+        n_other += other[0] if other else 0
         con.execute(
             f"""INSERT INTO {table} BY NAME SELECT * FROM incoming
             WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {same})"""
         )
         con.unregister("incoming")
+    return [f"{n_other} {what} differ in {part.name}: those that were merged before stay"] if n_other else []
 
 
 def _copy_runs(con: Connection, source: Connection) -> None:
