@@ -207,7 +207,7 @@ def run_look_up(arguments: argparse.Namespace) -> int:
 
     from embeddings.analysis import nearest
     from embeddings.case_vectors import one_row_a_case
-    from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
+    from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of, usual_slice_step
 
     if arguments.k < 1:
         raise FlexiCTError(f"--k must be 1 or more, not {arguments.k}")
@@ -219,8 +219,7 @@ def run_look_up(arguments: argparse.Namespace) -> int:
     if len(sets) != 1:
         raise FlexiCTError(f"{arguments.db} has {len(sets)} such embedding sets: choose one with --set")
     chosen = {str(name): value for name, value in sets.iloc[0].items()}
-    steps = store.completed(str(chosen["set_id"]))["slice_step"]
-    recipe = recipe_of(chosen, int(steps.mode().iloc[0]) if len(steps) else 1)
+    recipe = recipe_of(chosen, usual_slice_step(store, str(chosen["set_id"])))
     print("loading the encoder", file=sys.stderr, flush=True)
     encoder = open_encoder_of(chosen, recipe, arguments.weights)
     print("reading and encoding the scan", file=sys.stderr, flush=True)

@@ -22,6 +22,7 @@ from embeddings.import_vectors import PATIENCE_S, ImportSummary
 from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, LesionRecord, RunProgress
 from embeddings.schema import ACQUISITION_COLUMNS, CASE_COLUMNS, LESION_COLUMNS
 from embeddings.store import Store
+from flexict.preprocess import slice_range
 
 EXPORTS = (".parquet", ".h5ad", ".csv")
 MOST_NUMBERS = 2**31
@@ -74,7 +75,7 @@ def _bring_back(
         store.commit(set_id, items)
     store.commit(
         set_id,
-        outcomes=[CaseOutcome(case_id, complete=True) for case_id in ids],
+        outcomes=_complete(identity.view, frame, known),
         lesions=[lesion for case_id in ids for lesion in known[case_id][0]],
         acquisitions=[one for case_id in ids if (one := known[case_id][1]) is not None],
         run_id=run_id,
@@ -83,6 +84,26 @@ def _bring_back(
     store.finish_run(run_id, "finished")
     n_patients = int(frame["patient_id"].nunique())
     return ImportSummary(set_id, len(frame), n_patients, identity.width, (), (), (), ())
+
+
+def _complete(
+    view: str, frame: pd.DataFrame, known: Mapping[str, tuple[list[LesionRecord], AcquisitionRecord | None]]
+) -> list[CaseOutcome]:
+    """The cases of which the set has every item, with the slice step at which that is so.
+
+    A volume or lesion is one item. A case of slices is left out unless its slices are known to be all of some step:
+    a later job would else not embed those that it lacks.
+    """
+    if view != "slices":
+        return [CaseOutcome(case_id, complete=True) for case_id in dict.fromkeys(frame["case_id"])]
+    outcomes = []
+    for case_id, indices in frame.groupby("case_id")["slice_index"]:
+        acquired = known[str(case_id)][1]
+        places = sorted(int(index) for index in indices if not pd.isna(index))
+        step = places[1] - places[0] if len(places) > 1 else 1
+        if acquired is not None and step > 0 and places == list(slice_range(acquired.n_slices, step)):
+            outcomes.append(CaseOutcome(str(case_id), complete=True, slice_step=step))
+    return outcomes
 
 
 def _items(frame: pd.DataFrame, vectors: NDArray[np.float32]) -> Iterator[list[EmbeddedItem]]:

@@ -82,9 +82,13 @@ def slice_indices(volume: Volume | Scan, step: int = 1) -> range:
 
     With step 20 the first is slice 10, so that the ends, which often hold little anatomy, are not over-represented.
     """
+    return slice_range(_scan(volume).oriented.GetSize()[2], step)
+
+
+def slice_range(count: int, step: int) -> range:
+    """The indices that `slice_indices` gives for a stack of `count` slices."""
     if step < 1:
         raise PreprocessError(f"a slice step must be 1 or more, not {step}")
-    count = _scan(volume).oriented.GetSize()[2]
     return range(min((step - 1) // 2, count // 2), count, step)
 
 

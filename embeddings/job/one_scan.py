@@ -24,6 +24,7 @@ from embeddings.job.prepare import Preparation, prepare_case
 from embeddings.job.sources import stamp_of
 from embeddings.job.views import CODE_VERSION, Encoder, JobError, Recipe, identity_of
 from embeddings.records import SetIdentity
+from embeddings.store import Store
 from flexict.kinds import read_label
 
 CASE_ID = "looked up"
@@ -87,6 +88,15 @@ def prepared_items(scan: Scan, recipe: Recipe, first_only: bool = False) -> list
         elif isinstance(message, CaseEnd) and message.broken:
             raise JobError(message.failures[-1].reason)
     return items
+
+
+def usual_slice_step(store: Store, set_id: str) -> int:
+    """The slice step at which most cases of a set were embedded: as its runs noted it, else by its slices' distance."""
+    steps = store.completed(set_id)["slice_step"]
+    if steps.empty:
+        items = store.items(set_id).sort_values(["case_id", "slice_index"])
+        steps = items.groupby("case_id")["slice_index"].diff().dropna()
+    return 1 if steps.empty else int(steps.mode().iloc[0])
 
 
 def open_encoder_of(embedding_set: Mapping[str, Any], recipe: Recipe, weights: str | None = None) -> Encoder:

@@ -111,7 +111,9 @@ def test_merging_again_adds_no_kept_work(parts: tuple[Path, Path], tmp_path: Pat
 
 def test_a_score_that_differs_for_an_item_makes_another_column(parts: tuple[Path, Path], tmp_path: Path) -> None:
     set_id = Store(parts[0]).sets()["set_id"][0]
-    KeptWork(parts[1]).save_scores(set_id, "effusion", {"finding": "effusion"}, ["c0/lesion", "c1/lesion"], [0.75, 1.25])
+    KeptWork(parts[1]).save_scores(
+        set_id, "effusion", {"finding": "effusion"}, ["c0/lesion", "c1/lesion"], [0.75, 1.25]
+    )
     merge(tmp_path / "all.duckdb", parts)
     scores = KeptWork(tmp_path / "all.duckdb").scores(set_id)
     assert scores["effusion"].dropna().to_dict() == {"c0/lesion": 0.25}
