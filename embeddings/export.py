@@ -58,7 +58,7 @@ def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int
             raise ExportError(f"an h5ad file holds one set: say with --set which of {', '.join(known)}")
         check_anndata()
     # What the first set's columns are, those of all are.
-    description = describe(store, chosen, _table(store, chosen[0]).schema)
+    description = describe(store, chosen, _arranged(store.item_columns(chosen[0]), chosen[0]).schema)
     if kind == "csv":
         with _whole_file(out) as partial, _whole_file(sidecar(out)) as words:
             words.write_text(description, encoding="utf-8")
@@ -100,9 +100,14 @@ def defused(text: str) -> str:
 def _table(store: Store, set_id: str) -> pa.Table:
     found = store.joined(set_id)
     vectors = found["vector"].cast(pa.list_(pa.float32()))
-    found = found.set_column(found.schema.get_field_index("vector"), "vector", vectors)
+    return _arranged(found.set_column(found.schema.get_field_index("vector"), "vector", vectors), set_id)
+
+
+def _arranged(found: pa.Table, set_id: str) -> pa.Table:
+    """The items with their set, columns in the order of an export."""
     found = found.append_column("set_id", pa.array([set_id] * found.num_rows, pa.string()))
-    return found.select([*_FIRST, *(name for name in found.column_names if name not in _FIRST)])
+    first = [name for name in _FIRST if name in found.column_names]
+    return found.select([*first, *(name for name in found.column_names if name not in first)])
 
 
 def _write_parquet(tables: Iterator[pa.Table], path: Path, description: str) -> int:

@@ -31,13 +31,22 @@ def joined(con: Connection, set_id: str) -> tuple[pa.Table, NDArray[np.float32]]
 
 def without_vectors(con: Connection, set_id: str) -> pa.Table:
     """Items with their case, lesion and acquisition, sorted by `item_id`."""
+    # Vectors do not go through the joins and the sorting: they are most of the file.
+    return con.sql(_query(con, set_id)).to_arrow_table()
+
+
+def columns_of(con: Connection, set_id: str) -> pa.Table:
+    """The columns of `without_vectors` without a row."""
+    return con.sql(f"{_query(con, set_id)} LIMIT 0").to_arrow_table()
+
+
+def _query(con: Connection, set_id: str) -> str:
     columns, joins = _COLUMNS, _JOINS
     measured = acquisition_columns(con)
     if measured:
         columns += "".join(f", a.{quote(name)}" for name in measured)
         joins += " LEFT JOIN acquisition a ON a.case_id = i.case_id"
-    # Vectors do not go through the joins and the sorting: they are most of the file.
-    return con.sql(f"SELECT {columns} FROM {vectors_table(set_id)} v {joins} ORDER BY i.item_id").to_arrow_table()
+    return f"SELECT {columns} FROM {vectors_table(set_id)} v {joins} ORDER BY i.item_id"
 
 
 def with_vectors(table: pa.Table, matrix: NDArray[np.float32]) -> pa.Table:

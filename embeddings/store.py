@@ -176,6 +176,11 @@ class Store:
         with self._reading_set(set_id) as (con, _):
             return item_table.with_vectors(*item_table.joined(con, set_id))
 
+    def item_columns(self, set_id: str) -> pa.Table:
+        """The columns of `joined` but `vector`, without a row."""
+        with self._reading_set(set_id) as (con, _):
+            return item_table.columns_of(con, set_id)
+
     def table(self, set_id: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         """The items of `joined` with absolute paths, and their vectors `[n, width]`, both sorted by `item_id`.
 

@@ -12,12 +12,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from embeddings import item_table
 from embeddings.__main__ import main
 from embeddings.description import NotOurExportError
 from embeddings.export import ExportError, export, sidecar
 from embeddings.import_export import import_export
 from embeddings.records import AcquisitionRecord, EmbeddedItem, LesionRecord
 from embeddings.store import Store
+from embeddings.vector_numbers import vectors_of
 
 WIDTH = 6
 
@@ -83,6 +85,24 @@ def test_all_sets_come_back_to_the_bit(full: Store, tmp_path: Path, kind: str) -
     summaries = import_export(tmp_path / "back.duckdb", out)
     assert [summary.n_imported for summary in summaries] == full.sets()["n_items"].tolist()
     assert everything(Store(tmp_path / "back.duckdb")) == everything(full)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "h5ad"])
+def test_an_export_reads_each_vector_once(
+    full: Store, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "h5ad":
+        pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
+    n_read = []
+
+    def counted(*words: Any) -> Any:
+        found = vectors_of(*words)
+        n_read.append(len(found))
+        return found
+
+    monkeypatch.setattr(item_table, "vectors_of", counted)
+    set_id = full.sets()["set_id"][1] if kind == "h5ad" else None
+    assert export(full, tmp_path / f"all.{kind}", kind, set_id) == sum(n_read)
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["lesion", "slices"])
