@@ -45,13 +45,13 @@ def without_padding(voxels: NDArray[np.generic], padding: Sequence[Padding | Non
     """
     if not any(padding):
         return voxels
-    lowest_kept = voxels.dtype.kind == "f" or np.iinfo(voxels.dtype).min <= AIR_HU
-    voxels = voxels if lowest_kept else voxels.astype(np.int32)
+    if not np.can_cast(np.int16, voxels.dtype):  # unsigned: air would not fit
+        voxels = voxels.astype(np.int32)
     for plane, declared in zip(voxels, padding, strict=True):
         if declared is None:
             continue
         low, high = declared
-        padded = (plane > low) & (plane < high)
+        padded = np.greater(plane, low) & np.less(plane, high)
         if high > AIR_HU and low < HIGHEST_CT_NUMBER and padded.any():
             padded = _joined_to_the_edge(padded)
         plane[padded] = AIR_HU

@@ -177,7 +177,7 @@ def _geometry(path: Path, header: nib.Nifti1Header) -> tuple[Geometry, tuple[str
         itk_affine = np.column_stack([direction * spacing, origin])
         if _farthest_mm(header, affine, itk_affine) <= _SAME_PLACE_MM:
             return by_itk, notes
-    return (triple(lengths), triple(affine[:, 3]), affine[:, :3] / lengths), notes
+    return (triple(lengths.tolist()), triple(affine[:, 3].tolist()), affine[:, :3] / lengths), notes
 
 
 def _geometry_by_itk(path: Path) -> Geometry | None:

@@ -20,7 +20,7 @@ def padding_value(array: NDArray[np.generic]) -> float | None:
     faces = (array[0], array[-1], array[:, 0], array[:, -1], array[:, :, 0], array[:, :, -1])
     if not any(bool((face == lowest).any()) for face in faces):
         return None
-    others = (array < LOWEST_PLAUSIBLE_HU) & (array != lowest)
+    others = np.less(array, LOWEST_PLAUSIBLE_HU) & (array != lowest)
     return None if bool(others.any()) else float(lowest)
 
 
@@ -41,7 +41,7 @@ def plausibility(volume: Volume) -> str | None:
     if lowest >= 0:
         return f"{values}, with nothing below water: the CT may lack its intercept of -1024; give it in HU"
     if highest > HIGHEST_PLAUSIBLE_HU:
-        n = int((array > HIGHEST_PLAUSIBLE_HU).sum())
+        n = int(np.greater(array, HIGHEST_PLAUSIBLE_HU).sum())
         return (
             f"{values}, with {_voxels(n)} above {HIGHEST_PLAUSIBLE_HU:,.0f} HU, denser than any metal in CT: they may "
             "be padding that the file does not declare; give the CT in HU"
@@ -49,7 +49,7 @@ def plausibility(volume: Volume) -> str | None:
     if highest < -500:
         return f"{values}, nothing but air: check that it is the CT of a patient"
     if lowest < LOWEST_PLAUSIBLE_HU:
-        n = int((array < LOWEST_PLAUSIBLE_HU).sum())
+        n = int(np.less(array, LOWEST_PLAUSIBLE_HU).sum())
         return (
             f"{values}, with {_voxels(n)} below {LOWEST_PLAUSIBLE_HU:,.0f} HU, less dense than air: they are embedded "
             f"as {AIR_HU}; check slope and intercept"

@@ -90,4 +90,4 @@ class UnevenSlices:
         return drawn[np.abs(heights[None, :] - self._grid_mm()[:, None]).argmin(axis=1)]
 
     def _grid_mm(self) -> NDArray[np.float64]:
-        return self.first_mm + self.spacing_mm * np.arange(self.n_slices)
+        return np.asarray(self.first_mm + self.spacing_mm * np.arange(self.n_slices), dtype=np.float64)
