@@ -93,7 +93,7 @@ def dicom_files(path: Path) -> DicomFiles:
             raise ImageError(path, _ONE_FILE)
         if tags is not None and tags.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
             continue
-        if tags is None or not tags.get("Modality"):  # every other object has one: this is the beginning of a file
+        if tags is None or not (tags.get("Modality") or tags.get("Rows")):  # neither: no more than a beginning
             others.append(file)
         else:
             found.append((file, tags))

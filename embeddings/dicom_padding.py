@@ -52,7 +52,7 @@ def without_padding(voxels: NDArray[np.generic], padding: Sequence[Padding | Non
             continue
         low, high = declared
         padded = np.greater(plane, low) & np.less(plane, high)
-        if high > AIR_HU and low < HIGHEST_CT_NUMBER and padded.any():
+        if high > AIR_HU + 1 and low < HIGHEST_CT_NUMBER and padded.any():
             padded = _joined_to_the_edge(padded)
         plane[padded] = AIR_HU
     return voxels

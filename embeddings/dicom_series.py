@@ -80,16 +80,15 @@ def find_series(path: Path) -> Series:
 
 def _find(path: Path) -> Series:
     found = dicom_files(path)
-    lost = f"{found.n_lost} file{'s' if found.n_lost > 1 else ''} that cannot be read as DICOM"
     if not found.files:
-        what = f"holds {lost} and no DICOM slices" if found.n_lost else "is a folder without DICOM slices"
-        raise ImageError(path, f"{what}: give the folder that holds the .dcm files themselves")
+        what = f"holds {_lost(found.n_lost)} and no DICOM" if found.n_lost else "is a folder without DICOM"
+        raise ImageError(path, f"{what} slices: give the folder that holds the .dcm files themselves")
     by_series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
     for file, tags in found.files:
         if tags.get("Modality") == "CT" and "LOCALIZER" not in (tags.get("ImageType") or []):
             by_series.setdefault(str(tags.get("SeriesInstanceUID", "")), []).append((file, tags))
     if not by_series:
-        kinds = ", ".join(sorted({str(tags.get("Modality", "unknown")) for _, tags in found.files}))
+        kinds = ", ".join(sorted({str(tags.get("Modality") or "unknown") for _, tags in found.files}))
         raise ImageError(path, f"holds DICOM of modality {kinds}, no CT slices: give the folder of the CT series")
     best = max(by_series, key=lambda uid: _preference(uid, by_series[uid]))
     notes: tuple[str, ...] = ()
@@ -104,15 +103,30 @@ def _find(path: Path) -> Series:
     if n_copies:
         are = "is a copy" if n_copies == 1 else "are copies"
         notes = (*notes, f"{n_copies} of its files {are} of another: each slice is read once")
-    if found.n_lost:
-        if not _is_complete(group):
-            raise ImageError(
-                path,
-                f"holds {lost} (empty, damaged or of another kind) beside {_n_slices(group)} slices: copy the series "
-                "again, complete, or move them out of the folder if they are no slices",
-            )
-        notes = (*notes, f"{lost} left out: the series says that its {len(group)} slices are all")
+    n_lost = found.n_lost + sum(not tags.get("Modality") for _, tags in found.files)
+    if n_lost:
+        notes = (*notes, _without(path, n_lost, group))
     return _ordered(path, _slices_of(path, group), notes)
+
+
+def _lost(n: int) -> str:
+    return f"{n} file{'' if n == 1 else 's'} that cannot be read as DICOM slices"
+
+
+def _without(path: Path, n_lost: int, group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
+    """The note on files that are left out.
+
+    Raises:
+        ImageError: they may be slices of the series.
+    """
+    if not _is_complete(group):
+        raise ImageError(
+            path,
+            f"holds {_lost(n_lost)} (empty, damaged or of another kind) beside {_n_slices(group)} slices: copy the "
+            "series again, complete, or move what is no slice out of the folder",
+        )
+    are = "is" if n_lost == 1 else "are"
+    return f"{_lost(n_lost)} {are} left out: by its own count the series has {len(group)} slices, and all are there"
 
 
 def _is_complete(group: Sequence[tuple[Path, pydicom.Dataset]]) -> bool:

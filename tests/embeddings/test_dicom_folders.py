@@ -79,6 +79,21 @@ def test_lost_slices_are_known_by_any_name_that_slices_have(tmp_path: Path, rena
     assert "holds 2 files that cannot be read as DICOM" in refusal(folder)
 
 
+def test_slices_that_do_not_say_their_modality_are_not_left_out_unsaid(tmp_path: Path) -> None:
+    folder = write_ct_series(tmp_path / "ct", scan())
+    files = sorted(folder.iterdir())
+    for file in files[20:]:
+        ds = pydicom.dcmread(file)
+        del ds.Modality
+        ds.save_as(file)
+    assert "holds 4 files that cannot be read as DICOM slices" in refusal(folder)
+    for file in files:
+        ds = pydicom.dcmread(file)
+        ds.Modality = ""
+        ds.save_as(file)
+    assert "holds DICOM of modality unknown" in refusal(folder)
+
+
 def test_a_download_that_did_not_end_is_a_lost_slice(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     last = sorted(folder.iterdir())[-1]
@@ -112,7 +127,7 @@ def test_what_is_evidently_no_slice_may_lie_beside_the_slices(tmp_path: Path) ->
 def test_a_folder_of_nothing_but_lost_slices_says_how_many(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     spoil(folder, range(N), LOST["zeros"])
-    assert "holds 24 files that cannot be read as DICOM and no DICOM slices" in refusal(folder)
+    assert "holds 24 files that cannot be read as DICOM slices and no DICOM slices" in refusal(folder)
 
 
 def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp_path: Path) -> None:
@@ -125,7 +140,10 @@ def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp
     (folder / "025.dcm").write_bytes(b"")
     np.testing.assert_array_equal(read_image(folder).array, volume.array)
     (note,) = inspect(folder).notes
-    assert note == "2 files that cannot be read as DICOM left out: the series says that its 24 slices are all"
+    assert note == (
+        "2 files that cannot be read as DICOM slices are left out: by its own count the series has 24 slices, and all "
+        "are there"
+    )
     spoil(folder, [23], LOST["empty"])  # now it has fewer than it says
     assert "holds 3 files that cannot be read as DICOM" in refusal(folder)
 
@@ -134,8 +152,9 @@ def test_lost_slices_of_a_real_series_are_counted(real_ct: Path, tmp_path: Path)
     source = real_ct / "dicom" / "CRLM-CT-1004" / "image"
     folder = Path(shutil.copytree(source, tmp_path / "ct"))
     spoil(folder, range(30, 41), LOST["zeros"])
-    assert "holds 11 files that cannot be read as DICOM (empty, damaged or of another kind) beside 30" in refusal(
-        folder
+    assert (
+        "holds 11 files that cannot be read as DICOM slices (empty, damaged or of another kind) beside 30"
+        in refusal(folder)
     )
 
 
