@@ -25,7 +25,7 @@ from embeddings.acquisition import DICOM_TAGS
 from embeddings.dicom_multiframe import TAGS as MULTIFRAME_TAGS
 from embeddings.dicom_multiframe import is_multiframe
 from embeddings.dicom_padding import TAGS as PADDING_TAGS
-from embeddings.dicom_recognition import begins_as_dicom, may_be_lost_slice
+from embeddings.dicom_recognition import begins_as_dicom, n_lost_slices
 from embeddings.image_header import ImageError
 
 _TAGS = [
@@ -97,8 +97,7 @@ def dicom_files(path: Path) -> DicomFiles:
             others.append(file)
         else:
             found.append((file, tags))
-    names = [file.name for file, _ in found]
-    return DicomFiles(tuple(found), sum(may_be_lost_slice(file, names) for file in others))
+    return DicomFiles(tuple(found), n_lost_slices(others, [file.name for file, _ in found]))
 
 
 def _tags(path: Path, file: Path) -> pydicom.Dataset | None:

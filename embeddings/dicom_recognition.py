@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -15,7 +15,7 @@ _PREAMBLE = 128
 _FIRST_GROUPS = (0x0002, 0x0008)  # file meta information, or the data set itself
 _LONGEST_FIRST_VALUE = 1024
 _VALUE_TYPES = {str(one).encode() for one in VR if len(one) == 2}
-_SLICE_ENDINGS = (".dcm", ".dicom", ".dic", ".dc3", ".ima", ".img")
+_SLICE_ENDINGS = (".dcm", ".dicom", ".dic", ".dc3", ".ima")
 _UNFINISHED = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"%PDF", b"PK\x03\x04")
 _HEAD_BYTES = 4096
@@ -48,30 +48,36 @@ def _is_first_element(head: bytes) -> bool:
     return False
 
 
-def may_be_lost_slice(file: Path, slice_names: Collection[str]) -> bool:
-    """Whether a file that is not DICOM may be what is left of a slice: empty, zeros, an error page, garbage.
+def n_lost_slices(others: Iterable[Path], slice_names: Iterable[str]) -> int:
+    """How many files that are not DICOM may be what is left of slices: empty, zeros, error pages, garbage.
 
     Documents, pictures and programs may lie beside the slices.
 
     Args:
-        slice_names: of the slices of the folder that can be read.
+        slice_names: of the DICOM files of the folder.
     """
-    ending = file.suffix.lower()
-    own_endings = {Path(name).suffix.lower() for name in slice_names}
-    if ending in (*_SLICE_ENDINGS, *_UNFINISHED, *own_endings - {""}):
+    names = [Path(name.lower()) for name in slice_names]
+    endings = {*_SLICE_ENDINGS, *(name.suffix for name in names)} - {""}
+    patterns = {_pattern(name) for name in names}
+    return sum(_may_be_slice(file, endings, patterns) for file in others)
+
+
+def _may_be_slice(file: Path, endings: Collection[str], patterns: Collection[str]) -> bool:
+    name = Path(file.name.lower())
+    if name.suffix in _UNFINISHED:
+        name = Path(name.stem)
+    if name.suffix in endings or _pattern(name) in patterns:
         return True
-    if _pattern(file.name) in {_pattern(name) for name in slice_names}:
-        return True
-    if re.fullmatch(r"\.[a-z][a-z0-9]*", ending) or not re.search(r"\d", file.name):
+    if re.fullmatch(r"\.[a-z][a-z0-9]*", name.suffix) or not re.search(r"\d", name.name):
         return False  # slices differ by numbers in their names
     with file.open("rb") as opened:
         head = opened.read(_HEAD_BYTES)
     return not (head.startswith(_PICTURES) or _is_text(head))
 
 
-def _pattern(name: str) -> str:
+def _pattern(name: Path) -> str:
     """The name without its numbers, decimal or hexadecimal."""
-    return re.sub(r"[0-9a-f]+", "#", name.lower())
+    return re.sub(r"[0-9a-f]+", "#", name.name)
 
 
 def _is_text(head: bytes) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embeddings.image_header import ImageError
 from embeddings.uneven_slices import UnevenSlices
 
-SAME_PLACE_MM = 0.01
+_SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
 _LEAST_GAPS = 3  # of a part with a spacing of its own; fewer may be slices out of place
 _MOST_RATIO = 5.0  # of the widest to the finest spacing: what is resampled grows by it
@@ -58,7 +58,7 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Evidence) -
     if not np.isfinite(heights).all():
         raise ImageError(folder, "has slices without a finite position: export the series again")
     gaps = np.diff(heights)
-    if gaps.min() < SAME_PLACE_MM:
+    if gaps.min() < _SAME_PLACE_MM:
         raise ImageError(
             folder,
             f"has two different slices at the same place ({heights[gaps.argmin()]:.1f} mm): leave one phase in it",

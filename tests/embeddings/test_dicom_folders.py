@@ -117,6 +117,7 @@ def test_what_is_evidently_no_slice_may_lie_beside_the_slices(tmp_path: Path) ->
         "viewer.exe": b"MZ" + bytes(99),
         "002.dcm.md5": b"d41d8cd98f00b204e9800998ecf8427e",
         "Thumbs.db": bytes(99),
+        "sync.tmp": bytes(99),
         ".DS_Store": bytes(99),
     }.items():
         (folder / name).write_bytes(content)
