@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.errors import BytesLengthException
 from scipy import ndimage
 
 from embeddings.plausible_hu import AIR_HU, HIGHEST_CT_NUMBER
@@ -26,7 +27,7 @@ def padding_of(tags: pydicom.Dataset, rescale: tuple[float, float]) -> Padding |
         ends = [int(tags[name].value) for name in TAGS[:2] if tags.get(name) is not None]
         bits = int(tags.get("BitsStored") or tags.get("BitsAllocated") or 16)
         signed = int(tags.get("PixelRepresentation") or 0) == 1
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError, BytesLengthException):
         return None  # a tag that cannot be read is as good as none
     if tags.get(TAGS[0]) is None or not 1 <= bits <= 32:
         return None

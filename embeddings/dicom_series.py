@@ -281,8 +281,8 @@ def _evidence(in_order: Sequence[_Slice]) -> Evidence:
     thickness = [scanner_settings([one.tags]).slice_thickness_mm for one in in_order]
     try:
         numbers = tuple(int(one.tags.InstanceNumber) for one in in_order)
-    except (AttributeError, TypeError, ValueError):
-        numbers = None
+    except OF_DAMAGED_TAGS:
+        numbers = None  # they are no more than evidence
     if in_order[0].frame is not None:
         numbers = tuple(range(len(in_order)))
     return Evidence(numbers, tuple(mm or float("nan") for mm in thickness))

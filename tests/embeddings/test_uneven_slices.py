@@ -146,6 +146,17 @@ def test_validate_notes_two_spacings_and_the_store_says_how_it_was_acquired(tmp_
     assert acquisition_of("a", inspect(folder)).spacing_z_mm == 4.0
 
 
+@pytest.mark.parametrize("text", [b"inf   ", b"1.5   ", b"\0\0\0\0\0\0", b"1\\2\\3 "])
+def test_an_instance_number_that_is_none_costs_nothing(tmp_path: Path, text: bytes) -> None:
+    folder = head(tmp_path / "ct", HEAD, InstanceNumber=12345)
+    before = read_image(folder)
+    for file in list(folder.iterdir())[:3]:
+        raw = file.read_bytes()
+        assert raw.count(b"12345 ") == 1
+        file.write_bytes(raw.replace(b"12345 ", text))
+    np.testing.assert_array_equal(read_image(folder).array, before.array)
+
+
 # What slices that are missing look like
 
 
