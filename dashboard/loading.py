@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard.settings import Settings
 from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
-from embeddings.images import ImageError, read_image, read_mask
+from embeddings.images import ImageError, ImageHeader, read_mask, read_scan
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
@@ -171,7 +171,7 @@ def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> 
 def scan(path: str, modified_ns: int) -> Volume:
     """A CT, kept for a while; raises `ImageError` as `read_image` does, and where it lies outside the data root."""
     check_place(Path(path))
-    return _scan(path, modified_ns)
+    return _scan(path, modified_ns)[0]
 
 
 def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
@@ -201,10 +201,10 @@ def forget_scans() -> None:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _scan(path: str, modified_ns: int) -> Volume:
-    return read_image(Path(path))
+def _scan(path: str, modified_ns: int) -> tuple[Volume, ImageHeader]:
+    return read_scan(Path(path))[:2]
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    return read_mask(Path(mask_path), _scan(image_path, image_modified_ns))
+    return read_mask(Path(mask_path), *_scan(image_path, image_modified_ns))

@@ -1,10 +1,11 @@
 """CTs that somebody uploads to look them up: kept in a folder of their own for a day at most, checked before use.
 
-Nothing is written under a name that a browser or an archive sent.
+Nothing is written under a name that a browser or an archive sent; of an archive's names the endings are kept.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import stat
@@ -99,7 +100,7 @@ def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
 
 
 def _unpack(archive: Path, folder: Path, most: int) -> None:
-    """Write the files of an archive as 00001.dcm, 00002.dcm ... into one folder."""
+    """Write the files of an archive as 00001.dcm, 00002.txt ... into one folder."""
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = _checked(opened.infolist(), most)
@@ -108,9 +109,18 @@ def _unpack(archive: Path, folder: Path, most: int) -> None:
             for number, entry in enumerate(entries, start=1):
                 with opened.open(entry) as source:
                     # What an archive says of its sizes need not be true.
-                    left -= _copy(source, folder / f"{number:05d}.dcm", left, "the unpacked archive")  # type: ignore[arg-type]
+                    name = f"{number:05d}{_kind(PurePosixPath(entry.filename))}"
+                    left -= _copy(source, folder / name, left, "the unpacked archive")  # type: ignore[arg-type]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
         raise FlexiCTError(f"the zip cannot be unpacked ({error}): make a new one of the series' files") from error
+
+
+def _kind(place: PurePosixPath) -> str:
+    """An ending by which the reader tells slices, which are numbered, from what else lies in an archive."""
+    ending = place.suffix.lower()
+    if re.fullmatch(r"\.[a-z][a-z0-9]{0,7}", ending):
+        return ending
+    return "" if re.search(r"\d", place.name) else ".other"
 
 
 def _checked(entries: list[zipfile.ZipInfo], most: int) -> list[zipfile.ZipInfo]:

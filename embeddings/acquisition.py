@@ -58,7 +58,8 @@ def acquisition_of(case_id: str, header: ImageHeader) -> AcquisitionRecord:
     """The acquisition of a case from its image's header, lengths in mm.
 
     Slices lie along the axis that the DICOM series stacks; of other files, along the axis closest to the
-    patient's. Where rows and columns differ in distance, the in-plane spacing is their geometric mean.
+    patient's. Where rows and columns differ in distance, the in-plane spacing is their geometric mean. Of slices of
+    several spacings the finest is given, and how many were acquired.
     """
     axis = 2 if header.kind == "DICOM" else int(np.argmax(np.abs(header.direction[2])))
     in_plane = [spacing for position, spacing in enumerate(header.spacing) if position != axis]
@@ -66,7 +67,7 @@ def acquisition_of(case_id: str, header: ImageHeader) -> AcquisitionRecord:
         case_id=case_id,
         spacing_xy_mm=round(math.sqrt(in_plane[0] * in_plane[1]), _DECIMALS),
         spacing_z_mm=round(header.spacing[axis], _DECIMALS),
-        n_slices=header.shape_zyx[2 - axis],
+        n_slices=header.shape_zyx[2 - axis] if header.uneven is None else len(header.uneven.heights_mm),
         **asdict(header.scanner),
     )
 

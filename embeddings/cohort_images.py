@@ -11,6 +11,7 @@ from pathlib import Path
 from embeddings.dicom_mask import find_dicom_mask, is_dicom_mask
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.images import grid_difference, inspect
+from embeddings.uneven_mask import check_on
 from flexict.errors import FlexiCTError
 
 _THREADS = 8
@@ -86,7 +87,7 @@ def _mask_problem(path: Path, image: ImageHeader | None) -> str | None:
         if is_dicom_mask(path):
             mask = find_dicom_mask(path)
             if image is not None:
-                mask.check(image.grid())
+                check_on(mask, image.grid(), image.uneven)
             return None
         header = inspect(path)
     except ImageError as error:

@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from embeddings.image_header import ImageError
 
@@ -56,7 +57,11 @@ def read_frames(file: Path, rescale: list[tuple[float, float]]) -> NDArray[np.ge
     Raises:
         ImageError: pixels that cannot be decoded, or fewer of them than the file claims.
     """
-    tags = pydicom.dcmread(file)
+    tags = pydicom.dcmread(file, force=True)  # it may lack the preamble
+    if "TransferSyntaxUID" not in tags.file_meta:
+        is_implicit, is_little = tags.original_encoding
+        explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+        tags.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
     syntax = tags.file_meta.TransferSyntaxUID
     try:
         if syntax.is_compressed and not syntax.is_encapsulated:  # deflated: would inflate to whatever it likes

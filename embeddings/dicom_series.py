@@ -2,6 +2,8 @@
 
 Of several CT series in a folder one is read: localizers are left out; original slices go before derived ones such as
 reformats; then the series with most slices, then the one with the thinnest. The note that says so names no UID.
+A slice that lies in the folder twice is read once; files that may be lost slices are counted, and cost the scan unless
+the series says that it is complete without them.
 """
 
 from __future__ import annotations
@@ -16,14 +18,15 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from embeddings.acquisition import scanner_settings
-from embeddings.dicom_headers import DAMAGED, OF_DAMAGED_TAGS, ct_files
+from embeddings.dicom_copies import n_places, without_copies
+from embeddings.dicom_headers import DAMAGED, OF_DAMAGED_TAGS, dicom_files
 from embeddings.dicom_multiframe import Frame, frames_of, is_multiframe, read_frames
-from embeddings.gantry_tilt import STEEPEST_DEGREES, Tilt, straightened, tilt_of
+from embeddings.dicom_padding import Padding, padding_of, without_padding
+from embeddings.gantry_tilt import Tilt, straightened, tilt_along
 from embeddings.image_header import ImageError, ImageHeader, checked_header, triple
-
-_SAME_PLACE_MM = 0.01
-_UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
-_LEAST_TILT_MM = 1.0
+from embeddings.plausible_hu import AIR_HU, padding_value
+from embeddings.slice_spacing import Evidence, spacing_of
+from embeddings.uneven_slices import UnevenSlices
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Series:
         files: one a slice, along the direction's third column.
         frames: of a multi-frame file, the number of each slice's frame in it; None of slices in files of their own.
         rescale: slope and intercept of each slice.
+        padding: what each slice declares as padding, HU.
         tilt: where the slices shift sideways; the header is that of the rectangular grid.
     """
 
@@ -41,6 +45,7 @@ class Series:
     files: tuple[Path, ...]
     frames: tuple[int, ...] | None
     rescale: tuple[tuple[float, float], ...]
+    padding: tuple[Padding | None, ...]
     tilt: Tilt | None
 
     @property
@@ -62,8 +67,8 @@ def find_series(path: Path) -> Series:
     """The CT series of a folder (not of its sub-folders), or of one multi-frame file; see the top of this file.
 
     Raises:
-        ImageError: no DICOM slices, no CT, one slice, slices that are missing, doubled, unevenly spaced, or of
-            different sizes or directions.
+        ImageError: no DICOM slices, no CT, one slice, slices that are missing or cannot be read, that differ at one
+            place, are spaced without a pattern, or are of different sizes or directions.
     """
     try:
         return _find(path)
@@ -74,15 +79,16 @@ def find_series(path: Path) -> Series:
 
 
 def _find(path: Path) -> Series:
-    files = ct_files(path)
-    if not files:
-        raise ImageError(path, "is a folder without DICOM slices: give the folder that holds the .dcm files itself")
+    found = dicom_files(path)
+    if not found.files:
+        what = f"holds {_lost(found.n_lost)} and no DICOM" if found.n_lost else "is a folder without DICOM"
+        raise ImageError(path, f"{what} slices: give the folder that holds the .dcm files themselves")
     by_series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
-    for file, tags in files:
+    for file, tags in found.files:
         if tags.get("Modality") == "CT" and "LOCALIZER" not in (tags.get("ImageType") or []):
             by_series.setdefault(str(tags.get("SeriesInstanceUID", "")), []).append((file, tags))
     if not by_series:
-        kinds = ", ".join(sorted({str(tags.get("Modality", "unknown")) for _, tags in files}))
+        kinds = ", ".join(sorted({str(tags.get("Modality") or "unknown") for _, tags in found.files}))
         raise ImageError(path, f"holds DICOM of modality {kinds}, no CT slices: give the folder of the CT series")
     best = max(by_series, key=lambda uid: _preference(uid, by_series[uid]))
     notes: tuple[str, ...] = ()
@@ -92,7 +98,41 @@ def _find(path: Path) -> Series:
             f"{path.name} holds {len(by_series)} CT series: the one of {_in_words(by_series[best])} is read, "
             f"left out: {others}",
         )
-    return _ordered(path, _slices_of(path, by_series[best]), notes)
+    group = without_copies(path, by_series[best])
+    n_copies = len(by_series[best]) - len(group)
+    if n_copies:
+        are = "is a copy" if n_copies == 1 else "are copies"
+        notes = (*notes, f"{n_copies} of its files {are} of another: each slice is read once")
+    n_lost = found.n_lost + sum(not tags.get("Modality") for _, tags in found.files)
+    if n_lost:
+        notes = (*notes, _without(path, n_lost, group))
+    return _ordered(path, _slices_of(path, group), notes)
+
+
+def _lost(n: int) -> str:
+    return f"{n} file{'' if n == 1 else 's'} that cannot be read as DICOM slices"
+
+
+def _without(path: Path, n_lost: int, group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
+    """The note on files that are left out.
+
+    Raises:
+        ImageError: they may be slices of the series.
+    """
+    if not _is_complete(group):
+        raise ImageError(
+            path,
+            f"holds {_lost(n_lost)} (empty, damaged or of another kind) beside {_n_slices(group)} slices: copy the "
+            "series again, complete, or move what is no slice out of the folder",
+        )
+    are = "is" if n_lost == 1 else "are"
+    return f"{_lost(n_lost)} {are} left out: by its own count the series has {len(group)} slices, and all are there"
+
+
+def _is_complete(group: Sequence[tuple[Path, pydicom.Dataset]]) -> bool:
+    """Whether the slices say how many images their one acquisition made, and are as many."""
+    said = {(str(tags.get("AcquisitionNumber")), str(tags.get("ImagesInAcquisition"))) for _, tags in group}
+    return len(said) == 1 and said.pop()[1] == str(len(group))
 
 
 def read_series_voxels(path: Path, series: Series) -> NDArray[np.generic]:
@@ -102,10 +142,19 @@ def read_series_voxels(path: Path, series: Series) -> NDArray[np.generic]:
         ImageError: a slice that cannot be decoded.
     """
     voxels = _read_slices(path, series) if series.frames is None else _read_multiframe(series)
-    if series.tilt is not None:
-        if voxels.shape[0] != series.header.shape_zyx[0]:
-            raise ImageError(path, f"holds {voxels.shape} voxels, not one slice a file: export it again")
-        voxels = straightened(voxels, series.tilt, series.header.spacing[:2])
+    if len(voxels) != len(series.files):
+        raise ImageError(path, f"holds {voxels.shape} voxels, not one slice a file: export it again")
+    voxels = without_padding(voxels, series.padding)
+    uneven, tilt = series.header.uneven, series.tilt
+    if uneven is None and tilt is None:
+        return voxels
+    undeclared = padding_value(voxels)
+    if undeclared is not None:  # mixed with tissue, it would be neither
+        voxels[voxels == undeclared] = AIR_HU
+    if uneven is not None:
+        voxels = uneven.resampled(voxels)
+    if tilt is not None:
+        voxels = straightened(voxels, tilt, series.header.spacing[:2])
     return voxels
 
 
@@ -138,7 +187,8 @@ def _preference(uid: str, group: Sequence[tuple[Path, pydicom.Dataset]]) -> tupl
 
 
 def _n_slices(group: Sequence[tuple[Path, pydicom.Dataset]]) -> int:
-    return sum(int(tags.get("NumberOfFrames") or 1) for _, tags in group)
+    frames = sum(int(tags.get("NumberOfFrames") or 1) for _, tags in group if is_multiframe(tags))
+    return frames + n_places(tags for _, tags in group if not is_multiframe(tags))
 
 
 def _in_words(group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
@@ -190,78 +240,49 @@ def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> 
     normal = np.cross(along_x, along_y)
     heights = positions @ normal
     order = np.argsort(heights, kind="stable")
-    spacing_z = _even_spacing(folder, heights[order])
-    positions = positions[order]
+    in_order, positions, heights = [slices[i] for i in order], positions[order], heights[order]
+    spacing = spacing_of(folder, heights, _evidence(in_order))
+    uneven = spacing if isinstance(spacing, UnevenSlices) else None
+    spacing_z = spacing if isinstance(spacing, float) else spacing.spacing_mm
+    n_slices = len(slices) if uneven is None else uneven.n_slices
     pixel_mm = (float(pixels[0, 1]), float(pixels[0, 0]))  # PixelSpacing is row, column
-    tilt = _tilt(folder, positions, np.column_stack([along_x, along_y, normal]), spacing_z, pixel_mm)
-    start = np.zeros(2)
+    axes_lps = np.column_stack([along_x, along_y, normal])
+    tilt = tilt_along(folder, (positions - positions[0]) @ axes_lps, spacing_z, pixel_mm, n_slices)
+    start = np.zeros(3)
+    if uneven is not None:
+        notes = (*notes, uneven.note())
+        start[2] = uneven.first_mm
     if tilt is not None:
         columns, rows = columns + tilt.added[0], rows + tilt.added[1]
-        start = np.array(tilt.start_mm(pixel_mm))
+        start[:2] = tilt.start_mm(pixel_mm) + np.array(tilt.shift_mm) * start[2] / spacing_z
         notes = (*notes, f"its gantry was tilted by {tilt.degrees:.1f} degrees: resampled to a rectangular grid")
     header = ImageHeader(
-        shape_zyx=(len(slices), rows, columns),
+        shape_zyx=(n_slices, rows, columns),
         spacing=(*pixel_mm, spacing_z),
         kind="DICOM",
-        origin=triple(positions[0] + start[0] * along_x + start[1] * along_y),
-        direction=np.column_stack([along_x, along_y, normal]),
+        origin=triple(positions[0] + axes_lps @ start),
+        direction=axes_lps,
         notes=notes,
         scanner=scanner_settings([s.tags for s in slices]),
+        uneven=uneven,
     )
-    in_order = [slices[i] for i in order]
     return Series(
         header=checked_header(folder, header),
         files=tuple(one.file for one in in_order),
         frames=None if in_order[0].frame is None else tuple(one.frame or 0 for one in in_order),
         rescale=tuple(one.place.rescale for one in in_order),
+        padding=tuple(padding_of(one.tags, one.place.rescale) for one in in_order),
         tilt=tilt,
     )
 
 
-def _tilt(
-    folder: Path,
-    positions: NDArray[np.float64],
-    axes: NDArray[np.float64],
-    spacing_z: float,
-    pixel_mm: tuple[float, float],
-) -> Tilt | None:
-    """How ordered slices shift sideways; None where they do not.
-
-    Raises:
-        ImageError: they shift unevenly, or by more than any gantry tilts.
-    """
-    steps = np.arange(len(positions))[:, None]
-    sideways = ((positions - positions[0]) @ axes)[:, :2]
-    if np.abs(sideways).max() <= _LEAST_TILT_MM:
-        return None
-    shift = sideways[-1] / (len(positions) - 1)
-    found = tilt_of((float(shift[0]), float(shift[1])), spacing_z, pixel_mm, len(positions))
-    if np.abs(sideways - steps * shift).max() > _LEAST_TILT_MM or found.degrees > STEEPEST_DEGREES:
-        raise ImageError(folder, "has slices that shift sideways unevenly: resample it to a rectangular grid")
-    return found
-
-
-def _even_spacing(folder: Path, heights: NDArray[np.float64]) -> float:
-    """Distance between slices in mm, when it is the same for all."""
-    if not np.isfinite(heights).all():
-        raise ImageError(folder, "has slices without a finite position: export the series again")
-    gaps = np.diff(heights)
-    if gaps.min() < _SAME_PLACE_MM:
-        raise ImageError(
-            folder,
-            f"has two slices at the same place ({heights[gaps.argmin()]:.1f} mm): leave one phase in it",
-        )
-    usual = float(np.median(gaps))
-    missing = int(np.rint(gaps[gaps > 1.5 * usual] / usual - 1).sum())
-    if missing:
-        raise ImageError(
-            folder,
-            f"lacks {missing} slice{'s' if missing > 1 else ''} (the first gap is at "
-            f"{heights[np.argmax(gaps > 1.5 * usual)]:.1f} mm): copy the series again, complete",
-        )
-    if np.abs(gaps - usual).max() > max(_UNEVEN_SHARE * usual, _UNEVEN_MM):
-        raise ImageError(
-            folder,
-            f"has unevenly spaced slices ({gaps.min():.2f} to {gaps.max():.2f} mm): resample it evenly",
-        )
-    return float(heights[-1] - heights[0]) / (len(heights) - 1)
+def _evidence(in_order: Sequence[_Slice]) -> Evidence:
+    """What slices in files of their own say of their number; frames of one file are all there."""
+    thickness = [scanner_settings([one.tags]).slice_thickness_mm for one in in_order]
+    try:
+        numbers = tuple(int(one.tags.InstanceNumber) for one in in_order)
+    except OF_DAMAGED_TAGS:
+        numbers = None  # they are no more than evidence
+    if in_order[0].frame is not None:
+        numbers = tuple(range(len(in_order)))
+    return Evidence(numbers, tuple(mm or float("nan") for mm in thickness))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-AIR_HU = -1024.0
+from embeddings.image_header import ImageError
+from embeddings.plausible_hu import AIR_HU
+
 STEEPEST_DEGREES = 45.0
+LEAST_TILT_MM = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,33 @@ def tilt_of(shift_mm: tuple[float, float], slice_mm: float, pixel_mm: tuple[floa
     return Tilt(shift_mm, slice_mm, (x, y))
 
 
+def tilt_along(
+    folder: Path,
+    offsets: NDArray[np.float64],
+    spacing_z: float,
+    pixel_mm: tuple[float, float],
+    n_slices: int,
+) -> Tilt | None:
+    """How ordered slices shift sideways; None where they do not.
+
+    Args:
+        offsets: `[n, 3]` mm from the first slice, along its rows, its columns and the normal.
+        spacing_z, n_slices: of the even grid.
+
+    Raises:
+        ImageError: they shift unevenly, or by more than any gantry tilts.
+    """
+    sideways, heights = offsets[:, :2], offsets[:, 2:]
+    if np.abs(sideways).max() <= LEAST_TILT_MM:
+        return None
+    per_mm = sideways[-1] / heights[-1]
+    shift = per_mm * spacing_z
+    found = tilt_of((float(shift[0]), float(shift[1])), spacing_z, pixel_mm, n_slices)
+    if np.abs(sideways - heights * per_mm).max() > LEAST_TILT_MM or found.degrees > STEEPEST_DEGREES:
+        raise ImageError(folder, "has slices that shift sideways unevenly: resample it to a rectangular grid")
+    return found
+
+
 def straightened(voxels: NDArray[np.generic], tilt: Tilt, pixel_mm: tuple[float, float]) -> NDArray[np.generic]:
     """The slices `[z, y, x]` in HU on the rectangular grid, linear within each slice, air where there was none."""
     image = sitk.GetImageFromArray(voxels.astype(np.float32))
@@ -64,7 +95,7 @@ def straightened(voxels: NDArray[np.generic], tilt: Tilt, pixel_mm: tuple[float,
         (*tilt.start_mm(pixel_mm), 0.0),
         image.GetSpacing(),
         image.GetDirection(),
-        AIR_HU,
+        float(AIR_HU),
     )
     array = sitk.GetArrayFromImage(found)
     return np.rint(array).astype(np.int32) if voxels.dtype.kind in "iu" else array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from embeddings.acquisition import ScannerSettings
+from embeddings.uneven_slices import UnevenSlices
 from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
@@ -18,6 +19,7 @@ Geometry = tuple[tuple[float, float, float], tuple[float, float, float], NDArray
 """Spacing in mm, origin in LPS mm, direction `[3, 3]`."""
 MOST_VOXELS = 2**31
 WIDEST_SPACING_MM = 20.0
+_MOST_SKEW, _LEAST_SKEW = 0.02, 1e-4  # of a unit axis from the nearest square one: 2.3 degrees of shear; rounding
 # Deflate cannot shrink data by more than this (zlib documentation, "Maximum Compression Factor").
 MOST_COMPRESSION = 1032
 
@@ -41,6 +43,7 @@ class ImageHeader:
         direction: `[3, 3]`, columns are the LPS directions of the index axes.
         notes: what a reader should know, such as series of a DICOM folder that were left out.
         scanner: what DICOM says of the scanner; other formats say nothing.
+        uneven: where the slices of a DICOM series lie that were resampled to this grid, if they were.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -50,6 +53,7 @@ class ImageHeader:
     direction: NDArray[np.float64] = field(repr=False)
     notes: tuple[str, ...] = ()
     scanner: ScannerSettings = field(default_factory=ScannerSettings)
+    uneven: UnevenSlices | None = None
 
     def grid(self) -> Volume:
         """A volume of zeros on this grid that takes no memory, to compare grids with `Volume.same_grid`."""
@@ -63,10 +67,11 @@ class ImageHeader:
 
 
 def checked_header(path: Path, header: ImageHeader) -> ImageHeader:
-    """The header itself, once its size, spacing and axes are possible.
+    """The header, once its size, spacing and axes are possible; axes slightly off square are squared, and noted.
 
     Raises:
-        ImageError: too many voxels, a single slice, a spacing that no CT has, an axis that is no direction.
+        ImageError: too many voxels, a single slice, a spacing that no CT has, an axis that is no direction, sheared
+            axes.
     """
     if min(header.shape_zyx) < 2:
         sizes = " x ".join(str(n) for n in header.shape_zyx[::-1])
@@ -79,10 +84,29 @@ def checked_header(path: Path, header: ImageHeader) -> ImageHeader:
             f"has a voxel spacing of {' x '.join(f'{mm:.4g}' for mm in header.spacing)} mm, which must lie "
             f"above 0 and at most {WIDEST_SPACING_MM:g}: correct its header or export it again",
         )
-    finite = np.isfinite(header.origin).all() and np.isfinite(header.direction).all()
-    if not finite or abs(abs(np.linalg.det(header.direction)) - 1.0) > 1e-2:
-        raise ImageError(path, "has axes that are no directions in space (NaN, zero or sheared): export it again")
-    return header
+    axes = header.direction
+    finite = np.isfinite(header.origin).all() and np.isfinite(axes).all()
+    if not finite or np.abs(np.linalg.norm(axes, axis=0) - 1.0).max() > 1e-2:
+        raise ImageError(path, "has axes that are no directions in space (NaN or of no length): export it again")
+    square = nearest_square(axes)
+    skew = float(np.abs(axes - square).max())
+    if skew <= _LEAST_SKEW:
+        return header
+    cosines = np.abs(axes.T @ axes - np.eye(3)).max()
+    degrees = float(np.degrees(np.arcsin(min(cosines, 1.0))))
+    if skew > _MOST_SKEW:
+        raise ImageError(
+            path,
+            f"has sheared axes (by {degrees:.1f} degrees, as after a gantry tilt): resample it to a rectangular grid",
+        )
+    note = f"its axes are {degrees:.1f} degrees off square: read as square"
+    return replace(header, direction=square, notes=(*header.notes, note) if degrees >= 0.1 else header.notes)
+
+
+def nearest_square(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rotation, or mirrored rotation, that is nearest to three unit axes `[3, 3]` (polar decomposition)."""
+    left, _, right = np.linalg.svd(axes)
+    return np.asarray(left @ right)
 
 
 def check_capacity(path: Path, n_voxels: int, voxel_bytes: int, stored_bytes: int, compressed: bool) -> None:

@@ -18,6 +18,8 @@ from embeddings.dicom_series import find_series, read_series_voxels
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.nifti import inspect_nifti, read_nifti_voxels
 from embeddings.nrrd_mha import inspect_nrrd_mha, read_nrrd_mha_voxels, voxel_file
+from embeddings.plausible_hu import AIR_HU, plausibility
+from embeddings.uneven_mask import drawn_on
 from flexict.volume import Volume
 
 __all__ = [
@@ -33,7 +35,6 @@ __all__ = [
 
 _NIFTI = (".nii", ".nii.gz")
 EXTENSIONS = (*_NIFTI, ".nrrd", ".mha", ".mhd")
-AIR_HU = -1024  # the lowest value of a 12-bit CT; anything below is padding outside the field of view
 _EMPTY_MASK = "is a mask without voxels: draw the lesion, or leave the mask out"
 
 # ITK prints its warnings past Python's own streams; what matters is raised as ImageError here.
@@ -63,10 +64,14 @@ def read_image(path: Path) -> Volume:
     return read_scan(path)[0]
 
 
-def read_scan(path: Path) -> tuple[Volume, ImageHeader]:
-    """The CT as `read_image` gives it, and the header that it was read by. Raises what `read_image` raises."""
+def read_scan(path: Path) -> tuple[Volume, ImageHeader, str | None]:
+    """The CT as `read_image` gives it, the header that it was read by, and why its values may not be HU.
+
+    Raises what `read_image` raises.
+    """
     volume, header = _read(path)
     array = volume.array
+    doubt = plausibility(volume)
     if float(array.min()) < AIR_HU:
         # np.maximum finds a type that holds both the file's values and -1024.
         array = np.maximum(array, np.float32(AIR_HU) if array.dtype.kind == "f" else np.int16(AIR_HU))
@@ -76,21 +81,24 @@ def read_scan(path: Path) -> tuple[Volume, ImageHeader]:
     fits = np.iinfo(np.int16).min <= lowest and highest <= np.iinfo(np.int16).max
     whole = array.dtype.kind in "iu" or bool((array == np.rint(array)).all())
     array = array.astype(np.int16 if fits and whole else np.float32, copy=False)
-    return Volume(array, volume.spacing, volume.origin, volume.direction), header
+    return Volume(array, volume.spacing, volume.origin, volume.direction), header, doubt
 
 
-def read_mask(path: Path, reference: Volume) -> Volume:
+def read_mask(path: Path, reference: Volume, header: ImageHeader | None = None) -> Volume:
     """The lesion mask as uint8, 1 inside, on the grid of `reference`.
 
     Accepted are masks with one value beside 0, and fractions from 0 to 1 (inside from 0.5); of DICOM, a SEG or
     RTSTRUCT file or a folder that holds one of them, whose frames or outlines are placed on the slices by position.
+
+    Args:
+        header: of the CT, which knows where slices were that are resampled; DICOM masks are drawn on those.
 
     Raises:
         ImageError: what `read_image` raises of a damaged file, another grid, no voxels, several labels, segments
             or ROIs.
     """
     if is_dicom_mask(path):
-        drawn = find_dicom_mask(path).inside(reference)
+        drawn = drawn_on(find_dicom_mask(path), reference, None if header is None else header.uneven)
         if not drawn.any():
             raise ImageError(path, _EMPTY_MASK)
         return Volume(drawn.view(np.uint8), reference.spacing, reference.origin, reference.direction)
@@ -110,26 +118,6 @@ def read_mask(path: Path, reference: Volume) -> Volume:
     if not inside.any():
         raise ImageError(path, _EMPTY_MASK)
     return Volume(inside.astype(np.uint8), volume.spacing, volume.origin, volume.direction)
-
-
-def plausibility(volume: Volume) -> str | None:
-    """A warning where the values cannot be HU (scaled to 0..1 or 0..255, no air at all); None otherwise.
-
-    Cropped and limb CTs are as they should be: some voxel of any of them lies below 0 HU.
-    """
-    lowest, highest = float(volume.array.min()), float(volume.array.max())
-    values = f"its values run from {lowest:g} to {highest:g}"
-    if highest - lowest <= 10:
-        return f"{values}, as of an image scaled for display: give the CT in HU"
-    if lowest >= 0 and highest <= 255:
-        return f"{values}, as of an 8-bit picture: give the CT in HU"
-    if lowest >= 0:
-        return f"{values}, with nothing below water: the CT may lack its intercept of -1024; give it in HU"
-    if highest > 1e5:
-        return f"{values}, denser than any metal in CT: give the CT in HU"
-    if highest < -500:
-        return f"{values}, nothing but air: check that it is the CT of a patient"
-    return None
 
 
 def content_sha256(path: Path) -> str:

@@ -1,13 +1,14 @@
 """NIfTI files: the header checked before it is believed, the voxels checked to be all there.
 
 SimpleITK fills a NIfTI that is cut off with whatever is in memory and says nothing, so the voxels are read
-here (inflated to the end, which also checks gzip's checksum, by ISA-L, which takes half the time of zlib); it is
-still SimpleITK that reads the geometry.
+here (inflated to the end, which also checks gzip's checksum, by ISA-L, which takes half the time of zlib); the
+geometry is SimpleITK's unless the sform says otherwise.
 """
 
 from __future__ import annotations
 
 import threading
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from embeddings.image_header import (
     MOST_VOXELS,
+    WIDEST_SPACING_MM,
     Geometry,
     ImageError,
     ImageHeader,
@@ -31,7 +33,7 @@ from embeddings.image_header import (
 
 _HEADER_BYTES = {348: (nib.Nifti1Header, b"n+1\0", 344), 540: (nib.Nifti2Header, b"n+2\0", 4)}
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: unknown, m, mm, micron
-_MOST_SKEW = 0.02
+_SAME_PLACE_MM = 0.01  # float32 rounds coordinates
 _LEAST_PIXDIM = 1e-6  # ITK takes anything smaller for 1
 _AGAIN = "copy or export it again"
 _DAMAGED_GZIP: tuple[Any, ...] = (EOFError, isal_zlib.error, igzip.BadGzipFile)
@@ -48,9 +50,9 @@ def inspect_nifti(path: Path) -> ImageHeader:
     """
     header = _raw_header(path)
     shape = _shape_xyz(path, header)
-    spacing, origin, direction = _geometry(path, header)
+    (spacing, origin, direction), notes = _geometry(path, header)
     x, y, z = shape
-    found = ImageHeader((z, y, x), spacing, "NIfTI", origin, direction)
+    found = ImageHeader((z, y, x), spacing, "NIfTI", origin, direction, notes)
     return checked_header(path, found)
 
 
@@ -143,15 +145,43 @@ def _content(path: Path, n_bytes: int) -> NDArray[np.uint8]:
     return content[:n_read]
 
 
-def _geometry(path: Path, header: nib.Nifti1Header) -> Geometry:
-    """Spacing, origin and direction in LPS; ITK's reading, or ours where the axes are slightly off square."""
+def _geometry(path: Path, header: nib.Nifti1Header) -> tuple[Geometry, tuple[str, ...]]:
+    """Spacing, origin and direction in LPS, and notes: the sform where its code is set, as nibabel takes it.
+
+    ITK's reading is kept where it says the same, and where no sform does.
+    """
     pixdim = np.asarray(header["pixdim"][1:4], dtype=np.float64)
-    if not (np.isfinite(pixdim).all() and (pixdim > _LEAST_PIXDIM).all()):
+    mm = pixdim * _mm_per_unit(header)
+    if not (np.isfinite(pixdim).all() and (pixdim > _LEAST_PIXDIM).all() and (mm <= WIDEST_SPACING_MM).all()):
         raise ImageError(path, f"has a voxel spacing of {pixdim.tolist()} mm: correct its header or export it again")
     if int(header["sform_code"]) > 0 and not np.isfinite(header.get_sform()).all():
         raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
     if int(header["qform_code"]) > 0 and not np.isfinite(_qform_numbers(header)).all():
         raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
+    by_itk = _geometry_by_itk(path)
+    if int(header["sform_code"]) <= 0 and by_itk is not None:
+        return by_itk, ()
+    affine = _lps_mm(header, header.get_best_affine())
+    lengths = np.linalg.norm(affine[:, :3], axis=0)
+    if not (lengths > 0).all():
+        if by_itk is not None:
+            return by_itk, ("its sform is damaged (an axis of no length): the qform is read",)
+        raise ImageError(path, f"has an axis of no length in its header: {_AGAIN}")
+    notes: tuple[str, ...] = ()
+    if int(header["qform_code"]) > 0:
+        apart = _farthest_mm(header, affine, _lps_mm(header, header.get_qform()))
+        if apart > min(lengths) / 2:
+            notes = (f"its sform and qform place it up to {apart:.4g} mm apart: the sform is read",)
+    if by_itk is not None:
+        spacing, origin, direction = by_itk
+        itk_affine = np.column_stack([direction * spacing, origin])
+        if _farthest_mm(header, affine, itk_affine) <= _SAME_PLACE_MM:
+            return by_itk, notes
+    return (triple(lengths.tolist()), triple(affine[:, 3].tolist()), affine[:, :3] / lengths), notes
+
+
+def _geometry_by_itk(path: Path) -> Geometry | None:
+    """None where ITK refuses axes that are not square."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO("NiftiImageIO")
@@ -161,23 +191,24 @@ def _geometry(path: Path, header: nib.Nifti1Header) -> Geometry:
     except RuntimeError as error:
         if "orthonormal" not in str(error):
             raise ImageError(path, f"cannot be read as NIfTI: {_AGAIN}") from error
-        return _squared_geometry(path, header)
+        return None
     return geometry_of(reader)
 
 
-def _squared_geometry(path: Path, header: nib.Nifti1Header) -> Geometry:
-    """Geometry from the affine where ITK refuses it: the nearest rotation (polar decomposition), in LPS."""
-    affine = header.get_best_affine() * _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
-    affine = np.diag([-1.0, -1.0, 1.0]) @ affine[:3]
-    lengths = np.linalg.norm(affine[:, :3], axis=0)
-    if not (lengths > 0).all():
-        raise ImageError(path, f"has an axis of no length in its header: {_AGAIN}")
-    axes = affine[:, :3] / lengths
-    left, _, right = np.linalg.svd(axes)
-    square = left @ right
-    if np.abs(axes - square).max() > _MOST_SKEW:
-        raise ImageError(path, "has sheared axes (as after a gantry tilt): resample it to a rectangular grid")
-    return triple(lengths), triple(affine[:, 3]), square
+def _lps_mm(header: nib.Nifti1Header, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An affine of the header as `[3, 4]`: voxel index (x, y, z, 1) to LPS mm."""
+    return np.asarray(np.diag([-1.0, -1.0, 1.0]) @ (affine[:3] * _mm_per_unit(header)))
+
+
+def _mm_per_unit(header: nib.Nifti1Header) -> float:
+    return _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
+
+
+def _farthest_mm(header: nib.Nifti1Header, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """The largest distance between the places that two affines `[3, 4]` give to a corner voxel, mm."""
+    last = np.asarray(header["dim"][1:4], dtype=np.float64) - 1
+    corners = np.array([(*(last * at), 1.0) for at in product((0, 1), repeat=3)])
+    return float(np.linalg.norm(corners @ (first - second).T, axis=1).max())
 
 
 def _qform_numbers(header: nib.Nifti1Header) -> list[float]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embeddings.analysis import linear_probe
 from embeddings.cohort import read_cohort
-from embeddings.images import ImageError, read_image, read_mask
+from embeddings.images import ImageError, read_mask, read_scan
 from embeddings.lesions import Lesion, measure
 from flexict import preprocess
 from flexict.encoders import Encoder
@@ -39,9 +39,9 @@ class Tumours:
         for case in read_cohort(csv, check_images=False).cases:
             if case.stage is None or case.mask_path is None:
                 continue
-            volume = read_image(case.image_path)
+            volume, header, _ = read_scan(case.image_path)
             try:
-                mask = read_mask(case.mask_path, volume)
+                mask = read_mask(case.mask_path, volume, header)
             except ImageError as error:
                 print(f"left out: {error}")
                 continue

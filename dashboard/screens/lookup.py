@@ -21,7 +21,7 @@ from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import nearest
-from embeddings.images import plausibility, read_image
+from embeddings.images import read_scan
 from flexict import Volume
 from flexict.errors import FlexiCTError
 from flexict.preprocess import in_lps_order
@@ -166,11 +166,13 @@ def _volume(image: Path) -> Volume:
     """The CT turned to LPS, read once a session."""
     if VOLUME not in st.session_state:
         with st.spinner("Reading the CT ..."):
-            st.session_state[VOLUME] = in_lps_order(read_image(image))
-    volume: Volume = st.session_state[VOLUME]
+            read, header, doubt = read_scan(image)
+            st.session_state[VOLUME] = in_lps_order(read), header.notes, doubt
+    volume, notes, doubt = st.session_state[VOLUME]
     z, y, x = volume.shape
     st.caption(f"{x} x {y} x {z} voxels of {' x '.join(f'{mm:.2f}' for mm in volume.spacing)} mm.")
-    doubt = plausibility(volume)
+    for note in notes:
+        st.info(plain(note))
     if doubt is not None:
         st.warning(plain(f"These may be no HU: {doubt}"))
     return volume

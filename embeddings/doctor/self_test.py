@@ -44,7 +44,7 @@ def check_work() -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix="flexict-doctor-") as folder:
         path = Path(folder) / "phantom.nii.gz"
         sitk.WriteImage(phantom.to_sitk(), str(path), useCompression=True)
-        volume, _ = read_scan(path)
+        volume = read_scan(path)[0]
         if not (np.array_equal(volume.array, phantom.array) and volume.same_grid(phantom)):
             yield Check("reading", "problem", "a NIfTI file does not come back as it was written", _AGAIN)
             return

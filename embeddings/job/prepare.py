@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.acquisition import acquisition_of
-from embeddings.images import plausibility, read_mask, read_scan
+from embeddings.images import read_mask, read_scan
 from embeddings.job.input_cache import CachedCase, InputCache, Keeping
 from embeddings.job.messages import CaseEnd, Prepared
 from embeddings.job.plan import Task, Wanted
@@ -108,9 +108,8 @@ class _Scan:
     """The files of a case, read: what all its sets share."""
 
     def __init__(self, case: Case) -> None:
-        self.volume, header = read_scan(case.image_path)
+        self.volume, header, self.doubt = read_scan(case.image_path)
         self.acquisition = acquisition_of(case.case_id, header)
-        self.doubt = plausibility(self.volume)
         self.preprocessed = preprocess.Scan(self.volume)
         self.painter = Painter(self.volume)
         self.mask: Volume | None = None
@@ -121,7 +120,7 @@ class _Scan:
             self.lesions.append(LesionRecord(case.case_id, "seed", case.seed_lps))
         if case.mask_path is not None:
             try:
-                self.mask = read_mask(case.mask_path, self.volume)
+                self.mask = read_mask(case.mask_path, self.volume, header)
                 self.lesion = measure(self.mask)
             except (ValueError, OSError, RuntimeError) as error:
                 self.mask_error = error

@@ -20,6 +20,8 @@ from embeddings import job
 from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
 from embeddings.job.views import JobError
 from embeddings.store import Store
+from flexict import Volume
+from tests.embeddings.dicom_files import write_ct_series
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 IMAGE = "lookup.kept.image"
@@ -168,6 +170,18 @@ def test_a_file_that_is_no_ct_is_a_message_and_the_next_one_works(
     assert words in app.error[0].value
     drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
     assert not app.error
+
+
+def test_how_a_series_was_read_and_what_is_doubted_is_said(settings: Settings, embedded: Path, tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(-900, 200, (6, 16, 16)).astype(np.int16)
+    array[2, 0, :3] = 30_000
+    folder = write_ct_series(tmp_path / "ct", Volume(array, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3)))
+    shutil.copy(folder / "001.dcm", folder / "copy1.dcm")
+    app = open_page(settings, embedded, "default")
+    drop(app, "lookup.ct", Path(shutil.make_archive(str(tmp_path / "series"), "zip", folder)))
+    assert "1 of its files is a copy of another: each slice is read once" in [info.value for info in app.info]
+    (warning,) = [one.value for one in app.warning if "may be no HU" in one.value]
+    assert "with 3 voxels above 20,000 HU" in warning
 
 
 def test_a_mask_on_another_grid_is_a_message(settings: Settings, embedded: Path, cohort_csv: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import shutil
 import stat
 import time
 import zipfile
@@ -16,7 +17,7 @@ import pytest
 from dashboard import uploaded_ct
 from dashboard.settings import Settings
 from dashboard.uploaded_ct import delete_old, keep_ct, keep_mask, new_folder
-from embeddings.images import read_image
+from embeddings.images import ImageError, read_image
 from flexict import Volume
 from tests.embeddings.dicom_files import write_ct_series
 
@@ -64,6 +65,22 @@ def test_the_slices_of_a_zip_are_read_as_one_series(folder: Path, tmp_path: Path
     assert {file.name for file in path.iterdir()} == {f"{n:05d}.dcm" for n in range(1, len(entries) + 1)}
     assert read_image(path).same_grid(read_image(series))
     assert not (folder / "ct.zip").exists()
+
+
+@pytest.mark.parametrize("slice_name", ["{0}.dcm", "IM{0}", "1.2.840.{0}", "{0}.CT"])
+def test_what_lies_beside_the_slices_of_a_zip_costs_nothing_and_a_lost_slice_the_scan(
+    folder: Path, tmp_path: Path, slice_name: str
+) -> None:
+    grid = np.random.default_rng(0).integers(-900, 200, (4, 16, 16)).astype(np.int16)
+    series = write_ct_series(tmp_path / "series", Volume(grid, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3)))
+    entries = {slice_name.format(n): file.read_bytes() for n, file in enumerate(sorted(series.iterdir()))}
+    beside = {"LICENSE": b"CC BY", "read me.txt": b"hello", "preview1.png": b"\x89PNG", "DONE": b""}
+    path = keep_ct("x.zip", zipped({**beside, **entries}), folder, 10)
+    np.testing.assert_array_equal(read_image(path).array, grid)
+    shutil.rmtree(path)
+    path = keep_ct("x.zip", zipped({**beside, **entries, slice_name.format(3): b""}), folder, 10)
+    with pytest.raises(ImageError, match="holds 1 file that cannot be read as DICOM"):
+        read_image(path)
 
 
 @pytest.mark.parametrize(
