@@ -41,7 +41,7 @@ class Tumours:
                 continue
             volume = read_image(case.image_path)
             try:
-                mask = read_mask(case.mask_path, volume)
+                mask = read_mask(case.mask_path, volume, case.mask_label)
             except ImageError as error:
                 print(f"left out: {error}")
                 continue

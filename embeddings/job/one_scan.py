@@ -31,16 +31,18 @@ CASE_ID = "looked up"
 
 @dataclass(frozen=True)
 class Scan:
-    """A CT with what marks its lesion, if anything: a mask on its grid, or a point in LPS mm."""
+    """A CT with what marks its lesion, if anything: a mask, with its label where it has several, or a point (LPS mm)."""
 
     image: Path
     mask: Path | None = None
     seed_lps: tuple[float, float, float] | None = None
+    mask_label: str | None = None
 
     @property
     def case(self) -> Case:
         """The scan as the job takes it."""
-        return Case(2, CASE_ID, CASE_ID, self.image, self.mask, self.seed_lps, None, {})
+        seed, label = self.seed_lps, self.mask_label
+        return Case(2, CASE_ID, CASE_ID, self.image, self.mask, seed, None, {}, mask_label=label)
 
 
 def recipe_of(embedding_set: Mapping[str, Any], slice_step: int = 1) -> Recipe:

@@ -114,7 +114,7 @@ class _Scan:
             self.lesions.append(LesionRecord(case.case_id, "seed", case.seed_lps))
         if case.mask_path is not None:
             try:
-                self.mask = read_mask(case.mask_path, self.volume)
+                self.mask = read_mask(case.mask_path, self.volume, case.mask_label)
                 self.lesion = measure(self.mask)
             except (ValueError, OSError, RuntimeError) as error:
                 self.mask_error = error
