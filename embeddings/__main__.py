@@ -156,7 +156,9 @@ def _add_cohort(command: argparse.ArgumentParser) -> None:
 
 def _add_mask_label(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--mask-label", metavar="LABEL", help="number or name of the lesion in masks of several labels, segments or ROIs"
+        "--mask-label",
+        metavar="LABEL",
+        help="number or name of the lesion in masks of several labels or ROIs",
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,10 @@ _OFF_PLANE = 0.1  # of the distance between slices
 _FARTHEST = 2**20  # voxels from the CT's first
 _MOST_TESTS = 2 * 10**9  # rows that outlines cross, and pairs of points on one slice: a minute; a lesion takes 10^6
 # A name that somebody typed may be a patient's; of names made of these words errors tell.
-_STRUCTURES = frozenset(
-    "gtv gtvp gtvn gtvnd ctv itv ptv igtv tumor tumour lesion mass nodule node nodes lymph primary cyst metastasis met "
-    "body external skin lung lungs heart liver kidney kidneys spleen pancreas bladder brain bone bones oesophagus "
-    "esophagus stomach rectum colon bowel aorta trachea cord spinal canal larynx parotid prostate uterus breast thyroid "
-    "left right l r total all minus and of the roi contour".split()
+_COMMON_WORD = re.compile(
+    "[icp]?tv|i?gtv[pn]?d?|tumou?r|lesion|mass|nodule|nodes?|lymph|primary|cyst|metastasis|met|body|external|skin|lungs?|"
+    "heart|liver|kidneys?|spleen|pancreas|bladder|brain|bones?|o?esophagus|stomach|rectum|colon|bowel|aorta|trachea|"
+    "cord|spinal|canal|larynx|parotid|prostate|uterus|breast|thyroid|left|right|l|r|total|all|minus|and|of|the|roi"
 )
 
 
@@ -134,7 +134,7 @@ def _beyond_note(beyond: NDArray[np.bool_]) -> list[str]:
 def _gap_note(slices: NDArray[np.float64], outlines: list[NDArray[np.float64]]) -> list[str]:
     """Slices without an outline between two whose outlines lie over each other: two lesions apart are none such."""
     n_skipped, levels = 0, np.unique(slices)
-    for below, above in zip(levels[:-1], levels[1:], strict=True):
+    for below, above in pairwise(levels):
         if above - below > 1:
             one, two = (np.concatenate([outlines[n] for n in np.flatnonzero(slices == z)]) for z in (below, above))
             if ((one.min(0) <= two.max(0)) & (two.min(0) <= one.max(0))).all():
@@ -174,9 +174,7 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
     else:
         tumours = [int(label.number) for label in labels if "GTV" in label.name.upper()]
         drawn = [
-            number
-            for number in tumours
-            if any(len(_points(path, contour)) >= 3 for contour in _contours(tags, number))
+            number for number in tumours if any(len(_points(path, contour)) >= 3 for contour in _contours(tags, number))
         ]
         if len(tumours) > 1 and not drawn:
             raise ImageError(path, "has no closed outline in its GTVs: draw the lesion, or leave the mask out")
@@ -203,7 +201,7 @@ def _told(labels: list[MaskLabel], also: str = "") -> list[MaskLabel]:
     return [
         label
         if same_name(label.name, also)
-        or set(re.findall(r"[^\W\d_]+", label.name.casefold())) <= _STRUCTURES
+        or all(_COMMON_WORD.fullmatch(word) for word in re.findall(r"[^\W\d_]+", label.name.casefold()))
         else MaskLabel(label.number)
         for label in labels
     ]

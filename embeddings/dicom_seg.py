@@ -18,7 +18,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder, iter_pixels
 
 from embeddings.image_header import MOST_VOXELS, ImageError, check_capacity
-from embeddings.mask_grid import place
+from embeddings.mask_grid import outside_note, place
 from embeddings.mask_labels import MaskLabel, choose_label
 from flexict.volume import Volume
 
@@ -115,7 +115,7 @@ class Segmentation:
             inside[tuple(index[held].T)] = True
         if n_outside and not n_inside:
             raise ImageError(self.path, "marks no voxel of its CT: give the mask that was drawn on this CT")
-        return inside, (f"{n_outside:,} of its voxels lie outside the CT and are left out",) if n_outside else ()
+        return inside, (outside_note(n_outside),) if n_outside else ()
 
     def _marked(self) -> Iterator[NDArray[np.bool_]]:
         """Each frame's pixels `[rows, columns]` that are inside."""
@@ -181,7 +181,7 @@ class Segmentation:
         across, down = self.along_columns / pixel_mm[0], self.along_rows / pixel_mm[1]
         normal = np.cross(across, down)
         if abs(np.linalg.norm(normal) - 1) > _SKEW:
-            raise ImageError(self.path, "has rows and columns that are not at right angles: resample it to the CT's grid")
+            raise ImageError(self.path, "has skewed rows and columns: resample it to the CT's grid")
         offset = self.corners - self.corners[int(np.argmin(self.corners @ normal))]
         drift = np.abs(np.column_stack([offset @ across / pixel_mm[0], offset @ down / pixel_mm[1]]))
         heights = offset @ normal

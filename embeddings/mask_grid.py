@@ -57,7 +57,7 @@ class Placement:
             lost = 0
         if not found.any():
             raise ImageError(self.path, "marks no voxel of its CT: give the mask that was drawn on this CT")
-        notes = [*self.notes, *([f"{lost:,} of its voxels lie outside the CT and are left out"] if lost else [])]
+        notes = [*self.notes, *([outside_note(lost)] if lost else [])]
         return found, tuple(notes)
 
     def _moved(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -91,6 +91,12 @@ class Placement:
         return found
 
 
+def outside_note(count: int) -> str:
+    """What a reader should know of a lesion that leaves its CT."""
+    what = "1 voxel of the mask lies" if count == 1 else f"{count:,} voxels of the mask lie"
+    return f"{what} outside the CT: left out"
+
+
 def place(path: Path, mask: Volume, grid: Volume) -> Placement:
     """Where the grid of a mask lies in the grid of its CT, by headers alone.
 
@@ -108,9 +114,10 @@ def place(path: Path, mask: Volume, grid: Volume) -> Placement:
         off = np.abs(common @ matrix.T + start - common @ whole.T - shift)
         if off.max() <= _OFF_GRID:
             off_mm = float(np.linalg.norm(off * np.array(mask.spacing[::-1]), axis=1).max())
-            notes = () if off_mm <= _UNNOTED_MM else (f"lies {off_mm:.2g} mm off the voxels of its CT: taken as rounded",)
+            rounded = f"the mask lies {off_mm:.2g} mm off the voxels of its CT and is taken as rounded"
+            notes = (rounded,) if off_mm > _UNNOTED_MM else ()
             return Placement(path, grid.shape, whole, shift, True, notes)
-    note = f"lies on another grid than its CT ({_grids(mask, grid)}): each voxel of the CT takes the mask's nearest"
+    note = f"the mask lies on another grid than its CT ({_grids(mask, grid)}): each voxel of the CT takes its nearest"
     return Placement(path, grid.shape, matrix, start, False, (note,))
 
 

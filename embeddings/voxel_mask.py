@@ -1,4 +1,4 @@
-"""Lesion masks as images of voxels: one label or several, fractions, and segmentations of 3D Slicer with their names."""
+"""Lesion masks as images of voxels: one label or several, fractions, and segmentations of 3D Slicer."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ CASE_ID = "looked up"
 
 @dataclass(frozen=True)
 class Scan:
-    """A CT with what marks its lesion, if anything: a mask, with its label where it has several, or a point (LPS mm)."""
+    """A CT with what marks its lesion, if anything: a mask, perhaps of several labels, or a point in LPS mm."""
 
     image: Path
     mask: Path | None = None
@@ -87,7 +87,7 @@ def prepared_items(scan: Scan, recipe: Recipe, first_only: bool = False) -> list
             if first_only:
                 return items
         elif isinstance(message, CaseEnd) and message.broken:
-            raise JobError(message.failures[-1].reason)
+            _refuse(message.failures[-1].reason, message.failures[-1].fault)
     return items
 
 
@@ -123,11 +123,18 @@ def embed_scan(scan: Scan, encoder: Encoder, recipe: Recipe) -> NDArray[np.float
             # One by one: then a vector depends on no other item, as in the job on a CPU.
             (encoded,) = encode(encoder, [item])
             if isinstance(encoded.outcome, str):
-                raise JobError(encoded.outcome)
+                _refuse(encoded.outcome, encoded.fault)
             vectors.append(encoded.outcome)
     if not vectors:
         raise JobError(f"{scan.image.name} gave no item for the view {recipe.view}: choose another embedding set")
     return np.asarray(np.mean(vectors, axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def _refuse(reason: str, fault: str | None) -> NoReturn:
+    """Raise what went wrong: for people, or as a fault of the program with its traceback."""
+    if fault is not None:
+        raise RuntimeError(f"{reason}\n{fault}")
+    raise JobError(reason)
 
 
 def _check_identity(mine: SetIdentity, embedding_set: Mapping[str, Any]) -> None:

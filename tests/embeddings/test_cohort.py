@@ -22,7 +22,9 @@ def write_volume(path: Path, shape: tuple[int, ...] = (4, 5, 6)) -> None:
     sitk.WriteImage(image, str(path))
 
 
-def write_mask(path: Path, shape: tuple[int, ...] = (4, 5, 6), start: float = 0.0, labels: tuple[int, ...] = (1,)) -> None:
+def write_mask(
+    path: Path, shape: tuple[int, ...] = (4, 5, 6), start: float = 0.0, labels: tuple[int, ...] = (1,)
+) -> None:
     """A mask with one voxel of each label, whose first voxel lies at x = `start`."""
     array = np.zeros(shape, np.uint8)
     array[1, 1, : len(labels)] = labels
