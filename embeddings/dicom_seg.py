@@ -42,6 +42,7 @@ _MOST_OTHER_BYTES = 2**27  # beside the pixels; a frame's place takes one or two
 _FARTHEST = 2**20  # voxels from the CT's first
 _LEAST_GAP_MM = 0.05
 _SKEW = 0.01
+_THICKER = 1.5  # times the CT's distance of slices
 _SAME_PLACE = "has two frames at the same place: export the lesion once"
 _KINDS = (("BINARY", 1), ("BINARY", 8), ("FRACTIONAL", 8), ("LABELMAP", 8), ("LABELMAP", 16))
 
@@ -55,8 +56,9 @@ class Segmentation:
         shape: rows and columns of every frame.
         frames: which frames of the file these are.
         corners: `[frames, 3]`, LPS mm of the centre of each frame's first pixel.
+        all_corners: the same of every frame in the file, whose distances tell how far its slices are apart.
         along_columns, along_rows: LPS mm from a pixel to the next column, and to the next row.
-        slice_mm: distance of slices that the file claims, of use where it has a single frame.
+        slice_mm: distance of slices that the file claims; None where it says nothing.
         inside_from, inside_to: least and highest stored value that is inside: 1, half of the highest fraction, or the
             number of the segment.
         packed: whether eight pixels share a byte.
@@ -67,9 +69,10 @@ class Segmentation:
     shape: tuple[int, int]
     frames: tuple[int, ...] = field(repr=False)
     corners: NDArray[np.float64] = field(repr=False)
+    all_corners: NDArray[np.float64] = field(repr=False)
     along_columns: NDArray[np.float64] = field(repr=False)
     along_rows: NDArray[np.float64] = field(repr=False)
-    slice_mm: float
+    slice_mm: float | None
     inside_from: float
     inside_to: float
     packed: bool
@@ -163,13 +166,27 @@ class Segmentation:
         slices = np.sort(np.rint(starts[:, axis]))
         if not ((slices >= 0) & (slices < grid.shape[axis])).any():
             raise ImageError(self.path, "has no frame inside its CT: give the CT that it was drawn on")
-        gaps = np.diff(slices)
-        if (gaps == 0).any():
+        if (np.diff(slices) == 0).any():
             raise ImageError(self.path, _SAME_PLACE)
+        gaps = np.diff(np.unique(np.rint(grid.index_of(self.all_corners)[:, axis])))
         if len(gaps) and gaps.min() > 1:
-            return None
+            if self.slice_mm is None or self.slice_mm > _THICKER * grid.spacing[2 - axis]:
+                return None
+            # Lesions of one slice each, or slices that were left out: nothing tells which.
+            apart = f"{gaps.min():.0f} slices of its CT apart, with none between"
+            raise ImageError(self.path, f"has frames {apart}: draw the lesion on every slice of this CT")
         first, column_step, row_step = (np.rint(v).astype(np.int64) for v in (starts, whole[0], whole[1]))
         return first, column_step, row_step
+
+    def _slice_distance(self, normal: NDArray[np.float64]) -> float:
+        """Distance of the slices in mm: what the file claims where its frames fit that, else that of its frames."""
+        gaps = np.diff(np.sort(self.all_corners @ normal))
+        gaps = gaps[gaps >= _LEAST_GAP_MM]
+        claimed = self.slice_mm or 1.0
+        if not len(gaps):
+            return claimed
+        times = float(gaps.min()) / claimed
+        return claimed if self.slice_mm and abs(times - round(times)) < _OFF_GRID and times > 0.5 else float(gaps.min())
 
     def _own_grid(self) -> tuple[Volume, NDArray[np.int64]]:
         """The grid that the frames make by themselves, without voxels, and each frame's slice in it.
@@ -188,7 +205,7 @@ class Segmentation:
         gaps = np.diff(np.sort(heights))
         if len(gaps) and gaps.min() < _LEAST_GAP_MM:
             raise ImageError(self.path, _SAME_PLACE)
-        slice_mm = float(gaps.min()) if len(gaps) else self.slice_mm
+        slice_mm = self._slice_distance(normal)
         slices = np.rint(heights / slice_mm)
         if drift.max() > _OFF_GRID or np.abs(heights / slice_mm - slices).max() > _OFF_GRID:
             raise ImageError(self.path, "has frames in no regular stack: resample it to the CT's grid")
@@ -247,7 +264,7 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
         if not chosen:
             raise ImageError(path, f"has no frame of the segment {number}: draw the lesion, or leave the mask out")
     some = [frames[index] for index in chosen]
-    corners = _numbers([group(one, "PlanePositionSequence").ImagePositionPatient for one in some], 3)
+    corners = _numbers([group(one, "PlanePositionSequence").ImagePositionPatient for one in frames], 3)
     axes = _numbers([group(one, "PlaneOrientationSequence").ImageOrientationPatient for one in some], 6)
     measures = [group(one, "PixelMeasuresSequence") for one in some]
     pixels = _numbers([one.PixelSpacing for one in measures], 2)
@@ -265,7 +282,8 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
         file=file,
         shape=(rows, columns),
         frames=tuple(chosen),
-        corners=corners,
+        corners=corners[chosen],
+        all_corners=corners,
         along_columns=axes[0, :3] * column_mm,
         along_rows=axes[0, 3:] * row_mm,
         slice_mm=_slice_mm(measures[0]),
@@ -288,13 +306,13 @@ def _check_storage(path: Path, file: Path, n_pixels: int, bits: int) -> None:
         raise ImageError(path, f"is compressed as {syntax.name}, which is not read: save it uncompressed")
 
 
-def _slice_mm(measures: Dataset) -> float:
-    """What the file says of the distance of its slices; 1 mm where it says nothing."""
+def _slice_mm(measures: Dataset) -> float | None:
+    """What the file says of the distance of its slices."""
     for name in ("SpacingBetweenSlices", "SliceThickness"):
         found = abs(float(measures.get(name) or 0.0))
         if _LEAST_GAP_MM <= found < np.inf:
             return found
-    return 1.0
+    return None
 
 
 def _numbers(values: list[object], width: int) -> NDArray[np.float64]:

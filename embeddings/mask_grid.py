@@ -19,6 +19,7 @@ from flexict.volume import Volume
 # Of a voxel: origins and spacings in headers are rounded.
 _OFF_GRID = 0.1
 _UNNOTED_MM = 0.05
+_DECIMALS = 6
 _APART = "lies outside its CT ({grids}): give the mask that was drawn on this CT"
 
 
@@ -84,7 +85,9 @@ class Placement:
         y, x = np.mgrid[low[1] : high[1], low[2] : high[2]].astype(np.float64)
         in_plane = [row[1] * y + row[2] * x + at for row, at in zip(self.matrix, self.offset, strict=True)]
         for z in range(low[0], high[0]):
-            index = [np.floor(plane + row[0] * z + 0.5) for plane, row in zip(in_plane, self.matrix, strict=True)]
+            index = [plane + row[0] * z for plane, row in zip(in_plane, self.matrix, strict=True)]
+            # Half-way between two voxels, as on a grid of twice the spacing, all go the same way.
+            index = [np.floor(np.round(i, _DECIMALS) + 0.5) for i in index]
             held = np.logical_and.reduce([(i >= 0) & (i < n) for i, n in zip(index, inside.shape, strict=True)])
             place = tuple(i[held].astype(np.int64) for i in index)
             found[z, low[1] : high[1], low[2] : high[2]][held] = inside[place]

@@ -51,7 +51,8 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
     """Yield the items that the sets lack of a case, and one `CaseEnd` a set.
 
     The files are read once for all sets. Whatever goes wrong with a case, a fault of this program too, is told in its
-    ends: one bad scan must not end a run. What a set holds of a changed case is kept until the case has given a new item.
+    ends: one bad scan must not end a run. What a set holds of a changed case is kept until the case has given a new
+    item.
     """
     stamp = stamp_of(task.case)
     wanted = list(task.wanted)
