@@ -119,7 +119,8 @@ def test_a_scan_that_is_looked_up_keeps_the_traceback_of_a_fault(
         with pytest.raises(RuntimeError, match="in broken") as raised:
             prepared_items(scan, recipe)
     assert not isinstance(raised.value, ImageError)
-    with pytest.raises(JobError, match="does not exist"):
+    (csv.parent / "none.nii.gz").write_bytes(b"no image")
+    with pytest.raises(JobError, match="is not a NIfTI image"):
         prepared_items(Scan(scan.image, csv.parent / "none.nii.gz"), recipe)
 
 
