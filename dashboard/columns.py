@@ -52,6 +52,7 @@ _NOT_COVARIATES = frozenset(
         "row",
         "image_path",
         "mask_path",
+        "mask_label",
         "seed_x",
         "seed_y",
         "seed_z",

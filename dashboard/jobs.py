@@ -48,6 +48,7 @@ class JobRequest:
     weights: str | None = None
     slice_step: int = 1
     preset: str | None = None
+    mask_label: str | None = None
 
     def words(self) -> list[str]:
         """The command line after `python`."""
@@ -57,6 +58,8 @@ class JobRequest:
             words += ["--data-root", str(self.data_root)]
         for role, column in sorted(self.mapping.items()):
             words += ["--map", f"{role}={column}"]
+        if self.mask_label:
+            words.append(f"--mask-label={self.mask_label}")  # which may begin with a dash
         if self.weights:
             words += ["--weights", self.weights]
         if self.preset:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard.settings import Settings
 from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
-from embeddings.images import ImageError, ImageHeader, read_mask, read_scan
+from embeddings.images import ImageError, ImageHeader, read_noted_mask, read_scan
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
@@ -174,11 +174,13 @@ def scan(path: str, modified_ns: int) -> Volume:
     return _scan(path, modified_ns)[0]
 
 
-def scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    """A lesion mask on the grid of its CT; raises `ImageError` as `read_mask` and `scan` do."""
+def scan_mask(
+    mask_path: str, mask_modified_ns: int, label: str | None, image_path: str, image_modified_ns: int
+) -> tuple[Volume, tuple[str, ...]]:
+    """A lesion mask on the grid of its CT, and what should be known of it; raises as `read_mask` and `scan` do."""
     for path in (mask_path, image_path):
         check_place(Path(path))
-    return _scan_mask(mask_path, mask_modified_ns, image_path, image_modified_ns)
+    return _scan_mask(mask_path, mask_modified_ns, label, image_path, image_modified_ns)
 
 
 def check_place(path: Path) -> None:
@@ -206,5 +208,8 @@ def _scan(path: str, modified_ns: int) -> tuple[Volume, ImageHeader]:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _scan_mask(mask_path: str, mask_modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    return read_mask(Path(mask_path), *_scan(image_path, image_modified_ns))
+def _scan_mask(
+    mask_path: str, mask_modified_ns: int, label: str | None, image_path: str, image_modified_ns: int
+) -> tuple[Volume, tuple[str, ...]]:
+    volume, header = _scan(image_path, image_modified_ns)
+    return read_noted_mask(Path(mask_path), volume, label, header)

@@ -24,12 +24,15 @@ class LookUpRequest:
     image: Path
     mask: Path | None = None
     point_lps: tuple[float, float, float] | None = None
+    mask_label: str | None = None
 
     def words(self, out: Path) -> list[str]:
         """The command line after `python`."""
         words = ["-m", "embeddings", "look-up", str(self.cohort), str(self.image), "--set", self.set_id]
         if self.mask is not None:
             words += ["--mask", str(self.mask)]
+        if self.mask_label is not None:
+            words.append(f"--mask-label={self.mask_label}")  # which may begin with a dash
         if self.point_lps is not None:
             words += ["--point", *(f"{value:.3f}" for value in self.point_lps)]
         return [*words, "--out", str(out)]

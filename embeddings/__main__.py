@@ -118,7 +118,8 @@ def parser() -> argparse.ArgumentParser:
     look_up.add_argument("db", type=Path, metavar="FILE.duckdb")
     look_up.add_argument("image", type=Path, metavar="CT", help="a file, or a folder with a DICOM series")
     look_up.add_argument("--set", metavar="ID", help="the embedding set (needed where there are several)")
-    look_up.add_argument("--mask", type=Path, metavar="FILE", help="the lesion on the CT's grid")
+    look_up.add_argument("--mask", type=Path, metavar="FILE", help="the lesion")
+    _add_mask_label(look_up)
     look_up.add_argument("--point", type=float, nargs=3, metavar=("X", "Y", "Z"), help="or a point in it, LPS mm")
     look_up.add_argument("--weights", help="file, folder or hub name of the weights")
     look_up.add_argument("--k", type=int, default=10, metavar="N", help="show the first N (10)")
@@ -149,7 +150,16 @@ def main(words: Sequence[str] | None = None) -> int:
 def _add_cohort(command: argparse.ArgumentParser) -> None:
     command.add_argument("cohort", type=Path, metavar="COHORT.csv")
     command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
+    _add_mask_label(command)
     _add_map(command)
+
+
+def _add_mask_label(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--mask-label",
+        metavar="LABEL",
+        help="number or name of the lesion in masks of several labels or ROIs",
+    )
 
 
 def _add_text(command: argparse.ArgumentParser) -> None:
@@ -166,7 +176,7 @@ def _add_map(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ROLE=COLUMN",
-        help="which column is case_id, patient_id, image_path, mask_path, seed_x, seed_y, seed_z or stage",
+        help="which column is case_id, patient_id, image_path, mask_path, mask_label, seed_x, seed_y, seed_z or stage",
     )
 
 

@@ -50,6 +50,10 @@ class CaseRow(Protocol):
         """The lesion mask."""
 
     @property
+    def mask_label(self) -> str | None:
+        """Number or name of the lesion among the labels of its mask."""
+
+    @property
     def seed_lps(self) -> tuple[float, float, float] | None:
         """A point in the lesion, LPS mm."""
 
@@ -172,6 +176,9 @@ class _StoredCase:
         self.row = int(values["row"])
         self.image_path = Path(values["image_path"]) if values["image_path"] else None
         self.mask_path = Path(values["mask_path"]) if values["mask_path"] else None
+        # An older file may have a covariate of this name.
+        label = None if "mask_label" in covariates.values() else values.get("mask_label")
+        self.mask_label = None if label is None else str(label)
         seed = [values[name] for name in ("seed_x", "seed_y", "seed_z")]
         self.seed_lps = None if None in seed else (float(seed[0]), float(seed[1]), float(seed[2]))
         self.stage: str | None = values["stage"]
@@ -210,6 +217,7 @@ def _fixed_columns(cases: Sequence[CaseRow], root: Path) -> dict[str, pa.Array]:
         "row": [c.row for c in cases],
         "image_path": [_relative(c.image_path, root) for c in cases],
         "mask_path": [_relative(c.mask_path, root) for c in cases],
+        "mask_label": [c.mask_label for c in cases],
         "seed_x": list(seeds[:, 0]),
         "seed_y": list(seeds[:, 1]),
         "seed_z": list(seeds[:, 2]),

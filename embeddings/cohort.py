@@ -1,7 +1,7 @@
 """The CSV contract: one row a scan, every bad row reported, the good ones ready to embed.
 
 Roles (header spellings in `cohort_columns.ROLE_SPELLINGS`): case_id, patient_id, image_path, and optionally
-mask_path, seed_x / seed_y / seed_z (LPS mm) and stage. Every other column is a covariate. Text that looks
+mask_path, mask_label, seed_x / seed_y / seed_z (LPS mm) and stage. Every other column is a covariate. Text that looks
 like a formula stays text.
 """
 
@@ -16,11 +16,12 @@ from typing import Literal
 import numpy as np
 
 from embeddings.cohort_columns import Covariate, check_header, find_columns, is_missing, parse_number, typed
-from embeddings.cohort_images import PathLocator, mask_problems, read_headers
+from embeddings.cohort_images import MaskCheck, PathLocator, check_masks, read_headers
 from embeddings.cohort_report import Case, CohortReport, Problem, validate_text
 from embeddings.cohort_table import CohortError, Table, read_table
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.images import EXTENSIONS
+from embeddings.mask_labels import normal_label
 from embeddings.stages import read_column
 from flexict.errors import FlexiCTError
 
@@ -36,6 +37,7 @@ def read_cohort(
     mapping: Mapping[str, str | None] | None = None,
     check_images: bool = True,
     max_rows: int = 200_000,
+    mask_label: str | None = None,
 ) -> CohortReport:
     """Read a cohort's CSV and report every bad row.
 
@@ -44,8 +46,9 @@ def read_cohort(
         data_root: every image and mask must lie in it, symbolic links followed (default: the CSV's folder);
             relative paths that lead nowhere from the CSV's folder start here.
         mapping: role -> column, overriding the header spellings; None for a role without a column.
-        check_images: read the headers of images and masks too.
+        check_images: read the headers of images and masks too, and the voxels of small masks.
         max_rows: longer files are refused.
+        mask_label: number or name of the lesion in the masks of rows that give none themselves.
 
     Raises:
         CohortError: the file is not a CSV that can be read.
@@ -63,6 +66,7 @@ def read_cohort(
     rows.check_columns()
     rows.check_identity()
     rows.check_files()
+    rows.read_mask_labels(mask_label)
     rows.check_seeds()
     stage_order = rows.check_stages()
     rows.check_repeats()
@@ -91,6 +95,7 @@ class _Row:
     patient_id: str | None = None
     image: Path | None = None
     mask: Path | None = None
+    mask_label: str | None = None
     seed: tuple[float, float, float] | None = None
     stage: str | None = None
     failed: bool = False
@@ -186,6 +191,13 @@ class _Rows:
                 else:
                     row.mask = found
 
+    def read_mask_labels(self, otherwise: str | None) -> None:
+        """Which label of its mask is each row's lesion, where the row or `otherwise` says so."""
+        for row in self.rows:
+            if row.mask is not None:
+                cell = self._cell(row, "mask_label")
+                row.mask_label = otherwise if is_missing(cell) else normal_label(cell, self.table.decimal_comma)
+
     def check_seeds(self) -> None:
         """Seeds are three numbers or nothing."""
         if not all(role in self.columns for role in _SEED):
@@ -239,7 +251,7 @@ class _Rows:
             other = first.setdefault(row.image, row)
             if other is row:
                 continue
-            lesions = {(r.mask, r.seed) for r in (row, other)}
+            lesions = {(r.mask, r.mask_label, r.seed) for r in (row, other)}
             if row.patient_id != other.patient_id or len(lesions) == 1:
                 self._fail(row, "image_path", f"the same image as row {other.number}: remove one of the rows")
             else:
@@ -251,8 +263,8 @@ class _Rows:
         headers = read_headers(row.image for row in self.rows if row.image is not None)
         images = [self._header(row, "image_path", row.image, headers) for row in self.rows]
         marked = [(row, row.mask, image) for row, image in zip(self.rows, images, strict=True) if row.mask is not None]
-        found = mask_problems([(mask, image) for _, mask, image in marked])
-        mask_faults = {row.number: fault for (row, _, _), fault in zip(marked, found, strict=True)}
+        found = check_masks([(mask, row.mask_label, image) for row, mask, image in marked])
+        masks = {row.number: mask for (row, _, _), mask in zip(marked, found, strict=True)}
         for row, image in zip(self.rows, images, strict=True):
             if image and row.seed and not _holds(image, row.seed):
                 x, y, z = row.seed
@@ -262,9 +274,11 @@ class _Rows:
                     f"the seed ({x:g}, {y:g}, {z:g}) lies outside the image: give it in LPS mm (x to the "
                     "left, y to the back, z up), not as voxel indices or in RAS",
                 )
-            fault = mask_faults.get(row.number)
-            if fault is not None:
-                self._fail(row, "mask_path", fault)
+            mask = masks.get(row.number, MaskCheck())
+            for note in mask.notes:
+                self._add(row, "mask_path", "warning", note)
+            if mask.problem is not None:
+                self._fail(row, "mask_path", mask.problem)
 
     def covariates(self) -> tuple[list[dict[str, Covariate]], dict[str, str]]:
         """Each row's covariates, and the type of each column."""
@@ -281,7 +295,17 @@ class _Rows:
     def cases(self, covariates: list[dict[str, Covariate]]) -> tuple[Case, ...]:
         """The rows without an error."""
         return tuple(
-            Case(row.number, row.case_id, row.patient_id, row.image, row.mask, row.seed, row.stage, values)
+            Case(
+                row.number,
+                row.case_id,
+                row.patient_id,
+                row.image,
+                row.mask,
+                row.seed,
+                row.stage,
+                values,
+                mask_label=row.mask_label,
+            )
             for row, values in zip(self.rows, covariates, strict=True)
             if not row.failed and row.case_id and row.patient_id and row.image
         )

@@ -26,6 +26,7 @@ ROLE_SPELLINGS: dict[str, tuple[str, ...]] = {
         *("mask_path", "mask", "mask_file", "lesion_mask", "tumor_mask", "seg_path", "seg", "seg_file"),
         *("segmentation_path", "segmentation", "gtv_path", "gtv", "roi_path", "roi", "label_path"),
     ),
+    "mask_label": ("mask_label",),
     "seed_x": ("seed_x", "coord_x", "lesion_x", "x"),
     "seed_y": ("seed_y", "coord_y", "lesion_y", "y"),
     "seed_z": ("seed_z", "coord_z", "lesion_z", "z"),

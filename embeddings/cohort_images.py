@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from embeddings.dicom_mask import find_dicom_mask, is_dicom_mask
 from embeddings.image_header import ImageError, ImageHeader
-from embeddings.images import grid_difference, inspect
+from embeddings.images import inspect, mask_on, open_mask
 from embeddings.uneven_mask import check_on
 from flexict.errors import FlexiCTError
 
 _THREADS = 8
+# Masks of no more voxels and bytes are read whole, on CTs of no more voxels: a tenth of a second each.
+_MOST_READ, _MOST_BYTES, _MOST_GRID = 2**24, 2**25, 2**28
 
 
 class PathLocator:
@@ -72,31 +74,43 @@ def read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | ImageError]:
         return dict(zip(distinct, pool.map(_header, distinct), strict=True))
 
 
-def mask_problems(pairs: Sequence[tuple[Path, ImageHeader | None]]) -> list[str | None]:
-    """Why each mask cannot be that of its image, as far as headers tell; None where it can.
+@dataclass(frozen=True)
+class MaskCheck:
+    """Why a mask cannot be that of its image, None where it can; and what a reader should know of it."""
+
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def check_masks(masks: Sequence[tuple[Path, str | None, ImageHeader | None]]) -> list[MaskCheck]:
+    """Whether each mask can be that of its image: by headers, and by its voxels where they are read in no time.
 
     Args:
-        pairs: mask, and the header of its image (None where that cannot be read: the mask is checked alone).
+        masks: mask, label of the lesion in it, and the header of its image (None where that cannot be read: the mask is
+            checked alone).
     """
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(_mask_problem, *zip(*pairs, strict=True))) if pairs else []
+        return list(pool.map(_check_mask, *zip(*masks, strict=True))) if masks else []
 
 
-def _mask_problem(path: Path, image: ImageHeader | None) -> str | None:
+def _check_mask(path: Path, label: str | None, image: ImageHeader | None) -> MaskCheck:
     try:
-        if is_dicom_mask(path):
-            mask = find_dicom_mask(path)
-            if image is not None:
-                check_on(mask, image.grid(), image.uneven)
-            return None
-        header = inspect(path)
+        mask = open_mask(path, label)
+        if image is None:
+            return MaskCheck()
+        grid = image.grid()
+        if mask.n_read <= _MOST_READ and grid.array.size <= _MOST_GRID and _n_bytes(path) <= _MOST_BYTES:
+            return MaskCheck(notes=mask_on(mask, grid, image)[1])
+        return MaskCheck(notes=check_on(mask, grid, image.uneven))
     except ImageError as error:
-        return str(error)
+        return MaskCheck(str(error))
     except OSError as error:
-        return str(_unreadable(path, error))
-    if image is None or image.grid().same_grid(header.grid()):
-        return None
-    return f"the mask lies on another grid than the image: {grid_difference(header, image)}; resample it"
+        return MaskCheck(str(_unreadable(path, error)))
+
+
+def _n_bytes(path: Path) -> int:
+    """Of a folder none: the one mask in it is known by its pixels."""
+    return 0 if path.is_dir() else path.stat().st_size
 
 
 def _header(path: Path) -> ImageHeader | ImageError:

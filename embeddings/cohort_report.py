@@ -41,6 +41,7 @@ class Case:
         seed_lps: a point in the lesion, LPS mm.
         stage: as `CohortReport.stage_order` labels it; None where unstaged.
         covariates: header -> value, typed by column; None where missing.
+        mask_label: number or name of the lesion among the labels of its mask; None where it is the only one.
     """
 
     row: int
@@ -51,6 +52,7 @@ class Case:
     seed_lps: tuple[float, float, float] | None
     stage: str | None
     covariates: dict[str, Covariate]
+    mask_label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ def _case_dict(case: Case) -> dict[str, Any]:
         "patient_id": case.patient_id,
         "image_path": str(case.image_path),
         "mask_path": None if case.mask_path is None else str(case.mask_path),
+        "mask_label": case.mask_label,
         "seed_lps": None if case.seed_lps is None else list(case.seed_lps),
         "stage": case.stage,
         "covariates": dict(case.covariates),

@@ -19,6 +19,7 @@ from embeddings import job
 from embeddings.command_line import DONE, INTERRUPTED, exit_code_of
 from embeddings.export import export
 from embeddings.job.allocation import keep_large_blocks
+from embeddings.mask_labels import normal_label
 from embeddings.records import RunProgress
 from embeddings.status import status, status_text
 from embeddings.store import Store
@@ -40,7 +41,8 @@ def run_validate(arguments: argparse.Namespace) -> int:
     """Report every bad row: 0 without errors, 1 with errors in some rows, 2 if no row can be used."""
     from embeddings.cohort import read_cohort, validate_text
 
-    report = read_cohort(arguments.cohort, arguments.data_root, role_mapping(arguments.map))
+    mapping, label = role_mapping(arguments.map), label_of(arguments.mask_label)
+    report = read_cohort(arguments.cohort, arguments.data_root, mapping, mask_label=label)
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=1, default=str))
     else:
@@ -74,6 +76,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
         patch=patch(arguments.patch),
         precision=arguments.precision,
         backend=arguments.backend,
+        mask_label=label_of(arguments.mask_label),
     )
     if arguments.dry_run:
         from embeddings.job.dry_run import dry_run
@@ -91,6 +94,11 @@ def run_embed(arguments: argparse.Namespace) -> int:
     if any(s.n_failed or s.n_failed_before or s.n_refused or s.n_unmeasured or s.doubtful for s in summaries):
         print(f"Why: python -m embeddings status {arguments.db}")
     return exit_code_of(summaries)
+
+
+def label_of(text: str | None) -> str | None:
+    """The label of `--mask-label` as a column of the CSV would give it; None where it is empty."""
+    return None if text is None or not text.strip() else normal_label(text)
 
 
 def shard(text: str | None) -> tuple[int, int] | None:
@@ -224,7 +232,8 @@ def run_look_up(arguments: argparse.Namespace) -> int:
     encoder = open_encoder_of(chosen, recipe, arguments.weights)
     print("reading and encoding the scan", file=sys.stderr, flush=True)
     seed = None if arguments.point is None else (arguments.point[0], arguments.point[1], arguments.point[2])
-    vector = embed_scan(Scan(arguments.image, arguments.mask, seed), encoder, recipe)
+    scan = Scan(arguments.image, arguments.mask, seed, label_of(arguments.mask_label))
+    vector = embed_scan(scan, encoder, recipe)
     frame, vectors = one_row_a_case(*store.table(str(chosen["set_id"])))
     answer = nearest(np.vstack([vectors, vector]), len(vectors), k=arguments.k)
     if arguments.out is not None:

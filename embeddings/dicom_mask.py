@@ -12,7 +12,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, RTStructureSetStorage, S
 
 from embeddings import dicom_rtstruct, dicom_seg
 from embeddings.dicom_rtstruct import StructureSet
-from embeddings.dicom_seg import Segmentation
+from embeddings.dicom_seg import LABELMAP_STORAGE, Segmentation
 from embeddings.image_header import ImageError
 
 _PREAMBLE = 128
@@ -21,7 +21,11 @@ _DAMAGED = "is a damaged DICOM file: copy or export it again"
 _UNREADABLE = (EOFError, struct.error, InvalidDicomError, BytesLengthException, RecursionError, NotImplementedError)
 _WRONG_TAGS = (AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError)
 # What 2^31 voxels take as fractions; a structure set is text, of which a contour needs some kilobytes.
-_MOST_BYTES: dict[str, int] = {SegmentationStorage: 2**31, RTStructureSetStorage: 2**27}
+_MOST_BYTES: dict[str, int] = {
+    SegmentationStorage: 2**31,
+    LABELMAP_STORAGE: 2**31,
+    RTStructureSetStorage: 2**27,
+}
 
 
 def is_dicom_mask(path: Path) -> bool:
@@ -35,12 +39,14 @@ def is_dicom_mask(path: Path) -> bool:
         return False  # the reader will say what is wrong with it
 
 
-def find_dicom_mask(path: Path) -> Segmentation | StructureSet:
-    """The lesion that a SEG or RTSTRUCT file outlines, without its pixels; errors name `path` and no tag's value.
+def find_dicom_mask(path: Path, label: str | None = None) -> Segmentation | StructureSet:
+    """The lesion that a SEG or RTSTRUCT file outlines, without its pixels.
+
+    `label` is the number or name of its segment or ROI. Errors name `path`, and of the tags no more than the segments
+    or ROIs to choose from.
 
     Raises:
-        ImageError: no such file, none or several in a folder, a damaged file, more than one segment, or no ROI
-            to be chosen.
+        ImageError: no such file, none or several in a folder, a damaged file, or no segment or ROI to be chosen.
     """
     if not path.exists():
         raise ImageError(path, "does not exist: correct the path")
@@ -50,11 +56,11 @@ def find_dicom_mask(path: Path) -> Segmentation | StructureSet:
         raise ImageError(path, f"is larger than any lesion mask ({most >> 20:,} MiB): save the lesion alone")
     if syntax == DeflatedExplicitVRLittleEndian:  # would be inflated in memory, whatever it inflates to
         raise ImageError(path, "is a deflated DICOM file, which is not read: save it uncompressed")
-    reader = dicom_seg if kind == SegmentationStorage else dicom_rtstruct
+    reader = dicom_rtstruct if kind == RTStructureSetStorage else dicom_seg
     try:
         # The other tags are passed over: names, dates and UIDs never reach this program.
         tags = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(reader.TAGS))
-        return reader.from_tags(path, file, tags)
+        return reader.from_tags(path, file, tags, label)
     except ImageError:
         raise
     except OSError as error:
@@ -66,6 +72,14 @@ def find_dicom_mask(path: Path) -> Segmentation | StructureSet:
     except _WRONG_TAGS as error:
         what = "lacks tags that its kind of DICOM must have, or they are damaged: export it again"
         raise ImageError(path, what) from error
+
+
+def is_structure_set(path: Path) -> bool:
+    """Whether a mask is an RTSTRUCT, by name and meta information alone; False where it cannot be told."""
+    try:
+        return is_dicom_mask(path) and _one_file(path)[1] == RTStructureSetStorage
+    except (ImageError, OSError):
+        return False
 
 
 def _one_file(path: Path) -> tuple[Path, str, str]:

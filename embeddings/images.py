@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
 
 from embeddings.dicom_mask import find_dicom_mask, is_dicom_mask
 from embeddings.dicom_series import find_series, read_series_voxels
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.nifti import inspect_nifti, read_nifti_voxels
-from embeddings.nrrd_mha import inspect_nrrd_mha, read_nrrd_mha_voxels, voxel_file
+from embeddings.nrrd_mha import inspect_nrrd_mha, read_nrrd_layers, read_nrrd_mha_voxels, voxel_file
 from embeddings.plausible_hu import AIR_HU, plausibility
-from embeddings.uneven_mask import drawn_on
+from embeddings.slicer_segmentation import segments_of
+from embeddings.uneven_mask import LesionMask, drawn_on
+from embeddings.voxel_mask import VoxelMask
 from flexict.volume import Volume
 
 __all__ = [
@@ -27,9 +28,12 @@ __all__ = [
     "ImageHeader",
     "content_sha256",
     "inspect",
+    "mask_on",
+    "open_mask",
     "plausibility",
     "read_image",
     "read_mask",
+    "read_noted_mask",
     "read_scan",
 ]
 
@@ -84,40 +88,51 @@ def read_scan(path: Path) -> tuple[Volume, ImageHeader, str | None]:
     return Volume(array, volume.spacing, volume.origin, volume.direction), header, doubt
 
 
-def read_mask(path: Path, reference: Volume, header: ImageHeader | None = None) -> Volume:
+def read_mask(path: Path, reference: Volume, label: str | None = None, header: ImageHeader | None = None) -> Volume:
     """The lesion mask as uint8, 1 inside, on the grid of `reference`.
 
-    Accepted are masks with one value beside 0, and fractions from 0 to 1 (inside from 0.5); of DICOM, a SEG or
-    RTSTRUCT file or a folder that holds one of them, whose frames or outlines are placed on the slices by position.
+    Accepted are masks with one value beside 0, fractions from 0 to 1 (inside from 0.5), and masks of several labels of
+    which `label` gives the lesion's by number or name; of DICOM, a SEG or RTSTRUCT file or a folder that holds one of
+    them. A mask on another grid is brought to that of the CT (see `mask_grid`).
 
     Args:
         header: of the CT, which knows where slices were that are resampled; DICOM masks are drawn on those.
 
     Raises:
-        ImageError: what `read_image` raises of a damaged file, another grid, no voxels, several labels, segments
-            or ROIs.
+        ImageError: what `read_image` raises of a damaged file, a mask that lies outside the CT, no voxels, several
+            labels, segments or ROIs without `label`, or none that fits it.
+    """
+    return read_noted_mask(path, reference, label, header)[0]
+
+
+def read_noted_mask(
+    path: Path, reference: Volume, label: str | None = None, header: ImageHeader | None = None
+) -> tuple[Volume, tuple[str, ...]]:
+    """The mask as `read_mask` gives it, and what a reader should know of it. Raises what `read_mask` raises."""
+    return mask_on(open_mask(path, label), reference, header)
+
+
+def mask_on(mask: LesionMask, reference: Volume, header: ImageHeader | None = None) -> tuple[Volume, tuple[str, ...]]:
+    """An opened mask on the grid of its CT, and what a reader should know of it. Raises what `read_mask` raises."""
+    inside, notes = drawn_on(mask, reference, None if header is None else header.uneven)
+    if not inside.any():
+        raise ImageError(mask.path, _EMPTY_MASK)
+    return Volume(inside.view(np.uint8), reference.spacing, reference.origin, reference.direction), notes
+
+
+def open_mask(path: Path, label: str | None = None) -> LesionMask:
+    """A lesion mask by its header, to be checked against the grid of its CT or read onto it.
+
+    Raises:
+        ImageError: what `inspect` or `find_dicom_mask` raises.
     """
     if is_dicom_mask(path):
-        drawn = drawn_on(find_dicom_mask(path), reference, None if header is None else header.uneven)
-        if not drawn.any():
-            raise ImageError(path, _EMPTY_MASK)
-        return Volume(drawn.view(np.uint8), reference.spacing, reference.origin, reference.direction)
-    volume, _ = _read(path)
-    if not volume.same_grid(reference):
-        raise ImageError(path, f"lies on another grid than its CT: {grid_difference(volume, reference)}; resample it")
-    array = volume.array
-    inside: NDArray[np.bool_]
-    if array.dtype.kind == "f" and float(array.min()) >= 0 and float(array.max()) <= 1:
-        inside = np.greater_equal(array, 0.5)
-    else:
-        inside = array != 0
-        labels = np.unique(array[inside])
-        if len(labels) > 1:
-            shown = ", ".join(f"{label:g}" for label in labels[:4]) + (", ..." if len(labels) > 4 else "")
-            raise ImageError(path, f"holds {len(labels)} labels ({shown}): save a mask of the lesion alone, 0 and 1")
-    if not inside.any():
-        raise ImageError(path, _EMPTY_MASK)
-    return Volume(inside.astype(np.uint8), volume.spacing, volume.origin, volume.direction)
+        return find_dicom_mask(path, label)
+    segments = segments_of(path)
+    if segments:
+        _check_file(path)
+        return VoxelMask(path, inspect_nrrd_mha(path, layered=True), label, lambda: read_nrrd_layers(path), segments)
+    return VoxelMask(path, inspect(path), label, lambda: _read(path)[0].array)
 
 
 def content_sha256(path: Path) -> str:
@@ -135,22 +150,6 @@ def content_sha256(path: Path) -> str:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def grid_difference(first: ImageHeader | Volume, second: ImageHeader | Volume) -> str:
-    """Both grids in words, down to the property in which they differ."""
-    a, b = _grid_words(first), _grid_words(second)
-    if a != b:
-        return f"{a} against {b}"
-    origins = [" / ".join(f"{mm:.1f}" for mm in grid.origin) for grid in (first, second)]
-    if origins[0] != origins[1]:
-        return f"both are {a}, but start at {origins[0]} and {origins[1]} mm"
-    return f"both are {a}, but their axes point in different directions"
-
-
-def _grid_words(grid: ImageHeader | Volume) -> str:
-    shape = grid.shape if isinstance(grid, Volume) else grid.shape_zyx
-    return ImageHeader(shape, grid.spacing, "", grid.origin, grid.direction).describe()
 
 
 def _is_dicom(path: Path) -> bool:

@@ -145,6 +145,7 @@ def _number(value: Any) -> float | None:
 def _check(path: Path, found: Description, frame: pd.DataFrame, vectors: Mapping[str, NDArray[np.float32]]) -> None:
     """Refuse a table that was changed since it was exported, before anything is written."""
     needed = {"set_id", "item_id", "case_id", *CASE_COLUMNS, "slice_index", "z_lps_mm", *found.covariates.values()}
+    needed -= {"mask_label"}  # which exports of before schema version 5 lack
     lacking = sorted(needed - set(frame.columns))
     if lacking:
         raise NotOurExportError(f"{path.name} lacks {', '.join(map(repr, lacking[:5]))}: export it again")

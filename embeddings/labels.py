@@ -11,6 +11,7 @@ from embeddings.cohort import id_problem
 from embeddings.cohort_columns import Covariate, check_header, find_columns, is_missing, parse_number, typed
 from embeddings.cohort_images import PathLocator
 from embeddings.cohort_table import CohortError, Table
+from embeddings.mask_labels import normal_label
 from embeddings.stages import read_column
 from embeddings.vector_table import named
 from flexict.errors import FlexiCTError
@@ -30,6 +31,7 @@ class LabelledCase:
     seed_lps: tuple[float, float, float] | None
     stage: str | None
     covariates: dict[str, Covariate]
+    mask_label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class _Reader:
                 seed_lps=self._seed(cells),
                 stage=self._stages[position],
                 covariates={header: values[header][position] for header in headers},
+                mask_label=self._mask_label(cells),
             )
             for position, (number, cells) in enumerate(self.usable)
         ]
@@ -184,6 +187,10 @@ class _Reader:
         except FlexiCTError as error:
             lost.append(str(error))
             return None
+
+    def _mask_label(self, cells: Sequence[str]) -> str | None:
+        cell = self._cell(cells, "mask_label")
+        return None if is_missing(cell) else normal_label(cell, self.table.decimal_comma)
 
     def _seed(self, cells: Sequence[str]) -> tuple[float, float, float] | None:
         x, y, z = (parse_number(self._cell(cells, role), self.table.decimal_comma) for role in _SEED)

@@ -21,8 +21,8 @@ _NRRD_ONE_AT_A_TIME = threading.Lock()
 _NO_META = "is not a MetaImage: give a CT as NIfTI, NRRD, MHA or DICOM"
 
 
-def inspect_nrrd_mha(path: Path) -> ImageHeader:
-    """The header of a .nrrd, .mha or .mhd, without its voxels.
+def inspect_nrrd_mha(path: Path, layered: bool = False) -> ImageHeader:
+    """The header of a .nrrd, .mha or .mhd, without its voxels; `layered` allows several numbers a voxel.
 
     Raises:
         ImageError: another format, not 3D, several numbers a voxel, voxels in another folder, an impossible
@@ -41,13 +41,14 @@ def inspect_nrrd_mha(path: Path) -> ImageHeader:
         raise ImageError(path, "is a 2D picture, not a volume: give the whole scan")
     if max(sizes[3:], default=1) > 1:
         raise ImageError(path, f"is {len(sizes)}D ({' x '.join(map(str, sizes))}): save one 3D volume of it")
-    if reader.GetNumberOfComponents() > 1 or reader.GetPixelID() == sitk.sitkUnknown:
+    n_layers = reader.GetNumberOfComponents()
+    if (n_layers > 1 and not layered) or reader.GetPixelID() == sitk.sitkUnknown:
         raise ImageError(path, "has no single number a voxel: save the CT with one, in HU")
     x, y, z = sizes[:3]
     spacing, origin, direction = geometry_of(reader)
     header = checked_header(path, ImageHeader((z, y, x), spacing, kind, origin, direction))
     voxel_bytes = sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent()
-    check_capacity(path, x * y * z, voxel_bytes, stored_bytes, compressed)
+    check_capacity(path, x * y * z * n_layers, voxel_bytes, stored_bytes, compressed)
     return header
 
 
@@ -57,14 +58,24 @@ def read_nrrd_mha_voxels(path: Path, kind: str) -> NDArray[np.generic]:
     Raises:
         ImageError: the file ends before its voxels do, or its compression is damaged.
     """
-    reader = _reader(path, kind)
+    array = sitk.GetArrayFromImage(_image(path, kind))
+    return array.reshape(array.shape[-3:])  # a fourth axis of size 1 goes
+
+
+def read_nrrd_layers(path: Path) -> NDArray[np.generic]:
+    """The voxels `[z, y, x, layers]` of an NRRD that `inspect_nrrd_mha` accepted as `layered`. Raises the same."""
+    image = _image(path, "NRRD")
+    array = sitk.GetArrayFromImage(image)
+    n_layers = image.GetNumberOfComponentsPerPixel()
+    return array.reshape(*array.shape[-4 if n_layers > 1 else -3 :][:3], n_layers)
+
+
+def _image(path: Path, kind: str) -> sitk.Image:
     try:
         with _turn(kind):
-            image = reader.Execute()
+            return _reader(path, kind).Execute()
     except RuntimeError as error:
         raise ImageError(path, f"is cut off or damaged: {_AGAIN}") from error
-    array = sitk.GetArrayFromImage(image)
-    return array.reshape(array.shape[-3:])  # a fourth axis of size 1 goes
 
 
 def _reader(path: Path, kind: str) -> sitk.ImageFileReader:

@@ -153,6 +153,7 @@ class Failure:
     """Why a case (or one item of it) has no vector, as a sentence, and at which stage of the work.
 
     `stamp`: sizes and times of the case's files when that happened, where they are known.
+    `fault`: the traceback where the program is to blame and not the scan; then the next run tries again. Not stored.
     """
 
     case_id: str
@@ -160,6 +161,7 @@ class Failure:
     reason: str
     item_id: str | None = None
     stamp: str | None = None
+    fault: str | None = None
 
 
 def shortened(reason: str) -> str:

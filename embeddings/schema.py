@@ -86,6 +86,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             set_id VARCHAR NOT NULL, name VARCHAR NOT NULL, made TIMESTAMP NOT NULL, settings VARCHAR NOT NULL,
             item_id VARCHAR NOT NULL, value DOUBLE NOT NULL)""",
     ),
+    (
+        # A CSV's own column of this name was a covariate; from now on it is what it says.
+        "ALTER TABLE cases ADD COLUMN IF NOT EXISTS mask_label VARCHAR",
+        "ALTER TABLE cases ALTER COLUMN mask_label SET DATA TYPE VARCHAR",
+        "DELETE FROM covariates WHERE lower(column_name) = 'mask_label'",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -95,6 +101,7 @@ CASE_COLUMNS: dict[str, pa.DataType] = {
     "row": pa.int64(),
     "image_path": pa.string(),
     "mask_path": pa.string(),
+    "mask_label": pa.string(),
     "seed_x": pa.float64(),
     "seed_y": pa.float64(),
     "seed_z": pa.float64(),

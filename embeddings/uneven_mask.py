@@ -1,4 +1,7 @@
-"""DICOM masks on the slices that they were drawn on, also where those are resampled to an even grid."""
+"""Lesion masks on the grid of their CT, also where its slices were resampled from uneven distances.
+
+A DICOM mask was drawn on the slices as they were acquired, so it is placed on those first.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,29 @@ from numpy.typing import NDArray
 from embeddings.dicom_rtstruct import StructureSet
 from embeddings.dicom_seg import Segmentation
 from embeddings.uneven_slices import UnevenSlices
+from embeddings.voxel_mask import VoxelMask
 from flexict.volume import Volume
 
+LesionMask = Segmentation | StructureSet | VoxelMask
 
-def drawn_on(mask: Segmentation | StructureSet, grid: Volume, uneven: UnevenSlices | None) -> NDArray[np.bool_]:
-    """The lesion `[z, y, x]` on the grid of its CT. Raises what the mask's `inside` raises."""
-    if uneven is None:
+
+def drawn_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """The lesion `[z, y, x]` on the grid of its CT, and what a reader should know. Raises what `inside` raises."""
+    if uneven is None or isinstance(mask, VoxelMask):
         return mask.inside(grid)
-    return uneven.from_acquired_grid(_moved(mask, grid, uneven).inside(uneven.acquired_grid(grid)))
+    drawn, notes = _moved(mask, grid, uneven).inside(uneven.acquired_grid(grid))
+    return uneven.from_acquired_grid(drawn), notes
 
 
-def check_on(mask: Segmentation | StructureSet, grid: Volume, uneven: UnevenSlices | None) -> None:
-    """That the mask lies on the slices of its CT. Raises what the mask's `check` raises."""
-    if uneven is None:
-        mask.check(grid)
-    else:
-        _moved(mask, grid, uneven).check(uneven.acquired_grid(grid))
+def check_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[str, ...]:
+    """What a reader should know of the mask on the slices of its CT. Raises what the mask's `check` raises."""
+    if uneven is None or isinstance(mask, VoxelMask):
+        return mask.check(grid)
+    return _moved(mask, grid, uneven).check(uneven.acquired_grid(grid))
 
 
 def _moved(mask: Segmentation | StructureSet, grid: Volume, uneven: UnevenSlices) -> Segmentation | StructureSet:
     if isinstance(mask, Segmentation):
-        return replace(mask, corners=uneven.on_acquired_grid(mask.corners, grid))
+        corners, all_corners = (uneven.on_acquired_grid(some, grid) for some in (mask.corners, mask.all_corners))
+        return replace(mask, corners=corners, all_corners=all_corners)
     return replace(mask, contours=tuple(uneven.on_acquired_grid(points, grid) for points in mask.contours))

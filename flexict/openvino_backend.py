@@ -80,6 +80,7 @@ class OpenVINOBackbone:
             raise FlexiCTError(f"OpenVINO computes in {' or '.join(PRECISIONS)}, not in {precision!r}")
         if backbone.cls_token.dtype != torch.float32 or backbone.cls_token.device.type != "cpu":
             raise FlexiCTError("OpenVINO converts a float32 backbone on the CPU")
+        _core()  # loads OpenVINO here and not in the thread that encodes first
         self.precision = precision
         self._backbone = backbone
         self._sha256 = weights_sha256
@@ -167,6 +168,6 @@ def _convert(backbone: FlexiCTBackbone, wanted: Conversion) -> _Converted:
 
 @cache
 def _core() -> Core:
-    from openvino import Core
+    from openvino import Core, op, opset13  # noqa: F401  openvino_graph needs them
 
     return Core()

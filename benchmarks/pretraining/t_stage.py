@@ -41,7 +41,7 @@ class Tumours:
                 continue
             volume, header, _ = read_scan(case.image_path)
             try:
-                mask = read_mask(case.mask_path, volume, header)
+                mask = read_mask(case.mask_path, volume, case.mask_label, header)
             except ImageError as error:
                 print(f"left out: {error}")
                 continue

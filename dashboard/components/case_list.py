@@ -16,7 +16,7 @@ from dashboard.selection import Mode, combined, of_rows
 
 # What a browser lists without becoming slow; the CSV has them all.
 MOST_ROWS = 1000
-HIDDEN = ("view", "image_path", "mask_path", "row", "seed_x", "seed_y", "seed_z", "lesion_source")
+HIDDEN = ("view", "image_path", "mask_path", "mask_label", "row", "seed_x", "seed_y", "seed_z", "lesion_source")
 HOW: dict[str, Mode] = {"Select": "replace", "Add": "add", "Take away": "subtract"}
 
 

@@ -16,6 +16,7 @@ from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.cohort import CohortReport, read_cohort
 from embeddings.cohort_table import read_table
+from embeddings.mask_labels import normal_label
 from flexict import REGISTRY
 from flexict.errors import FlexiCTError
 
@@ -52,20 +53,25 @@ def new_cohort(settings: Settings) -> None:
     try:
         data_root = _checked_folder(folder, settings)
         path = keep_csv(uploaded.name, uploaded.getvalue(), settings.workspace, data_root.name)
-        first = _report(str(path), path.stat().st_mtime_ns, str(data_root), ())
+        label = normal_label(st.session_state.get("new.mask_label") or "") or None
+        first = _report(str(path), path.stat().st_mtime_ns, str(data_root), (), label)
         header = _header(str(path), path.stat().st_mtime_ns)
         with st.expander("Columns", expanded="image_path" not in first.columns):
             mapping = column_mapping(header, first.columns, key=f"map.{path.parents[1].name}")
+            st.text_input(
+                "Lesion's label in the masks (number or name), where they have several and no column says it",
+                key="new.mask_label",
+            )
         report = first
         if mapping:
-            report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())))
+            report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())), label)
         _check_people(report, settings)
     except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         return
     _show_report(report)
     if report.cases:
-        _start_form(report, path, data_root, mapping, uploaded.name, settings)
+        _start_form(report, path, data_root, mapping, label, uploaded.name, settings)
 
 
 def _checked_folder(text: str, settings: Settings) -> Path:
@@ -96,9 +102,11 @@ def _header(path: str, modified_ns: int) -> list[str]:
 
 
 @st.cache_data(max_entries=8, show_spinner="Checking every row and every file header ...")
-def _report(path: str, modified_ns: int, data_root: str, mapping: tuple[tuple[str, str], ...]) -> CohortReport:
+def _report(
+    path: str, modified_ns: int, data_root: str, mapping: tuple[tuple[str, str], ...], mask_label: str | None
+) -> CohortReport:
     roles = {role: column or None for role, column in mapping}
-    return read_cohort(Path(path), data_root=Path(data_root), mapping=roles or None)
+    return read_cohort(Path(path), data_root=Path(data_root), mapping=roles or None, mask_label=mask_label)
 
 
 def _show_report(report: CohortReport) -> None:
@@ -138,7 +146,13 @@ def _problems(report: CohortReport) -> pd.DataFrame:
 
 
 def _start_form(
-    report: CohortReport, path: Path, data_root: Path, mapping: dict[str, str], name: str, settings: Settings
+    report: CohortReport,
+    path: Path,
+    data_root: Path,
+    mapping: dict[str, str],
+    mask_label: str | None,
+    name: str,
+    settings: Settings,
 ) -> None:
     has_lesions = any(c.mask_path or c.seed_lps for c in report.cases)
     left, middle, right = st.columns([3, 4, 3])
@@ -164,6 +178,7 @@ def _start_form(
         data_root=data_root,
         mapping=mapping,
         slice_step=int(step),
+        mask_label=mask_label,
         preset="lesion_seed" if encoder == SIZES_IN_WORDS and view == "lesion" else None,
     )
     if st.button("Start embedding", type="primary", icon=":material/play_arrow:", key="new.start"):

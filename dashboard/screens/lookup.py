@@ -22,6 +22,7 @@ from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import nearest
 from embeddings.images import read_scan
+from embeddings.mask_labels import normal_label
 from flexict import Volume
 from flexict.errors import FlexiCTError
 from flexict.preprocess import in_lps_order
@@ -103,7 +104,7 @@ def _uploaded(recipe: Any) -> Path | None:
     if recipe.view == "lesion" or recipe.with_mask:
         by_point = recipe.preset == "lesion_seed" and not recipe.with_mask
         mask = right.file_uploader(
-            "Lesion mask on the CT's grid" + (", or mark a point below" if by_point else ""),
+            "Lesion mask" + (", or mark a point below" if by_point else ""),
             type=["nii", "gz", "nrrd", "mha", "dcm"],
             max_upload_size=_most_mb(),
             key="lookup.mask_file",
@@ -181,12 +182,13 @@ def _volume(image: Path) -> Volume:
 def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_ups.LookUpRequest | None:
     """Show the CT with the crop that will be embedded, and take the lesion, where the set is of lesions."""
     mask: Path | None = st.session_state.get(MASK)
+    label = None if mask is None else _mask_label()
     by_point = recipe.view == "lesion" and mask is None and recipe.preset == "lesion_seed" and not recipe.with_mask
     point = st.session_state.get(POINT) if by_point else None
     words = "Click the lesion" if by_point and point is None else "Dashed: the crop that will be embedded"
     seen = show_panels(
         found.path,
-        [Panel(_row(image, mask, point), "The CT looked up", words)],
+        [Panel(_row(image, mask, point, label), "The CT looked up", words)],
         f"lookup.new.{_folder_name()}",
         embedding_set=found.embedding_set if mask is not None or point is not None or not by_point else None,
         footer=disclosure.RESEARCH_ONLY,
@@ -203,10 +205,21 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_up
             "choose a set of seeds or volumes at the side."
         )
         return None
-    return look_ups.LookUpRequest(found.path, found.set_id, image, mask)
+    return look_ups.LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
 
 
-def _row(image: Path, mask: Path | None, point: tuple[float, float, float] | None) -> pd.Series:
+def _mask_label() -> str | None:
+    """Which label of the mask that was dropped in is the lesion."""
+    text = st.text_input(
+        "Lesion's label in the mask (number or name), where it has several",
+        key=f"lookup.mask_label.{_folder_name()}",
+    )
+    return normal_label(text) or None
+
+
+def _row(
+    image: Path, mask: Path | None, point: tuple[float, float, float] | None, label: str | None = None
+) -> pd.Series:
     """The uploaded scan as the viewer takes an item; with another point it is another item."""
     x, y, z = point if point is not None else (None, None, None)
     at = "" if point is None else f" at {x:.1f}, {y:.1f}, {z:.1f} mm"
@@ -216,6 +229,7 @@ def _row(image: Path, mask: Path | None, point: tuple[float, float, float] | Non
             "case_id": "the CT looked up",
             "image_path": str(image),
             "mask_path": None if mask is None else str(mask),
+            "mask_label": label,
             "seed_x": x,
             "seed_y": y,
             "seed_z": z,
@@ -237,7 +251,8 @@ def _what_the_encoder_sees(request: look_ups.LookUpRequest, recipe: Any) -> None
     kept = st.session_state.get(PREVIEW)
     if kept is None or kept[0] != request:
         with st.spinner("Preparing the input ..."):
-            items = prepared_items(Scan(request.image, request.mask, request.point_lps), recipe, first_only=True)
+            scan = Scan(request.image, request.mask, request.point_lps, request.mask_label)
+            items = prepared_items(scan, recipe, first_only=True)
         kept = st.session_state[PREVIEW] = (request, items[0].array)
     array = kept[1]
     st.markdown("**What the encoder will see**" + (" (its first slice)" if array.ndim == 2 else ""))
@@ -288,7 +303,9 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     st.markdown(f"#### {plain(readings.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
-    own = Panel(_row(run.request.image, run.request.mask, run.request.point_lps), "The CT looked up", "", {"rank": 0})
+    asked = run.request
+    row = _row(asked.image, asked.mask, asked.point_lps, asked.mask_label)
+    own = Panel(row, "The CT looked up", "", {"rank": 0})
     alike = [
         Panel(
             row,

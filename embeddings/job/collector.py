@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from embeddings.job.messages import CaseEnd, Encoded, Message
 from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.store import Store
 
+_LOG = logging.getLogger(__name__)
 ITEMS_A_COMMIT = 512
 HEARTBEAT_S = 15.0
 
@@ -81,6 +83,7 @@ class Collector:
         self._report, self._note = report, note
         self._open: dict[tuple[str, str], _OpenCase] = {}
         self._settled: set[tuple[str, str]] = set()
+        self._faults: set[tuple[str, str]] = set()
         self._pending = {set_id: _Pending() for set_id in works}
         self._committed_at = time.monotonic()
         self.vanished: str | None = None
@@ -135,9 +138,10 @@ class Collector:
         pending, work = self._pending[item.set_id], self._works[item.set_id]
         if isinstance(item.outcome, str):
             case.lost = True
-            failure = Failure(item.case_id, "encode", item.outcome, item.item_id, item.source.stamp)
-            pending.failures.append(failure)
-            self._note(failure)
+            stamp = item.source.stamp
+            self._take_failure(
+                Failure(item.case_id, "encode", item.outcome, item.item_id, fault=item.fault), item.set_id, stamp
+            )
         else:
             work.n_items += 1
             pending.items.append(
@@ -159,9 +163,18 @@ class Collector:
         if end.acquisition is not None:
             pending.acquisitions.append(end.acquisition)
         for failure in end.failures:
-            pending.failures.append(replace(failure, stamp=end.stamp))
-            self._note(failure)
+            self._take_failure(failure, end.set_id, end.stamp)
         work.n_unmeasured += any(failure.stage_of_work == "measure" for failure in end.failures)
+
+    def _take_failure(self, failure: Failure, set_id: str, stamp: str) -> None:
+        """Record it; a fault of the program is logged whole, and has no stamp, so that the next run tries again."""
+        if failure.fault is None:
+            failure = replace(failure, stamp=stamp)
+        elif (failure.case_id, failure.fault) not in self._faults:  # one fault may cost a case all its sets
+            self._faults.add((failure.case_id, failure.fault))
+            _LOG.error("case %s: %s\n%s", failure.case_id, failure.reason, failure.fault)
+        self._pending[set_id].failures.append(failure)
+        self._note(failure)
 
     def _note_source(self, case: _OpenCase, set_id: str, source: Source) -> None:
         if case.sourced:

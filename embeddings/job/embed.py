@@ -18,9 +18,9 @@ from embeddings.command_line import exit_code_of, exit_code_of_error
 from embeddings.image_header import ImageHeader
 from embeddings.job.collector import Collector, SetWork
 from embeddings.job.engine import Engine
+from embeddings.job.faults import reason_of
 from embeddings.job.interruption import interruptible
 from embeddings.job.plan import Plan, missing
-from embeddings.job.prepare import reason_of
 from embeddings.job.run_record import RunFacts, RunRecord
 from embeddings.job.settings import JobSettings, OpenJob, open_job
 from embeddings.job.summary import RunSummary

@@ -8,12 +8,12 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.job.faults import fault_reason, is_fault, reason_of, traceback_of
 from embeddings.job.messages import Encoded, Prepared
-from embeddings.job.prepare import logged_reason_of, reason_of
 from embeddings.job.views import Encoder, JobError
 
 # What both messages say of an item.
-_SHARED = [field.name for field in fields(Encoded) if field.name != "outcome"]
+_SHARED = [field.name for field in fields(Encoded) if field.name not in ("outcome", "fault")]
 
 
 class DeviceLost(JobError):  # noqa: N818  a state
@@ -32,12 +32,13 @@ def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Encoded]:
     """
     outcomes = _outcomes(encoder, batch)
     return [
-        Encoded(outcome=outcome, **{name: getattr(item, name) for name in _SHARED})
-        for item, outcome in zip(batch, outcomes, strict=True)
+        Encoded(outcome=outcome, fault=fault, **{name: getattr(item, name) for name in _SHARED})
+        for item, (outcome, fault) in zip(batch, outcomes, strict=True)
     ]
 
 
-def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[NDArray[np.float32] | str]:
+def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[tuple[NDArray[np.float32] | str, str | None]]:
+    """A vector or a reason for each item, and the traceback where a fault of the program is the reason."""
     try:
         inputs = np.stack([item.array for item in batch])[:, None]
         if encoder.needs_mask:
@@ -51,14 +52,16 @@ def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[NDArray[np.fl
                 f"the device {encoder.device} has failed ({reason_of(error)}): see to it and run the same command again"
             ) from error
         if len(batch) == 1:
-            return [f"the encoder {encoder.name} failed: {logged_reason_of(error)}"]
+            if is_fault(error):
+                return [(f"the encoder {encoder.name} failed: {fault_reason(error)}", traceback_of(error))]
+            return [(f"the encoder {encoder.name} failed: {reason_of(error)}", None)]
         return [outcome for item in batch for outcome in _outcomes(encoder, [item])]
     if vectors.shape != (len(batch), encoder.width):
         found = f"{list(vectors.shape)} numbers where {[len(batch), encoder.width]} were expected"
-        return [f"the encoder {encoder.name} gave {found}"] * len(batch)
+        return [(f"the encoder {encoder.name} gave {found}", None)] * len(batch)
     return [
-        vector.astype(np.float32, copy=False)
+        (vector.astype(np.float32, copy=False), None)
         if np.isfinite(vector).all()
-        else f"the encoder {encoder.name} gave NaN or infinite numbers for it"
+        else (f"the encoder {encoder.name} gave NaN or infinite numbers for it", None)
         for vector in vectors
     ]

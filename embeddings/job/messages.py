@@ -30,7 +30,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One item after the encoder; `outcome` is its vector `[width]` float32, or the reason why it has none."""
+    """One item after the encoder; `outcome` is its vector `[width]` float32, or the reason why it has none.
+
+    `fault`: the traceback where the program is to blame for that.
+    """
 
     set_id: str
     item_id: str
@@ -40,6 +43,7 @@ class Encoded:
     slice_index: int | None = None
     z_lps_mm: float | None = None
     thumbnail: Thumbnail | None = None
+    fault: str | None = None
 
 
 @dataclass

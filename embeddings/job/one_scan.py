@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,18 @@ CASE_ID = "looked up"
 
 @dataclass(frozen=True)
 class Scan:
-    """A CT with what marks its lesion, if anything: a mask on its grid, or a point in LPS mm."""
+    """A CT with what marks its lesion, if anything: a mask, perhaps of several labels, or a point in LPS mm."""
 
     image: Path
     mask: Path | None = None
     seed_lps: tuple[float, float, float] | None = None
+    mask_label: str | None = None
 
     @property
     def case(self) -> Case:
         """The scan as the job takes it."""
-        return Case(2, CASE_ID, CASE_ID, self.image, self.mask, self.seed_lps, None, {})
+        seed, label = self.seed_lps, self.mask_label
+        return Case(2, CASE_ID, CASE_ID, self.image, self.mask, seed, None, {}, mask_label=label)
 
 
 def recipe_of(embedding_set: Mapping[str, Any], slice_step: int = 1) -> Recipe:
@@ -86,7 +88,7 @@ def prepared_items(scan: Scan, recipe: Recipe, first_only: bool = False) -> list
             if first_only:
                 return items
         elif isinstance(message, CaseEnd) and message.broken:
-            raise JobError(message.failures[-1].reason)
+            _refuse(message.failures[-1].reason, message.failures[-1].fault)
     return items
 
 
@@ -131,11 +133,18 @@ def embed_scan(scan: Scan, encoder: Encoder, recipe: Recipe) -> NDArray[np.float
             # One by one: then a vector depends on no other item, as in the job on a CPU.
             (encoded,) = encode(encoder, [item])
             if isinstance(encoded.outcome, str):
-                raise JobError(encoded.outcome)
+                _refuse(encoded.outcome, encoded.fault)
             vectors.append(encoded.outcome)
     if not vectors:
         raise JobError(f"{scan.image.name} gave no item for the view {recipe.view}: choose another embedding set")
     return np.asarray(np.mean(vectors, axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def _refuse(reason: str, fault: str | None) -> NoReturn:
+    """Raise what went wrong: for people, or as a fault of the program with its traceback."""
+    if fault is not None:
+        raise RuntimeError(f"{reason}\n{fault}")
+    raise JobError(reason)
 
 
 def _check_identity(mine: SetIdentity, embedding_set: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from embeddings.acquisition import acquisition_of
 from embeddings.images import read_mask, read_scan
+from embeddings.job.faults import failure_of
 from embeddings.job.input_cache import CachedCase, InputCache, Keeping
 from embeddings.job.messages import CaseEnd, Prepared
 from embeddings.job.plan import Task, Wanted
@@ -20,7 +21,7 @@ from embeddings.job.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.thumbnails import Painter
 from embeddings.job.views import Recipe
 from embeddings.lesions import Lesion, measure
-from embeddings.records import Failure, LesionRecord, Source, shortened
+from embeddings.records import LesionRecord, Source
 from flexict import mask_input, preprocess
 from flexict.errors import FlexiCTError
 from flexict.volume import Volume
@@ -49,8 +50,9 @@ class ChangedMeanwhileError(FlexiCTError):
 def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | CaseEnd]:
     """Yield the items that the sets lack of a case, and one `CaseEnd` a set.
 
-    The files are read once for all sets. Whatever goes wrong with a case is told in its ends: one bad scan must
-    not end a run. What a set holds of a changed case is kept until the case has given a new item.
+    The files are read once for all sets. Whatever goes wrong with a case, a fault of this program too, is told in its
+    ends: one bad scan must not end a run. What a set holds of a changed case is kept until the case has given a new
+    item.
     """
     stamp = stamp_of(task.case)
     wanted = list(task.wanted)
@@ -89,21 +91,6 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
         yield from _prepare_set(task, one, source, scan, end, preparation, cache)
 
 
-def reason_of(error: BaseException) -> str:
-    """The error as a sentence; the kind is named where the message was not written for the reader."""
-    text = shortened(" ".join(str(error).split()))
-    if isinstance(error, FlexiCTError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
-
-
-def logged_reason_of(error: Exception) -> str:
-    """The reason of what costs one item its vector and does not end the run; of a bug, the log keeps the traceback."""
-    if not isinstance(error, FlexiCTError | OSError | MemoryError):
-        _LOG.error("an error that the program did not expect; the run goes on", exc_info=error)
-    return reason_of(error)
-
-
 class _Scan:
     """The files of a case, read: what all its sets share."""
 
@@ -120,9 +107,9 @@ class _Scan:
             self.lesions.append(LesionRecord(case.case_id, "seed", case.seed_lps))
         if case.mask_path is not None:
             try:
-                self.mask = read_mask(case.mask_path, self.volume, header)
+                self.mask = read_mask(case.mask_path, self.volume, case.mask_label, header)
                 self.lesion = measure(self.mask)
-            except (ValueError, OSError, RuntimeError) as error:
+            except Exception as error:
                 self.mask_error = error
             else:
                 self.lesions.append(_record(case.case_id, self.lesion))
@@ -160,7 +147,7 @@ def _prepare_set(
             by_mask = recipe.preset == "lesion_mask" or recipe.with_mask
             if by_mask or (recipe.preset == "lesion_seed" and case.seed_lps is None):
                 raise scan.mask_error
-            end.failures.append(Failure(case.case_id, "measure", logged_reason_of(scan.mask_error)))
+            end.failures.append(failure_of(case.case_id, "measure", scan.mask_error))
         stage = "preprocess"
         items = _items(case, one, held if cache is None else frozenset(), source, scan, preparation.thumbnails)
         if cache is not None:
@@ -183,13 +170,14 @@ def _kept(items: Iterator[Prepared], keeping: Keeping, source: Source, end: Case
         for item in items:
             keeping.add(item)
             yield item
-        keeping.finish(source, end)
+        if not any(failure.fault for failure in end.failures):  # the next run may do better
+            keeping.finish(source, end)
 
 
 def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
     end.broken = True
     end.vanished = vanished_folder(task.case, task.stamp, error)
-    end.failures.append(Failure(task.case.case_id, stage, logged_reason_of(error)))
+    end.failures.append(failure_of(task.case.case_id, stage, error))
     return end
 
 

@@ -24,7 +24,7 @@ class JobSettings:
         device: `auto` (every GPU there is, else the CPU), `cpu`, `cuda`, `cuda:1`, or several joined by commas.
         batch_size: items through the encoder at once (default by device and view).
         workers: threads that read and preprocess, and on a CPU as many that encode (default: one a core).
-        data_root, mapping: see `embeddings.cohort.read_cohort`.
+        data_root, mapping, mask_label: see `embeddings.cohort.read_cohort`.
         preset: of the view that has it (default: the encoder's; lesions by mask where the cohort has any, else by
             seed).
         scale: side of a `lesion_mask` crop in lesion sizes; several make a set each.
@@ -63,6 +63,7 @@ class JobSettings:
     patch: int | tuple[int, ...] | None = None
     precision: str = "float32"
     backend: str = "auto"
+    mask_label: str | None = None
 
     @property
     def encoder_options(self) -> EncoderOptions:
@@ -98,7 +99,8 @@ def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
         flexict.CheckpointError: the weights cannot be used.
     """
     root, mapping = settings.data_root, settings.mapping
-    report = read_cohort(Path(cohort_csv), data_root=root, mapping=mapping, check_images=False)
+    label = settings.mask_label
+    report = read_cohort(Path(cohort_csv), data_root=root, mapping=mapping, check_images=False, mask_label=label)
     refused = _refused(report)
     if not report.cases:
         first = refused[0].reason if refused else "it has no rows"

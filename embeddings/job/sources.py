@@ -6,21 +6,28 @@ import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embeddings.images import ImageError, content_sha256, voxel_file
+from embeddings.dicom_mask import is_structure_set
+from embeddings.images import EXTENSIONS, ImageError, content_sha256, voxel_file
 from embeddings.job.views import Recipe
 
 if TYPE_CHECKING:
     from embeddings.cohort import Case
 
 _OF_A_LOST_FOLDER = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+# How the outlines of an RTSTRUCT become voxels: raise it when they become others, and its cases are embedded anew.
+_OUTLINES = "outlines 2"
 
 
 def stamp_of(case: Case) -> str:
-    """Sizes and times of the image's and the mask's files, and the seed, without reading a file.
+    """Sizes and times of the image's and the mask's files, the mask's label and the seed, without reading a file.
 
     Equal stamps mean that nothing changed; other stamps mean that the contents have to be compared.
     """
     mask = "none" if case.mask_path is None else _file_stamp(case.mask_path)
+    if case.mask_path is not None and not case.mask_path.name.lower().endswith(EXTENSIONS):
+        mask += f", {_OUTLINES}"  # it may be an RTSTRUCT
+    if case.mask_label is not None:
+        mask += f", label {case.mask_label!r}"
     return f"image {_file_stamp(case.image_path)}; mask {mask}; seed {case.seed_lps}"
 
 
@@ -32,7 +39,7 @@ class Digests:
         self._of_file: dict[Path, str] = {}
 
     def content(self, recipe: Recipe) -> str:
-        """Digests of the files, and the seed, that decide the case's vectors under this recipe.
+        """Digests of the files, the label and the seed that decide the case's vectors under this recipe.
 
         Raises:
             OSError: a file that cannot be read.
@@ -44,6 +51,10 @@ class Digests:
             parts.append(repr(case.seed_lps))
         if case.mask_path is not None and (recipe.with_mask or (recipe.view == "lesion" and not by_seed)):
             parts.append(self._digest(case.mask_path))
+            if is_structure_set(case.mask_path):
+                parts.append(_OUTLINES)
+            if case.mask_label is not None:
+                parts.append(f"label {case.mask_label!r}")
         return " ".join(parts)
 
     def _digest(self, path: Path) -> str:

@@ -13,6 +13,8 @@ from embeddings.records import Thumbnail
 from flexict.preprocess import in_lps_order
 from flexict.volume import Volume
 
+# Pillow loads its file formats when it first needs one, which no reading thread shall do.
+Image.preinit()
 SIDE = 128
 # Centre and width in HU.
 WINDOWS = {"lung": (-600.0, 1500.0), "soft tissue": (40.0, 400.0)}

@@ -34,6 +34,12 @@ def test_the_command_shown_is_understood_by_the_command_line(tmp_path: Path) -> 
     assert options.view == ["slices"]
 
 
+def test_a_label_of_the_masks_is_handed_on_whatever_it_begins_with(tmp_path: Path) -> None:
+    words = shlex.split(request(tmp_path, mask_label="--GTV p").command_line())
+    assert parser().parse_args(words[3:]).mask_label == "--GTV p"
+    assert parser().parse_args(request(tmp_path).words()[2:]).mask_label is None
+
+
 def test_the_slice_step_is_left_out_for_other_views(tmp_path: Path) -> None:
     assert "--slice-step" not in request(tmp_path, view="volume").words()
 

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
@@ -184,16 +185,37 @@ def test_how_a_series_was_read_and_what_is_doubted_is_said(settings: Settings, e
     assert "with 3 voxels above 20,000 HU" in warning
 
 
-def test_a_mask_on_another_grid_is_a_message(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
-    import SimpleITK as sitk
-
+def test_a_mask_beside_its_ct_is_a_message(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
     app = open_page(settings, embedded, "lesion_mask")
     mask = sitk.ReadImage(str(cohort_csv.parent / "case01_mask.nii.gz"))
     moved = settings.workspace.parent / "moved.nii.gz"
-    sitk.WriteImage(mask[:-4], str(moved))
+    mask.SetOrigin((5000.0, 0.0, 0.0))
+    sitk.WriteImage(mask, str(moved))
     drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
     drop(app, "lookup.mask_file", moved)
-    assert "another grid" in app.error[0].value
+    assert "lies outside its CT" in app.error[0].value
+
+
+def test_of_a_mask_with_several_labels_the_lesion_is_asked_for(
+    settings: Settings, embedded: Path, cohort_csv: Path
+) -> None:
+    app = open_page(settings, embedded, "lesion_mask")
+    mask = sitk.ReadImage(str(cohort_csv.parent / "case03_mask.nii.gz"))
+    drawn = sitk.GetArrayFromImage(mask).astype(np.uint8) * 2
+    drawn[0, 0] = 1
+    labels = sitk.GetImageFromArray(drawn)
+    labels.CopyInformation(mask)
+    path = settings.workspace.parent / "labels.nii.gz"
+    sitk.WriteImage(labels, str(path))
+    drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
+    drop(app, "lookup.mask_file", path)
+    assert "holds 2 labels (1, 2)" in app.error[0].value
+    next(one for one in app.text_input if one.label.startswith("Lesion's label")).set_value("2.0").run()
+    assert not app.error
+    find(app)
+    table = app.dataframe[0].value
+    assert table["case_id"].tolist()[0] == "case03"
+    assert table["cosine"].tolist()[0] > 0.99999
 
 
 def test_a_set_of_other_weights_is_refused_by_the_look_up(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.uploads import keep_csv, safe_stem
@@ -62,6 +64,25 @@ def test_lesions_are_embedded_once_their_column_is_mapped(settings: Settings, co
     mask = next(s for s in app.selectbox if s.label == "Lesion mask")
     mask.select("outline").run()
     assert "--view lesion" in app.code[0].value
+
+
+def test_empty_masks_and_masks_of_several_labels_are_found_on_upload(settings: Settings, cohort_csv: Path) -> None:
+    folder = cohort_csv.parent
+    mask = sitk.ReadImage(str(folder / "case01_mask.nii.gz"))
+    drawn = sitk.GetArrayFromImage(mask).astype(np.uint8)
+    for name, array in (("empty", drawn * 0), ("labels", np.where(drawn > 0, 2, np.arange(drawn.shape[2]) % 2))):
+        image = sitk.GetImageFromArray(array.astype(np.uint8))
+        image.CopyInformation(mask)
+        sitk.WriteImage(image, str(folder / f"{name}_mask.nii.gz"))
+    text = cohort_csv.read_text().replace("case01_mask", "labels_mask").replace("case02_mask", "empty_mask")
+    app = upload(settings, "cohort.csv", text.encode())
+    assert metrics(app)["Rows with errors"] == "2"
+    said = " ".join(app.dataframe[0].value["What is wrong"])
+    assert "holds 2 labels (1, 2)" in said
+    assert "mask without voxels" in said
+    app.text_input(key="new.mask_label").set_value("2").run()
+    assert "--mask-label=2" in app.code[0].value
+    assert "holds 2 labels" not in " ".join(app.dataframe[0].value["What is wrong"])
 
 
 @pytest.mark.parametrize(

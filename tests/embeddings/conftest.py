@@ -27,6 +27,7 @@ class FakeCase:
     seed_lps: tuple[float, float, float] | None = None
     stage: str | None = None
     covariates: dict[str, object] = field(default_factory=dict)
+    mask_label: str | None = None
 
 
 @dataclass

@@ -22,13 +22,25 @@ def write_volume(path: Path, shape: tuple[int, ...] = (4, 5, 6)) -> None:
     sitk.WriteImage(image, str(path))
 
 
+def write_mask(
+    path: Path, shape: tuple[int, ...] = (4, 5, 6), start: float = 0.0, labels: tuple[int, ...] = (1,)
+) -> None:
+    """A mask with one voxel of each label, whose first voxel lies at x = `start`."""
+    array = np.zeros(shape, np.uint8)
+    array[1, 1, : len(labels)] = labels
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((1.0, 1.0, 2.0))
+    image.SetOrigin((start, 0.0, 0.0))
+    sitk.WriteImage(image, str(path))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three scans `a`, `b`, `c`, a mask for `a` and one on another grid."""
+    """Three scans `a`, `b`, `c`, a mask for `a` and one that lies beside them."""
     for name in "abc":
         write_volume(tmp_path / f"{name}.nii.gz")
-    write_volume(tmp_path / "a_mask.nii.gz")
-    write_volume(tmp_path / "other_mask.nii.gz", shape=(4, 5, 7))
+    write_mask(tmp_path / "a_mask.nii.gz")
+    write_mask(tmp_path / "other_mask.nii.gz", shape=(4, 5, 7), start=500.0)
     return tmp_path
 
 

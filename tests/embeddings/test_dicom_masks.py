@@ -15,7 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from embeddings.cohort import read_cohort
 from embeddings.dicom_mask import find_dicom_mask
-from embeddings.images import ImageError, read_image, read_mask
+from embeddings.images import ImageError, read_image, read_mask, read_noted_mask
 from flexict.volume import Volume
 from tests.embeddings.dicom_files import (
     DIRECTIONS,
@@ -23,8 +23,10 @@ from tests.embeddings.dicom_files import (
     blob,
     box,
     grid_of,
+    named,
     on_plane,
     write_ct_series,
+    write_labelmap,
     write_rtstruct,
     write_seg,
 )
@@ -68,7 +70,11 @@ class TestSegmentations:
             read_mask(write_seg(tmp_path / "m.dcm", grid, part, places), grid).array, blob(grid.shape)
         )
         part[3, 0, :5] = True
-        with pytest.raises(ImageError, match="marks 5 voxels outside its CT"):
+        mask, notes = read_noted_mask(write_seg(tmp_path / "m.dcm", grid, part, places), grid)
+        np.testing.assert_array_equal(mask.array, blob(grid.shape))
+        assert notes == ("5 voxels of the mask lie outside the CT: left out",)
+        part[:, 2:-2, 3:-3] = False
+        with pytest.raises(ImageError, match="marks no voxel of its CT"):
             read_mask(write_seg(tmp_path / "m.dcm", grid, part, places), grid)
 
     @pytest.mark.parametrize("signs", [(1, -1), (-1, 1), (-1, -1)])
@@ -140,19 +146,104 @@ class TestSegmentations:
         np.testing.assert_array_equal(read_mask(path, grid).array, drawn)
 
 
+class TestSegmentationsOnOtherGrids:
+    @pytest.mark.parametrize("direction", ["LPS", "RAS", "oblique"])  # frames have no handedness of their own
+    @pytest.mark.parametrize(
+        ("spacing", "start"),
+        [((1.5, 1.7, 2.5), (0, 0, 0)), ((0.7, 0.9, 4.7), (0, 0, 0)), ((0.7, 0.9, 2.5), (0.4, 0.3, 0))],
+        ids=["larger pixels", "thicker slices", "between the voxels"],
+    )
+    def test_the_voxels_of_the_ct_take_the_nearest_pixel(
+        self, tmp_path: Path, direction: str, spacing: tuple[float, float, float], start: tuple[float, float, float]
+    ) -> None:
+        grid = grid_of(direction=DIRECTIONS[direction])
+        x, y, z = grid.lps_of(start)
+        own = Volume(blob((4, 6, 5)).astype(np.uint8), spacing, (x, y, z), grid.direction)
+        path = write_seg(tmp_path / "m.dcm", own, own.array[::-1], [(i, 0, 0) for i in (3, 2, 1, 0)])
+        mask, notes = read_noted_mask(path, grid)
+        asked = sitk.Resample(own.to_sitk(), grid.to_sitk(), sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+        np.testing.assert_array_equal(mask.array, sitk.GetArrayFromImage(asked))
+        assert len(notes) == 1
+        assert f"{spacing[0]:g} x {spacing[1]:g} x {spacing[2]:g} mm" in notes[0]
+        assert "0.7 x 0.9 x 2.5 mm" in notes[0]
+
+    def test_frames_of_twice_the_thickness_fill_the_slices_between(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        own = Volume(blob((4, 13, 11)).astype(np.uint8), (0.7, 0.9, 5.0), grid.origin, grid.direction)
+        mask, notes = read_noted_mask(write_seg(tmp_path / "m.dcm", own, own.array), grid)
+        np.testing.assert_array_equal(mask.array[0:8:2], own.array)
+        np.testing.assert_array_equal(mask.array[1:7:2], own.array[1:])  # half-way, always to the next
+        assert "another grid" in notes[0]
+
+    def test_frames_far_apart_of_thin_slices_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        with pytest.raises(ImageError, match="frames 4 slices of its CT apart, with none between"):
+            read_mask(write_seg(tmp_path / "m.dcm", grid, blob((2, 13, 11)), [(1, 0, 0), (5, 0, 0)]), grid)
+
+
+class TestSegments:
+    """One file of several segments, as binary frames of each or as a label map."""
+
+    @pytest.mark.parametrize("label", ["2", "2.0", "Tumour", " tumour "])
+    def test_a_label_chooses_the_frames_of_its_segment(self, tmp_path: Path, label: str) -> None:
+        grid = grid_of()
+        drawn = blob(grid.shape)
+        path = write_seg(tmp_path / "m.dcm", grid, drawn, segments=(1, 2, 3), change=named("Kidney", "Tumour", "Cyst"))
+        expected = np.zeros_like(drawn)
+        expected[1::3] = drawn[1::3]
+        np.testing.assert_array_equal(read_mask(path, grid, label).array, expected)
+
+    @pytest.mark.parametrize(("bits", "number"), [(8, 2), (16, 300)])
+    def test_a_label_map_holds_numbers_of_segments(self, tmp_path: Path, bits: int, number: int) -> None:
+        grid = grid_of()
+        stored = np.random.default_rng(2).choice([0, 1, number], size=grid.shape)
+        path = write_labelmap(tmp_path / "m.dcm", grid, stored, {1: "Kidney", number: "Tumour"}, bits)
+        for label in (str(number), "tumour"):
+            np.testing.assert_array_equal(read_mask(path, grid, label).array, stored == number)
+        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 Kidney, {number} Tumour\)"):
+            read_mask(path, grid)
+
+    def test_the_background_of_a_label_map_is_no_segment(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        stored = blob(grid.shape) * 4
+        path = write_labelmap(tmp_path / "m.dcm", grid, stored, {0: "Background", 4: "Tumour"}, 8)
+        np.testing.assert_array_equal(read_mask(path, grid).array, stored == 4)
+
+    def test_segments_without_frames_are_passed_over(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        second = Dataset()
+        second.SegmentNumber, second.SegmentLabel = 2, "Second tumour"
+
+        def add(ds: Dataset) -> None:
+            ds.SegmentSequence.append(second)
+
+        path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), change=add)
+        np.testing.assert_array_equal(read_mask(path, grid).array, blob(grid.shape))
+        with pytest.raises(ImageError, match="has no frame of the segment 2"):
+            read_mask(path, grid, "second tumour")
+
+    @pytest.mark.parametrize("label", ["4", "0", "liver"])
+    def test_a_label_that_no_segment_has_lists_those_there_are(self, tmp_path: Path, label: str) -> None:
+        grid = grid_of()
+        path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), segments=(1, 2), change=named("Kidney", "Tumour"))
+        with pytest.raises(ImageError, match=f"no segment '{label}', its segments are 1 Kidney, 2 Tumour: correct"):
+            read_mask(path, grid, label)
+
+
 class TestSegmentationsRefused:
     @pytest.mark.parametrize(
         ("changes", "said"),
         [
-            ({"segments": (1, 2, 5)}, r"holds 3 segments \(1, 2, 5\)"),
-            ({"segments": tuple(range(1, 21))}, r"holds 20 segments \(1, 2, 3, 4, 5, 6, 7, 8, \.\.\.\)"),
-            ({"axes": OBLIQUE[:, :2].T}, "orientation unlike the voxels of its CT|between the voxels"),
-            ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "orientation unlike"),
-            ({"pixel_mm": (1.8, 1.4)}, "pixels or an orientation unlike"),
-            ({"pixel_mm": (0.93, 0.7)}, "lies between the voxels"),
-            ({"places": [(z, 0.5, 0) for z in range(9)]}, "lies between the voxels"),
-            ({"places": [(z + 0.4, 0, 0) for z in range(9)]}, "lies between the voxels"),
-            ({"places": [(2 * z, 0, 0) for z in range(9)]}, "frames 2 slices of its CT apart"),
+            (
+                {"segments": (1, 2, 5)},
+                r"holds 3 segments \(1 lesion, 2 lesion, 5 lesion\): give the lesion's .* in a column mask_label",
+            ),
+            ({"segments": tuple(range(1, 21))}, r"holds 20 segments \(1 lesion, 2 lesion, .*, 12 lesion, \.\.\.\)"),
+            ({"axes": OBLIQUE[:, :2].T}, "frames in no regular stack"),
+            ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "skewed rows and columns"),
+            ({"places": [(z + z * z / 50, 0, 0) for z in range(9)]}, "frames in no regular stack"),
+            ({"places": [(z + 0.4, z / 3, 0) for z in range(9)]}, "frames in no regular stack"),
+            ({"pixel_mm": (1.8, 1.4), "places": [(z, 40, 0) for z in range(9)]}, "lies outside its CT"),
             ({"places": [(z + 20, 0, 0) for z in range(9)]}, "no frame inside its CT"),
             ({"places": [(z // 2, 0, 0) for z in range(9)]}, "two frames at the same place"),
             ({"places": [(z, 1e9, 0) for z in range(9)]}, "far beyond its CT|between the voxels"),
@@ -174,11 +265,12 @@ class TestSegmentationsRefused:
         [
             ("NumberOfFrames", 2**31 - 1, "claims 2147483647 frames and places 9"),
             ("Rows", 65535, "cut off or damaged"),
-            ("SegmentationType", "LABELMAP", "neither a binary nor a fractional"),
-            ("BitsAllocated", 32, "neither a binary nor a fractional"),
-            ("SamplesPerPixel", 3, "neither a binary nor a fractional"),
+            ("SegmentationType", "SURFACE", "no binary, fractional or label map"),
+            ("SegmentationType", "LABELMAP", "no binary, fractional or label map"),  # of one bit
+            ("BitsAllocated", 32, "no binary, fractional or label map"),
+            ("SamplesPerPixel", 3, "no binary, fractional or label map"),
             ("Rows", None, "lacks tags"),
-            ("SegmentSequence", [], "holds 0 segments"),
+            ("SegmentSequence", [], "holds no segment"),
             ("PerFrameFunctionalGroupsSequence", [], "places 0"),
             ("SharedFunctionalGroupsSequence", [], "lacks tags"),
         ],

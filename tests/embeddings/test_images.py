@@ -201,12 +201,8 @@ def test_masks_that_mark_no_one_lesion_on_this_ct_are_refused(tmp_path: Path) ->
         read_mask(write(tmp_path / "empty.nii.gz", empty), ct)
     with pytest.raises(ImageError, match=r"holds 3 labels \(1, 2, 3\)"):
         read_mask(write(tmp_path / "labels.nii.gz", labels), ct)
-    with pytest.raises(ImageError, match=r"7 x 6 x 4 voxels of .* against 7 x 6 x 5 voxels"):
-        read_mask(write(tmp_path / "short.nii.gz", one[:4]), ct)
-    with pytest.raises(ImageError, match=r"x 1 mm against .* x 2\.5 mm"):
-        read_mask(write(tmp_path / "thin.nii.gz", one, spacing=(0.7, 0.8, 1.0)), ct)
-    with pytest.raises(ImageError, match=r"start at -10\.0 / 20\.0 / -299\.0"):
-        read_mask(write(tmp_path / "moved.nii.gz", one, origin=(-10.0, 20.0, -299.0)), ct)
+    with pytest.raises(ImageError, match=r"lies outside its CT \(.* from -10\.0 / 20\.0 / 299\.0 against"):
+        read_mask(write(tmp_path / "moved.nii.gz", one, origin=(-10.0, 20.0, 299.0)), ct)
 
 
 def test_hashes_follow_content_not_place(tmp_path: Path) -> None:

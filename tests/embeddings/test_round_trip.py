@@ -38,6 +38,7 @@ def full(tmp_path: Path, cohort: Any, identity: Any) -> Store:
             "nothing": None,
         }
     cohort.cases[1].stage = None
+    cohort.cases[1].mask_label = "=2"
     store.register_cohort(cohort, simulated=True)
     chance = np.random.default_rng(5)
     for view in ("lesion", "slices"):

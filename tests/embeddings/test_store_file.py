@@ -14,8 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from embeddings.export import export
+from embeddings.import_export import import_export
+from embeddings.merge import merge
 from embeddings.records import AcquisitionRecord, EmbeddedItem, Failure
-from embeddings.schema import MIGRATIONS
+from embeddings.schema import MIGRATIONS, SCHEMA_VERSION
 from embeddings.store import Store, StoreBusy, StoreError
 
 Make = Callable[..., Any]
@@ -185,14 +188,14 @@ def test_the_next_write_brings_a_file_of_version_1_up_to_date(version_1: Path) -
     store = Store(version_1, read_only=False)
     assert store.info().schema_version == 1
     store.commit("s", acquisitions=[AcquisitionRecord("c1", 0.7, 2.5, 80, kernel="B30f", kvp=120.0)])
-    assert store.info().schema_version == 4
+    assert store.info().schema_version == SCHEMA_VERSION
     table, X = Store(version_1).table("s")
     assert X.tolist() == [[1, 2], [3, 4]]
     assert table["Kernel"].tolist() == ["sharp", "sharp"]
     assert "kernel" not in table.columns
     assert table["kvp"].isna().tolist() == [True, False]
     with duckdb.connect(version_1) as con:
-        assert con.execute("SELECT * FROM schema_version").fetchall() == [(4,)]
+        assert con.execute("SELECT * FROM schema_version").fetchall() == [(SCHEMA_VERSION,)]
 
 
 def test_a_write_that_fails_leaves_the_version_as_it_was(version_1: Path) -> None:
@@ -210,6 +213,40 @@ def test_a_csv_is_registered_in_a_file_of_version_1(version_1: Path, cohort: Any
     frame = Store(version_1).cases()
     assert frame["case_id"].tolist() == ["c0", "c1", "c2", "c3"]
     assert frame["Kernel"].tolist() == ["3"] * 4
+
+
+def test_a_column_called_mask_label_of_an_older_file_becomes_what_it_says(version_1: Path, cohort: Any) -> None:
+    with duckdb.connect(version_1) as con:
+        con.execute("ALTER TABLE cases ADD COLUMN mask_label BIGINT")
+        con.execute("INSERT INTO covariates VALUES ('mask_label', 'mask_label', 'BIGINT')")
+        con.execute("UPDATE cases SET mask_label = row")
+    assert Store(version_1).table("s")[0]["mask_label"].tolist() == [2, 3]
+    for case in cohort.cases:
+        case.mask_label = "tumour"
+    Store(version_1, read_only=False).register_cohort(cohort)
+    assert Store(version_1).cases()["mask_label"].tolist() == ["tumour"] * 4
+    assert Store(version_1).covariates() == {"Kernel": "Kernel", "age": "age", "site": "site"}
+
+
+def test_labels_of_masks_are_kept_through_a_merge_and_an_older_part_has_none(
+    version_1: Path, cohort: Any, tmp_path: Path
+) -> None:
+    cohort.cases[0].mask_label = "2"
+    new = Store(tmp_path / "new.duckdb", read_only=False)
+    for case in cohort.cases:
+        case.case_id = f"new {case.case_id}"
+    new.register_cohort(cohort)
+    merge(tmp_path / "all.duckdb", [version_1, new.path])
+    labels = Store(tmp_path / "all.duckdb").cases().set_index("case_id")["mask_label"]
+    assert labels.dropna().to_dict() == {"new c0": "2"}
+    assert set(labels.index) == {"c0", "c1", "new c0", "new c1", "new c2", "new c3"}
+
+
+def test_an_export_of_an_older_file_still_comes_back(version_1: Path, tmp_path: Path) -> None:
+    export(Store(version_1), tmp_path / "old.parquet", "parquet")
+    import_export(tmp_path / "again.duckdb", tmp_path / "old.parquet")
+    assert Store(tmp_path / "again.duckdb").vectors("s")[1].tolist() == [[1, 2], [3, 4]]
+    assert Store(tmp_path / "again.duckdb").cases()["mask_label"].isna().all()
 
 
 @pytest.fixture
@@ -242,7 +279,7 @@ def test_a_file_of_version_2_keeps_its_slices_in_float32(version_2: Path) -> Non
     store = Store(version_2, read_only=False)
     more = EmbeddedItem("c1/slice/0000", "c1", np.array([0.3, -0.7], np.float32), 0, 0.0)
     store.commit("z", [more], failures=[Failure("c0", "read", "is cut off", stamp="2 files")])
-    assert store.info().schema_version == 4
+    assert store.info().schema_version == SCHEMA_VERSION
     np.testing.assert_array_equal(store.vectors("z")[1], np.vstack([expected, more.vector]))
     assert store.vectors("s")[1].tolist() == [[1, 2], [3, 4]]
     failures = store.failures("z")

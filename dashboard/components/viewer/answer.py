@@ -49,7 +49,7 @@ class Shown:
     @property
     def signature(self) -> str:
         """Changes when the browser has to forget what it knows."""
-        words = [[one.item_id, one.image_path, one.mask_path, one.preset] for one in self.files]
+        words = [[one.item_id, one.image_path, one.mask_path, one.mask_label, one.preset] for one in self.files]
         return hashlib.sha256(json.dumps([words, self.titles, self.captions]).encode()).hexdigest()[:16]
 
 

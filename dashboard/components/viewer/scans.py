@@ -28,6 +28,7 @@ class ItemFiles:
     Attributes:
         seed_lps: of the CSV; where there is none, a lesion is cropped around its centroid.
         preset: label of the embedding set's preset; None where no set is known.
+        mask_label: number or name of the lesion in the mask; None where it is the only one.
     """
 
     item_id: str
@@ -39,6 +40,7 @@ class ItemFiles:
     centroid_lps: Place | None
     seed_lps: Place | None
     preset: str | None
+    mask_label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class OpenScan:
         volume, mask: in LPS order.
         centre: index x, y, z of the item's centre in `volume`.
         box: what was embedded, as low and high corner in item mm; None where it is not known.
-        notes: why the outline or the box is missing.
+        notes: why the outline or the box is missing, and what should be known of the mask.
     """
 
     volume: Volume
@@ -72,6 +74,7 @@ def files_of(item: pd.Series, preset: str | None) -> ItemFiles:
         centroid_lps=_point(item, ("centroid_x", "centroid_y", "centroid_z")),
         seed_lps=_point(item, ("seed_x", "seed_y", "seed_z")),
         preset=preset,
+        mask_label=_text(item.get("mask_label")),
     )
 
 
@@ -142,7 +145,7 @@ def subject_of(files: ItemFiles) -> Subject:
     assert files.image_path is not None
     mask = None
     if files.mask_path is not None:
-        mask = loading.scan_mask(files.mask_path, mask_ns, files.image_path, image_ns)
+        mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
     return Subject(
         Scan(loading.scan(files.image_path, image_ns)), mask, files.seed_lps or files.centroid_lps, files.slice_index
     )
@@ -162,7 +165,8 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
     notes, mask = [], None
     if files.mask_path is not None:
         try:
-            mask = _oriented_mask(files.mask_path, mask_ns, files.image_path, image_ns)
+            mask, said = _oriented_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
+            notes += [f"Outline: {note}" for note in said]
         except (ImageError, OSError) as error:
             notes.append(f"No outline: {error}")
     centre = _centre(files, volume)
@@ -183,8 +187,11 @@ def _oriented(path: str, modified_ns: int) -> Volume:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _oriented_mask(path: str, modified_ns: int, image_path: str, image_modified_ns: int) -> Volume:
-    return in_lps_order(loading.scan_mask(path, modified_ns, image_path, image_modified_ns))
+def _oriented_mask(
+    path: str, modified_ns: int, label: str | None, image_path: str, image_modified_ns: int
+) -> tuple[Volume, tuple[str, ...]]:
+    mask, notes = loading.scan_mask(path, modified_ns, label, image_path, image_modified_ns)
+    return in_lps_order(mask), notes
 
 
 def _centre(files: ItemFiles, volume: Volume) -> Place:

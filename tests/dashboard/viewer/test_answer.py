@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
 from dashboard.components.viewer.message import Point, Request, Wanted
@@ -108,6 +109,35 @@ def test_a_mask_that_cannot_be_read_costs_the_outline_alone(store_path: Path, un
     assert panel["box"] is None
     assert any(note.startswith("No outline") for note in panel["notes"])
     assert header["slices"][0]["mask"] is None
+
+
+def test_the_outline_is_that_of_the_label_of_the_case(store_path: Path, tmp_path: Path, unpack) -> None:
+    row = rows_of(store_path).head(1)
+    mask = sitk.ReadImage(row["mask_path"].item())
+    drawn = sitk.GetArrayFromImage(mask).astype(np.uint8) * 2
+    drawn[0] = 1
+    labels = sitk.GetImageFromArray(drawn)
+    labels.CopyInformation(mask)
+    sitk.WriteImage(labels, str(tmp_path / "labels.nii.gz"))
+    plain = unpack(answer(shown_of(store_path, row), None))
+    several = row.assign(mask_path=str(tmp_path / "labels.nii.gz"))
+    chosen = unpack(answer(shown_of(store_path, several.assign(mask_label="2")), None))
+    (one,), (other,) = plain[0]["slices"], chosen[0]["slices"]
+    assert chosen[1][other["mask"]] == plain[1][one["mask"]]
+    refused, _ = unpack(answer(shown_of(store_path, several), None))
+    assert any("No outline" in note and "holds 2 labels (1, 2)" in note for note in refused["panels"][0]["notes"])
+    signatures = {shown_of(store_path, several.assign(mask_label=label)).signature for label in ("1", "2", None)}
+    assert len(signatures) == 3
+
+
+def test_what_should_be_known_of_a_mask_is_said_beside_its_outline(store_path: Path, tmp_path: Path, unpack) -> None:
+    row = rows_of(store_path).head(1)
+    mask = sitk.Expand(sitk.ReadImage(row["mask_path"].item()), (2, 2, 2), sitk.sitkNearestNeighbor)
+    sitk.WriteImage(mask, str(tmp_path / "fine.nii.gz"))
+    header, _ = unpack(answer(shown_of(store_path, row.assign(mask_path=str(tmp_path / "fine.nii.gz"))), None))
+    (panel,) = header["panels"]
+    assert panel["has_mask"]
+    assert any(note.startswith("Outline: the mask lies on another grid than its CT") for note in panel["notes"])
 
 
 def test_other_panels_make_the_browser_forget(store_path: Path) -> None:

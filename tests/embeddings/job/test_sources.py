@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from embeddings.images import read_image, read_mask
 from embeddings.status import status, status_text
 from embeddings.store import Store
 from flexict import preprocess
+from tests.embeddings.dicom_files import box, on_plane, write_rtstruct
 
 MakeCohort = Callable[..., Path]
 
@@ -188,3 +190,97 @@ def test_a_changed_slice_of_a_dicom_folder_is_noticed(tmp_path: Path, make_encod
     assert go(csv, make_encoder()).n_planned == 0
     write(3)
     assert go(csv, make_encoder()).changed == ("d",)
+
+
+def labelled(csv: Path, labels: list[str]) -> Path:
+    """Two labels in every mask, 1 in the lesion's lower half and 2 in its upper, and a column that chooses."""
+    for mask in csv.parent.glob("*_mask.nii.gz"):
+        rewrite(mask, lambda drawn: np.where(np.arange(len(drawn))[:, None, None] >= 12, 2, 1).astype(np.uint8) * drawn)
+    header, *rows = csv.read_text().splitlines()
+    csv.write_text(
+        "\n".join([header + ",mask_label", *(f"{row},{one}" for row, one in zip(rows, labels, strict=True))])
+    )
+    return csv
+
+
+def test_another_label_of_the_same_mask_is_another_lesion(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = labelled(make_cohort(2), ["1", "1"])
+    set_id = go(csv, make_encoder(), "lesion").set_id
+    before = stored(csv).vectors(set_id)[1].copy()
+    assert stored(csv).cases()["mask_label"].tolist() == ["1", "1"]
+    volumes = stored(csv).lesions().set_index("case_id")["volume_ml"]
+    assert go(csv, make_encoder(), "lesion").n_planned == 0
+    csv.write_text(csv.read_text().removesuffix("1") + "2.0")
+    again = make_encoder()
+    summary = go(csv, again, "lesion")
+    assert (summary.n_done_before, summary.n_embedded, summary.changed) == (1, 1, ("c1",))
+    assert sum(again.calls) == 1
+    after = stored(csv).vectors(set_id)[1]
+    np.testing.assert_array_equal(after[0], before[0])
+    scan = preprocess.Scan(read_image(csv.parent / "c1_ct.nii.gz"))
+    mask = read_mask(csv.parent / "c1_mask.nii.gz", scan.volume, "2")
+    expected = again.encode(preprocess.lesion_mask(scan, mask, 1.5)[None, None])[0]
+    np.testing.assert_allclose(after[1], expected, atol=1e-6)
+    assert np.abs(after[1] - before[1]).max() > 1e-4
+    assert stored(csv).cases()["mask_label"].tolist() == ["1", "2"]
+    now = stored(csv).lesions().set_index("case_id")["volume_ml"]
+    assert now["c0"] == volumes["c0"]
+    assert now["c1"] == pytest.approx(mask.array.sum() * mask.voxel_ml)
+    assert now["c1"] != volumes["c1"]
+
+
+def test_another_label_leaves_the_vector_of_the_whole_volume(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = labelled(make_cohort(1), ["1"])
+    go(csv, make_encoder(), "volume")
+    small = stored(csv).lesions()["volume_ml"].item()
+    csv.write_text(csv.read_text().removesuffix("1") + "2")
+    again = make_encoder()
+    assert go(csv, again, "volume").changed == ()
+    assert again.calls == []
+    assert stored(csv).lesions()["volume_ml"].item() != small
+
+
+def test_prepared_input_of_another_label_is_not_taken_from_the_cache(
+    make_cohort: MakeCohort, make_encoder: Any, tmp_path: Path
+) -> None:
+    csv = labelled(make_cohort(1), ["1"])
+    first = go(csv, make_encoder(), "lesion", cache=tmp_path / "cache")
+    one = stored(csv).vectors(first.set_id)[1].copy()
+    csv.write_text(csv.read_text().removesuffix("1") + "2")
+    other = go(csv, make_encoder(name="other"), "lesion", cache=tmp_path / "cache")
+    assert other.n_embedded == 1
+    assert np.abs(stored(csv).vectors(other.set_id)[1] - one).max() > 1e-4
+
+
+def test_a_label_for_the_whole_cohort_comes_with_the_command(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = labelled(make_cohort(2), ["", ""])
+    refused = go(csv, make_encoder(), "lesion")
+    assert refused.n_failed == 2
+    reasons = stored(csv).failures()["reason"].tolist()
+    assert all("holds 2 labels (1, 2): give the lesion's number or name" in reason for reason in reasons)
+    summary = go(csv, make_encoder(), "lesion", mask_label="2")
+    assert (summary.n_embedded, summary.n_failed, summary.n_failed_before) == (2, 0, 0)
+    assert stored(csv).failures().empty
+
+
+def test_cases_whose_outlines_were_read_by_older_rules_are_embedded_anew(
+    make_cohort: MakeCohort, make_encoder: Any
+) -> None:
+    """Before, outlines that were drawn twice cancelled each other, and the wrong vector was kept under this stamp."""
+    csv = make_cohort(2)
+    volume = read_image(csv.parent / "c1_ct.nii.gz")
+    outlines = [on_plane(volume, z, box(12.5, 25.5, 12.5, 25.5)) for z in (9, 10, 11, 11, 12)]
+    write_rtstruct(csv.parent / "c1.dcm", {"GTV": outlines})
+    csv.write_text(csv.read_text().replace("c1_mask.nii.gz", "c1.dcm"))
+    set_id = go(csv, make_encoder(), "lesion").set_id
+    source = stored(csv).sources(set_id)["c1"]
+    assert "outlines 2" in source.stamp
+    older = replace(
+        source, stamp=source.stamp.replace(", outlines 2", ""), content=source.content.split(" outlines")[0]
+    )
+    store = Store(stored(csv).path, read_only=False)
+    store.commit(set_id, sources=[older])
+    assert stored(csv).sources(set_id)["c1"] == older
+    summary = go(csv, make_encoder(), "lesion")
+    assert (summary.n_embedded, summary.changed) == (1, ("c1",))
+    assert stored(csv).sources(set_id)["c1"] == source
