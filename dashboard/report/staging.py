@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from embeddings.stages import apply_groups, is_unstaged, read_column, stage_codes
+from embeddings.stage_spellings import is_unstaged
+from embeddings.stages import apply_groups, read_column, stage_codes
 from flexict.errors import FlexiCTError
 
 MOST_NAMED = 6

@@ -154,10 +154,29 @@ def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp
     table, _ = Store(tmp_path / "c.duckdb").table(summary.set_id)
     assert table["stage (CSV)"].tolist() == ["blue", "green"]
     assert table["stage"].isna().all()
-    with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages .'blue', 'green'.: name another"):
-        bring(tmp_path, labels, stage="stage")
+    summary = bring(tmp_path, labels, stage="stage")
+    table, _ = Store(tmp_path / "c.duckdb").table(summary.set_id)
+    assert table["stage"].tolist() == ["blue", "green"]
+    assert Store(tmp_path / "c.duckdb").info().stage_order == ()
+    assert any("the order of the stages 'blue', 'green' is not known" in note for note in summary.notes)
+    with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages, only missing values: name another"):
+        bring(tmp_path, "case,stage\na,Unknown\nb,'--\n", stage="stage")
     summary = bring(tmp_path, "case,stage\na,T1\nb,green\n", stage="stage")
-    assert any("1 cases are unstaged: 'green' in 'stage'" in note for note in summary.notes)
+    assert any("1 cases are left out of the order of the stages: 'green' in 'stage'" in note for note in summary.notes)
+    assert Store(tmp_path / "c.duckdb").cases()["stage"].tolist() == ["T1", "green"]
+    assert Store(tmp_path / "c.duckdb").info().stage_order == ("T1",)
+
+
+def test_labels_are_read_by_the_rules_of_the_cohort(tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.npz", ["a", "b", "c"])
+    labels = "sep=;\ncase;patient;AJCC stage;age;sex\na;p;1A;61,5;[Unknown]\nb;q;'--;Not Collected;f\nc;Unknown;2;7;m\n"
+    summary = bring(tmp_path, labels)
+    table, _ = Store(tmp_path / "c.duckdb").table(summary.set_id)
+    assert table["stage"].where(table["stage"].notna(), None).tolist() == ["IA", None]
+    assert table["age"].tolist()[0] == 61.5
+    assert table["age"].isna().tolist() == [False, True]
+    assert table["sex"].where(table["sex"].notna(), None).tolist() == [None, "f"]
+    assert any("row 4 of l.csv is left out: it has no patient" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize(
