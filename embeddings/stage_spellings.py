@@ -38,7 +38,8 @@ _TNM = re.compile(_PREFIX + rf"(?P<letter>[tnm])[\s-]*(?:(?P<in_situ>is|a)|(?P<m
 _BARE_T = re.compile(rf"(?P<major>[1-4]){_GAP}(?P<minor>mi|[a-e])(?P<sub>[1-3])?")
 _PART = r"(?:[yra]?[pc]|[yra])?{}\s?(?:x|[0-4](?:(?:mi|[a-e])[1-3]?)?{})"
 _TOGETHER = re.compile(
-    rf"(?P<t>{_PART.format('t', '|is|a')})[\s,;]*(?P<n>{_PART.format('n', '')})(?:[\s,;]*(?P<m>{_PART.format('m', '')}))?"
+    rf"(?P<t>{_PART.format('t', '|is|a')})[\s,;]*(?P<n>{_PART.format('n', '')})"
+    rf"(?:[\s,;]*(?P<m>{_PART.format('m', '')}))?"
 )
 _OVERALL = re.compile(
     r"(?P<word>(?:(?:ajcc|uicc|figo|tnm|ann arbor|masaoka(?:[\s-]koga)?|overall|clinical|pathologic(?:al)?|y?[pc])?"
@@ -83,7 +84,7 @@ _HEADERS = (
             # "ct" alone is a scan; "n" or "m" alone may be a count or the sex.
             re.compile(
                 rf"(?:.*\b)?(?:y?p{letter}(?: \d.*)?"
-                rf"|(?:[yra]?[pc] ?|ajcc |tnm )?{letter} ?(?:stag(?:e|ing)|categor(?:y|ies)|classification|descriptor)\b.*"
+                rf"|(?:[yra]?[pc] ?|ajcc |tnm )?{letter} ?(?:stag(?:e|ing)|category|classification|descriptor)\b.*"
                 rf"|(?:path(?:olog(?:ic(?:al)?|y))?|clin(?:ical)?|ajcc) {letter}{'|t' if letter == 't' else ''})"
             ),
         )
@@ -205,10 +206,8 @@ def _read_range(plain: str, kind: str) -> StageKey | None:
         return None
     left, right = match["low"], match["high"]
     high = _read(right)
-    if is_bare(left):
-        low = _bare(left, kind or ("" if high is None or is_bare(right) else high.kind))
-    else:
-        low = _read(left)
+    told = kind or ("" if high is None or is_bare(right) else high.kind)
+    low = _bare(left, told) if is_bare(left) else _read(left)
     if low is None or len(low.rank) not in (1, 2) or low.kind in ("name", "number"):
         return None
     high = _bare(right, low.kind) or high

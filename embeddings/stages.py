@@ -65,10 +65,10 @@ def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None, 
     counts = Counter(values) if counts is None else Counter(counts)
     named = kind_of_header(header)
     keys = {value: parse_stage(value, named) for value in counts}
-    if any(key is not None and key.kind == "number" for key in keys.values()):
+    subdivided = any(key and key.kind == named and len(key.rank) > 1 and is_bare(value) for value, key in keys.items())
+    if not subdivided and any(key and key.kind == "number" for key in keys.values()):
         # Numbers that the named kind does not have are on another scale, unless 1A and the like stand among them.
-        if not any(is_bare(value) and key and key.kind == named and len(key.rank) > 1 for value, key in keys.items()):
-            keys = {value: parse_stage(value) for value in counts}
+        keys = {value: parse_stage(value) for value in counts}
     known = {value: key for value, key in keys.items() if key is not None}
     kind = _commonest(known, counts)
     scale = _commonest_scale(known, counts) if kind == "name" else ()
@@ -107,8 +107,8 @@ def column_notes(column: StageColumn) -> list[str]:
         notes.append(f"of stages such as {column.formulas[0]!r} only the {kind} category is used")
     if column.odd and not column.order:
         notes.append(
-            f"the order of the stages {_listed(sorted(column.odd))} is not known: they are kept as text, and an analysis "
-            "by stage needs their order (--order of the report, or the field that the pages show)"
+            f"the order of the stages {_listed(sorted(column.odd))} is not known: they are kept as text, and an "
+            "analysis by stage needs their order (--order of the report, or the field that the pages show)"
         )
     return notes
 

@@ -11,6 +11,7 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.stage_order import ask_for_order
 from dashboard.components.waiting import section
 from dashboard.figures import survival as survival_figure
 from dashboard.kept_settings import SESSION
@@ -28,6 +29,7 @@ def _page(found: Context) -> None:
     if not times or not events:
         _say_missing(times, events)
         return
+    ask_for_order(found.path)
     stages = columns.stages(table.frame)
     numbers = [c for c in columns.numeric(table.frame) if c not in times and c not in events]
     numbers.sort(key=lambda c: c not in columns.sizes(table.frame))
