@@ -214,7 +214,7 @@ def _spells(frame: pd.DataFrame, column: str, stage: str) -> bool:
 def codes(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], list[str]]:
     """Stage codes of a column (-1 where unstaged) and the order they count in."""
     if _is_ordered(frame[column]):
-        return frame[column].cat.codes.to_numpy(dtype=np.int64), frame[column].cat.categories.tolist()
+        return np.asarray(frame[column].cat.codes, dtype=np.int64), [str(one) for one in frame[column].cat.categories]
     # Of many slices few values differ.
     places, values = pd.factorize(frame[column])
     counts = _counts(frame[column])
@@ -233,7 +233,8 @@ def with_orders(frame: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> pd.
     for column, order in orders.items():
         if column in frame:
             codes = stage_cases(frame[column], order, ()).codes
-            ordered[column] = pd.Categorical.from_codes(codes, categories=list(order), ordered=True)
+            names = np.array([*order, None], dtype=object)[codes]
+            ordered[column] = pd.Categorical(names, categories=list(order), ordered=True)
     return frame.assign(**ordered) if ordered else frame
 
 

@@ -147,6 +147,7 @@ def _named(frame: pd.DataFrame, covariates: list[str]) -> dict[str, NDArray]:
 def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -> None:
     in_sentence = score_name.lower() if score_name in (STAGE_AXIS, PSEUDOTIME) else score_name
     st.markdown(f"#### {plain(readings.survival(result, in_sentence))}")
+    st.caption(plain(readings.event_reading(result)))
     score_name, time_label = _started(score_name), _started(columns.label(time))
     if result.n_excluded:
         parts = [f"{result.n_missing} lack the score, the time or the event"] if result.n_missing else []
