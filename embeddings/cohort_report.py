@@ -125,16 +125,16 @@ class CohortReport:
         ]
         if any(case.stage for case in self.cases):
             counts = (f"{stage or 'unstaged'} {n}" for stage, n in self.stage_counts().items())
-            parts.append(f"Stage ({self.columns['stage']}): {', '.join(counts)}.")
+            parts.append(_printable(f"Stage ({self.columns['stage']}): {', '.join(counts)}."))
         return " ".join(parts)
 
 
 def validate_text(report: CohortReport) -> str:
     """The report for a terminal: how columns were read, the problems by row, and what will be embedded."""
-    roles = ", ".join(f"{role} = {header}" for role, header in report.columns.items())
+    roles = _printable(", ".join(f"{role} = {header}" for role, header in report.columns.items()))
     lines = [f"{report.path.name}: {report.n_rows} rows", f"columns: {roles or 'none recognised'}"]
     if report.covariate_types:
-        lines.append("covariates: " + ", ".join(map(report.covariate_words, report.covariate_types)))
+        lines.append(_printable("covariates: " + ", ".join(map(report.covariate_words, report.covariate_types))))
     for severity in ("error", "warning"):
         found = [problem for problem in report.problems if problem.severity == severity]
         if found:

@@ -123,7 +123,7 @@ def import_vectors(
             "columns name the case"
         )
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(table.vectors).all(axis=1))
-    zero = ~table.vectors.any(axis=1)
+    zero: NDArray[np.bool_] = np.asarray(~table.vectors.any(axis=1))
     good = [case for case in joined if finite[position[case.case_id]] and not zero[position[case.case_id]]]
     if not good:
         raise VectorTableError(
