@@ -90,9 +90,9 @@ def _bring_back(
         notes = (f"the vectors differ from {other} as {set_id}: they are kept as a set of their own",)
     store.open_set(identity, number_type)
     present = set(item_ids).intersection(store.vectors(identity.set_id)[0])
-    zero = ~vectors.any(axis=1)
-    left_out = frame[zero]
-    frame, vectors = frame[~zero], vectors[~zero]
+    zero: NDArray[np.bool_] = np.asarray(~vectors.any(axis=1))
+    left_out = frame.loc[zero]
+    frame, vectors = frame.loc[~zero], vectors[~zero]
     ids = list(dict.fromkeys(frame["case_id"]))
     run_id = store.start_run(identity.set_id, {"vectors": str(path.resolve()), "view": identity.view}, len(ids))
     for items in _items(frame, vectors):
