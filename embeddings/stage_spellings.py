@@ -123,7 +123,8 @@ class StageKey:
 def is_unstaged(text: str) -> bool:
     """Whether the text is a spelling of a missing stage ("", NA, TX, unknown, not staged ...)."""
     plain = plain_text(text)
-    return is_missing(text) or plain in _UNSTAGED or _UNSTAGED_TNM.fullmatch(plain) is not None
+    bare = plain.removeprefix("stage ")
+    return is_missing(text) or is_missing(bare) or bare in _UNSTAGED or _UNSTAGED_TNM.fullmatch(plain) is not None
 
 
 def parse_stage(text: str, kind: str = "") -> StageKey | None:
@@ -134,7 +135,7 @@ def parse_stage(text: str, kind: str = "") -> StageKey | None:
     """
     if is_unstaged(text):
         return None
-    plain = re.sub(r"\s*\([^)]*\)$", "", plain_text(text))  # T1b(m), Tis (DCIS), N0(i+)
+    plain = _without_remark(plain_text(text))
     together = _TOGETHER.fullmatch(plain)
     if together:
         parts = {letter.upper(): part for letter, part in together.groupdict().items() if part and part[-1] != "x"}
@@ -151,7 +152,7 @@ def is_bare(text: str) -> bool:
 
 def holds_other_parts(text: str) -> bool:
     """Whether the spelling is a whole TNM formula (`T1aN0M0`), of which a column of T stages uses the T alone."""
-    return _TOGETHER.fullmatch(re.sub(r"\s*\([^)]*\)$", "", plain_text(text))) is not None
+    return _TOGETHER.fullmatch(_without_remark(plain_text(text))) is not None
 
 
 def kind_of_header(header: str) -> str:
@@ -175,6 +176,11 @@ def plain_text(text: str) -> str:
     """The text in lower case, with plain hyphens and single spaces."""
     plain = re.sub("[\u2010-\u2015\u2212]", "-", unicodedata.normalize("NFKC", text))
     return " ".join(plain.replace("_", " ").lower().split())
+
+
+def _without_remark(plain: str) -> str:
+    """The spelling without what refines it beyond its stage: T1b(m), Tis (DCIS), N0(i+), III NOS."""
+    return re.sub(r"[\s,]*(?:\([^)]*\)|\bnos)$", "", plain)
 
 
 def _bare(plain: str, kind: str) -> StageKey | None:

@@ -67,6 +67,8 @@ def test_stages_come_out_in_clinical_order_whatever_order_they_came_in(ordered: 
         ("Stage: III.b", "IIIB"),
         ("T1-b", "T1b"),
         ("Stage 0a", "0a"),
+        ("I/II NOS", "I/II"),
+        ("Stage III, NOS", "III"),
         ("Stage 0is", "0is"),
         ("T1aN0M0", "T1a"),
         ("pT2b pN0 cMX", "T2b"),
@@ -92,7 +94,7 @@ def test_spellings_become_one_label_that_reads_as_itself(spelling: str, label: s
     "text",
     [
         *("", "  ", "NA", "n/a", "nan", "X", "TX", "pTX", "Nx", "unknown", "Not staged", "not_applicable"),
-        *("'--", "Not Collected", "[Not Available]", "<NA>", "TXNXMX"),
+        *("'--", "Not Collected", "[Not Available]", "<NA>", "TXNXMX", "Stage X", "Stage unknown"),
     ],
 )
 def test_missing_spellings_are_unstaged(text: str) -> None:
