@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashboard.report.staging import stage_cases
 from embeddings.analysis import event_flags
-from embeddings.stages import stage_codes, stage_order
+from embeddings.stages import read_column, stage_codes, stage_order
 from flexict.errors import FlexiCTError
 
+STAGE = "stage"
 MAX_STAGES = 15
 MAX_CLASSES = 8
 SIZE_COLUMNS = ("equivalent_diameter_mm", "max_extent_mm", "volume_ml")
@@ -92,20 +95,29 @@ def sizes(frame: pd.DataFrame) -> list[str]:
 
 
 def stages(frame: pd.DataFrame) -> list[str]:
-    """Columns that read as an ordered stage or grade, the cohort's own stage first."""
+    """Columns that read as an ordered stage or grade, the cohort's own stage first.
+
+    Of the cohort's own stage some values may have no known place in the order; these scans have no stage.
+    """
     found = []
     for column in describing(frame):
         values = frame[column].dropna()
+        if _is_ordered(values):
+            found.append(column)
+            continue
         if column in _NOT_STAGES or not 2 <= values.nunique() <= MAX_STAGES or pd.api.types.is_float_dtype(values):
             continue
         try:
             counts = _counts(values)
-            order = stage_order(list(counts), counts)
+            if column == STAGE:
+                order = read_column(list(counts), counts).order
+            else:
+                order = stage_order(list(counts), counts, column)
         except FlexiCTError:
             continue
         if len(order) >= 2:
             found.append(column)
-    return sorted(found, key=lambda c: (c != "stage", "stage" not in c.casefold(), "grade" not in c.casefold()))
+    return sorted(found, key=lambda c: (c != STAGE, "stage" not in c.casefold(), "grade" not in c.casefold()))
 
 
 def classes(frame: pd.DataFrame) -> list[str]:
@@ -202,10 +214,33 @@ def _spells(frame: pd.DataFrame, column: str, stage: str) -> bool:
 
 def codes(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], list[str]]:
     """Stage codes of a column (-1 where unstaged) and the order they count in."""
+    if _is_ordered(frame[column]):
+        return np.asarray(frame[column].cat.codes, dtype=np.int64), [str(one) for one in frame[column].cat.categories]
     # Of many slices few values differ.
     places, values = pd.factorize(frame[column])
-    codes, order = stage_codes([*map(str, values), None], counts=_counts(frame[column]))
+    counts = _counts(frame[column])
+    if column == STAGE:
+        found = read_column([*map(str, values)], counts)
+        place = {label: code for code, label in enumerate(found.order)}
+        codes = np.array([-1 if label is None else place[label] for label in [*found.labels, None]], dtype=np.int64)
+        return codes[places], found.order
+    codes, order = stage_codes([*map(str, values), None], counts=counts, header=column)
     return codes[places], order
+
+
+def with_orders(frame: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The frame with these columns as ordered categories, lowest first; values that an order lacks are missing."""
+    ordered = {}
+    for column, order in orders.items():
+        if column in frame:
+            codes = stage_cases(frame[column], order, ()).codes
+            names = np.array([*order, None], dtype=object)[codes]
+            ordered[column] = pd.Categorical(names, categories=list(order), ordered=True)
+    return frame.assign(**ordered) if ordered else frame
+
+
+def _is_ordered(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.CategoricalDtype) and bool(values.dtype.ordered)
 
 
 def _counts(values: pd.Series) -> dict[str, int]:

@@ -17,7 +17,7 @@ PAGES = (
     *("filter.", "gradient.", "audit.", "trajectory.", "probes.", "survival."),
     *("neighbours.", "retrieval.", "compare.", "search.", "report."),
 )
-FURTHER = ("map.method", "map.neighbours", "lookup.k")
+FURTHER = ("map.method", "map.neighbours", "lookup.k", "stage.order")
 
 
 def forget() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard import columns, state
 from dashboard.settings import Settings
 from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
@@ -93,12 +94,12 @@ def _revisions(path: str, stamp: Stamp) -> tuple[str, str]:
 
 def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
     """All items of a set, with the zero-shot scores of their cases."""
-    return _table(str(path), set_id, *_revisions(str(path), stamp(path)))
+    return _ordered_table(_table(str(path), set_id, *_revisions(str(path), stamp(path))))
 
 
 def case_table(path: Path, set_id: str) -> EmbeddingTable:
     """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
-    return _case_table(str(path), set_id, *_revisions(str(path), stamp(path)))
+    return _ordered_table(_case_table(str(path), set_id, *_revisions(str(path), stamp(path))))
 
 
 def same_cases(path: Path, set_ids: Sequence[str]) -> SameCases:
@@ -117,7 +118,12 @@ def same_cases(path: Path, set_ids: Sequence[str]) -> SameCases:
 
 def item_frame(path: Path, set_id: str) -> pd.DataFrame:
     """All items of a set with their case's columns and zero-shot scores, without the vectors."""
-    return _item_frame(str(path), set_id, revision(path))
+    return columns.with_orders(_item_frame(str(path), set_id, revision(path)), state.stage_orders())
+
+
+def stage_texts(path: Path) -> list[str]:
+    """The stages of the cohort's scans as the file writes them, each once."""
+    return _stage_texts(str(path), stamp(path))
 
 
 def kept_coordinates(
@@ -133,6 +139,15 @@ def kept_coordinates(
 def revision(path: Path) -> str:
     """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
     return " ".join(_revisions(str(path), stamp(path)))
+
+
+def _ordered_table(table: EmbeddingTable) -> EmbeddingTable:
+    return EmbeddingTable(columns.with_orders(table.frame, state.stage_orders()), table.vectors)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _stage_texts(path: str, stamp: Stamp) -> list[str]:
+    return sorted(Store(Path(path)).cases()["stage"].dropna().unique().tolist())
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")

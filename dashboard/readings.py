@@ -214,6 +214,12 @@ def look_up(case_ids: Sequence[str], cosine: Sequence[float]) -> str:
     )
 
 
+def event_reading(result: SurvivalByScore) -> str:
+    """Which values of the event column count as an event, and which as censored."""
+    event, censored = (", ".join(map(repr, values)) for values in (result.read_as_event, result.read_as_censored))
+    return f"Read as an event: {event or 'no value'}. Read as censored: {censored or 'no value'}."
+
+
 def survival(result: SurvivalByScore, score_name: str) -> str:
     """Whether survival goes with the score, and whether more than the covariates tell."""
     alone = result.score_alone

@@ -14,7 +14,7 @@ from dashboard import kept_settings
 from dashboard.selection import History, Selection, of_cases
 
 _COHORT, _SET, _STAGE, _HISTORY = "shared.cohort", "shared.set", "shared.stage", "shared.selection"
-_VIEW = "shared.view"
+_VIEW, _ORDERS = "shared.view", "shared.stage_orders"
 
 
 def session_id() -> str:
@@ -38,7 +38,7 @@ def open_cohort(path: Path | None) -> None:
     if st.session_state.get(_COHORT) == path:
         return
     st.session_state[_COHORT] = path
-    for key in (_SET, _STAGE, _HISTORY, _VIEW):
+    for key in (_SET, _STAGE, _HISTORY, _VIEW, _ORDERS):
         st.session_state.pop(key, None)
     kept_settings.forget()
 
@@ -61,6 +61,17 @@ def stage_column() -> str | None:
 def choose_stage_column(name: str | None) -> None:
     """Take another column as the stage."""
     st.session_state[_STAGE] = name
+
+
+def stage_orders() -> dict[str, tuple[str, ...]]:
+    """Column -> the order of its stages, lowest first, where the user gave one."""
+    return dict(st.session_state.get(_ORDERS, {}))
+
+
+def set_stage_order(column: str, order: tuple[str, ...]) -> None:
+    """Take this order of the stages on every page; an empty one sorts them by meaning again."""
+    kept = {name: known for name, known in stage_orders().items() if name != column}
+    st.session_state[_ORDERS] = kept | ({column: order} if order else {})
 
 
 def view(name: str) -> Any:

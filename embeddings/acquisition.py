@@ -17,6 +17,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
+from embeddings.missing_values import is_missing
 from embeddings.records import AcquisitionRecord
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _text(value: object) -> str | None:
     parts = value if isinstance(value, MultiValue | list | tuple) else [value]
     words = ", ".join(" ".join(str(part).split()) for part in parts if part is not None)
     shown = "".join(c for c in words if not unicodedata.category(c).startswith("C"))
-    return shown[:_LONGEST_TEXT].strip(" ,") or None
+    shown = shown[:_LONGEST_TEXT].strip(" ,")
+    return None if is_missing(shown) else shown
 
 
 def _number(value: object, most: float) -> float | None:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 import embeddings.analysis
-from embeddings import result_codec
+from embeddings import missing_values, result_codec
 from embeddings.analysis import StageLabel
 
 Setting = str | int | float | bool | None
@@ -90,4 +90,5 @@ def code_version() -> str:
     for path in sorted(folder.rglob("*.py"), key=lambda one: one.relative_to(folder).as_posix()):
         found.update(f"\n{path.relative_to(folder).as_posix()}\n".encode())
         found.update(path.read_bytes())
+    found.update(Path(missing_values.__file__).read_bytes())  # decides which outcomes are missing
     return found.hexdigest()

@@ -36,7 +36,8 @@ def write_h5ad(
     """Write one set.
 
     `X` holds the vectors `[n, width]` float32, `obs` every other column under the item's id, with `stage` as an
-    ordered category, `obsm["X_umap"]` the map where there is one, `uns["flexict"]` what the set and cohort are.
+    ordered category (not ordered where a stage has no known place in the order), `obsm["X_umap"]` the map where there
+    is one, `uns["flexict"]` what the set and cohort are.
     """
     check_anndata()
     import anndata
@@ -47,7 +48,9 @@ def write_h5ad(
     obs = table.drop_columns(["vector"]).to_pandas().set_index("item_id")
     for name in obs.columns:
         obs[name] = _storable(obs[name])
-    obs["stage"] = pd.Categorical(obs["stage"].astype(object), categories=list(stage_order), ordered=True)
+    stages = obs["stage"].astype(object)
+    others = sorted(set(stages.dropna()) - set(stage_order))
+    obs["stage"] = pd.Categorical(stages, categories=[*stage_order, *others], ordered=not others)
     var = pd.DataFrame(index=[f"d{number}" for number in range(width)])
     data = anndata.AnnData(X=vectors, obs=obs, var=var, uns={KEY: description})
     if umap is not None:

@@ -102,13 +102,13 @@ def register_labels(con: Connection, labels: Labels, name: str) -> None:
     csv = labels.path.resolve()
     root = Path(before[0]) if before else csv.parent
     _upsert(con, labels.cases, root, keep=[name for name in schema.CASE_COLUMNS if name not in labels.columns])
-    order = read_column([s for (s,) in con.execute("SELECT stage FROM cases WHERE stage IS NOT NULL").fetchall()])
-    if order.mixed:
+    try:
+        stages = json.dumps(_common_order(con, [*_known_order(con), *labels.stage_order]))
+    except StoreError as error:
         raise StoreError(
-            f"the stages of {csv.name} and of the cohort do not compare: {next(iter(order.mixed.values()))}; "
-            "take another column as the stage, or none"
-        )
-    stages = json.dumps(order.order)
+            f"the stages of {csv.name} and of the cohort do not compare: {error}; take another column as the stage, or "
+            "none"
+        ) from error
     if before:
         con.execute("UPDATE meta SET stage_order = ?", [stages])
     else:
@@ -145,13 +145,12 @@ def add_cases(
             )
     if new:
         _upsert(con, new, root)
-    order = read_column([s for (s,) in con.execute("SELECT stage FROM cases WHERE stage IS NOT NULL").fetchall()])
-    if order.mixed:
-        raise StoreError(f"the stages of {part} and of the others do not compare: {next(iter(order.mixed.values()))}")
+    try:
+        order = _common_order(con, [*_known_order(con), *info.stage_order])
+    except StoreError as error:
+        raise StoreError(f"the stages of {part} and of the others do not compare: {error}") from error
     if before:
-        con.execute(
-            "UPDATE meta SET stage_order = ?, simulated = ?", [json.dumps(order.order), before[1] or info.simulated]
-        )
+        con.execute("UPDATE meta SET stage_order = ?, simulated = ?", [json.dumps(order), before[1] or info.simulated])
     else:
         con.execute(
             "INSERT INTO meta VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -161,7 +160,7 @@ def add_cases(
                 info.cohort_csv,
                 info.cohort_sha256,
                 str(root),
-                json.dumps(order.order),
+                json.dumps(order),
                 info.simulated,
             ],
         )
@@ -197,6 +196,29 @@ def _upsert(con: Connection, cases: Sequence[CaseRow], root: Path, keep: Collect
         "WHERE case_id NOT IN (SELECT case_id FROM cases)"
     )
     con.unregister("incoming")
+
+
+def _known_order(con: Connection) -> list[str]:
+    """The order of the stages that the file has so far."""
+    before = first_row(con, "SELECT stage_order FROM meta")
+    return [] if before is None else list(json.loads(before[0]))
+
+
+def _common_order(con: Connection, known: Sequence[str]) -> list[str]:
+    """One order of the stages of all cases; stages that had no known order before have none now.
+
+    known: the stages that were ordered in one of the parts.
+
+    Raises:
+        StoreError: some of these do not compare.
+    """
+    stages = [s for (s,) in con.execute("SELECT stage FROM cases WHERE stage IS NOT NULL").fetchall()]
+    column = read_column(stages)
+    apart = [why for stage, why in column.mixed.items() if stage in known]
+    if apart:
+        raise StoreError(apart[0])
+    ordered = {label for stage, label in zip(stages, column.labels, strict=True) if stage in known}
+    return [label for label in column.order if label in ordered]
 
 
 def _anchor_paths(con: Connection, root: Path) -> None:
@@ -240,9 +262,18 @@ def _covariate_columns(con: Connection, cases: Sequence[CaseRow]) -> dict[str, p
             con.execute(f"ALTER TABLE cases ADD COLUMN {column} {found}")
             con.execute("INSERT INTO covariates VALUES (?, ?, ?)", [header, name, found])
         elif found != known[header][1] and any(value is not None for value in values):
-            kept = first_row(con, f"SELECT 1 FROM cases WHERE {column} IS NOT NULL LIMIT 1")
+            # What the incoming cases had before is replaced, and need not fit the new type.
+            con.register("replaced", pa.table({"case_id": pa.array([case.case_id for case in cases], pa.string())}))
+            kept = first_row(
+                con,
+                f"SELECT 1 FROM cases WHERE {column} IS NOT NULL AND case_id NOT IN (SELECT case_id FROM replaced) "
+                "LIMIT 1",
+            )
+            con.unregister("replaced")
             found = schema.widened({found, known[header][1]}) if kept else found
-            con.execute(f"ALTER TABLE cases ALTER COLUMN {column} SET DATA TYPE {found}")
+            con.execute(
+                f"ALTER TABLE cases ALTER COLUMN {column} SET DATA TYPE {found} USING TRY_CAST({column} AS {found})"
+            )
             con.execute("UPDATE covariates SET column_type = ? WHERE header = ?", [found, header])
         else:
             found = known[header][1]

@@ -15,14 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-from embeddings.cohort_columns import Covariate, check_header, find_columns, is_missing, parse_number, typed
+from embeddings.cohort_columns import Covariate, check_header, find_columns, parse_number, typed
 from embeddings.cohort_images import MaskCheck, PathLocator, check_masks, read_headers
 from embeddings.cohort_report import Case, CohortReport, Problem, validate_text
 from embeddings.cohort_table import CohortError, Table, read_table
 from embeddings.image_header import ImageError, ImageHeader
 from embeddings.images import EXTENSIONS
 from embeddings.mask_labels import normal_label
-from embeddings.stages import read_column
+from embeddings.missing_values import is_missing
+from embeddings.stages import column_notes, read_column
 from flexict.errors import FlexiCTError
 
 __all__ = ["Case", "CohortError", "CohortReport", "Problem", "read_cohort", "validate_text"]
@@ -72,7 +73,7 @@ def read_cohort(
     rows.check_repeats()
     if check_images:
         rows.check_headers()
-    covariates, covariate_types = rows.covariates()
+    covariates, covariate_types, covariate_missing = rows.covariates()
     return CohortReport(
         path=path,
         data_root=rows.locator.root,
@@ -81,6 +82,7 @@ def read_cohort(
         cases=rows.cases(covariates),
         problems=tuple(sorted(rows.problems, key=lambda problem: problem.row or 0)),
         covariate_types=covariate_types,
+        covariate_missing=covariate_missing,
         stage_order=tuple(stage_order),
     )
 
@@ -160,7 +162,7 @@ class _Rows:
             patient = self._cell(row, "patient_id")
             if "patient_id" not in self.columns:
                 row.patient_id = row.case_id
-            elif is_missing(patient, soft=True):
+            elif is_missing(patient):
                 self._fail(row, "patient_id", "no patient: fill in the patient, whose scans must stay together")
             else:
                 row.patient_id = patient
@@ -223,23 +225,25 @@ class _Rows:
                 row.seed = (x, y, z)
 
     def check_stages(self) -> list[str]:
-        """Each row's stage, and the order of the stages met."""
+        """Each row's stage, and the order of the stages met; a stage of unknown order stays as text."""
         if "stage" not in self.columns:
             return []
+        header = self.columns["stage"]
         staged = [row for row in self.rows if row.number not in self.table.ragged]
-        texts = [self._cell(row, "stage") for row in staged]
-        column = read_column(texts)
-        unknown = set(column.unknown)
+        texts = [self.table.number_text(self._cell(row, "stage")) for row in staged]
+        column = read_column(texts, header=header)
         for row, text, label in zip(staged, texts, column.labels, strict=True):
-            row.stage = label
-            if text in unknown:
-                self._fail(row, "stage", f"unknown stage {text!r}: correct it, or leave it empty if not staged")
-            elif text in column.mixed:
-                self._fail(row, "stage", f"{column.mixed[text]}: give one kind of stage in the column")
-        prefixes = sorted(column.prefixes - {""})
-        if len(prefixes) > 1:
-            kinds = ", ".join(prefixes)
-            self.warn(f"stages of different origin ({kinds}) are put in one order", self.columns["stage"])
+            row.stage = text if text in column.odd else label
+            if text in column.odd and column.order:
+                reason = column.mixed.get(text, f"unknown stage {text!r}")
+                self._add(
+                    row,
+                    "stage",
+                    "warning",
+                    f"{reason}: kept as text and left out of the order of the stages; correct it where it is misspelt",
+                )
+        for note in column_notes(column):
+            self.warn(note, header)
         return column.order
 
     def check_repeats(self) -> None:
@@ -280,8 +284,8 @@ class _Rows:
             if mask.problem is not None:
                 self._fail(row, "mask_path", mask.problem)
 
-    def covariates(self) -> tuple[list[dict[str, Covariate]], dict[str, str]]:
-        """Each row's covariates, and the type of each column."""
+    def covariates(self) -> tuple[list[dict[str, Covariate]], dict[str, str], dict[str, int]]:
+        """Each row's covariates, the type of each column, and how many of its values are missing."""
         used = set(self.columns.values())
         names = [name for name in self.table.header if name not in used]
         values: dict[str, list[Covariate]] = {}
@@ -289,8 +293,9 @@ class _Rows:
         for name in names:
             cells = [row.cells[self._at[name]] for row in self.rows]
             values[name], types[name] = typed(cells, self.table.decimal_comma)
+        missing = {name: sum(value is None for value in column) for name, column in values.items()}
         per_row = [dict(zip(names, row, strict=True)) for row in zip(*values.values(), strict=True)]
-        return per_row or [{} for _ in self.rows], types
+        return per_row or [{} for _ in self.rows], types, missing
 
     def cases(self, covariates: list[dict[str, Covariate]]) -> tuple[Case, ...]:
         """The rows without an error."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from embeddings.cohort_table import CohortError
+from embeddings.missing_values import is_missing
 from flexict.errors import FlexiCTError
 
 Covariate = str | float | int | bool | None
@@ -42,11 +43,6 @@ ROLE_SPELLINGS: dict[str, tuple[str, ...]] = {
 """Role -> header spellings, best first. The order is the priority where several columns fit: for `stage` a
 column called stage, then T stage (pathological before clinical), overall stage, and grade."""
 
-_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "nil", "-", "."))
-# Missing only where every other value is a number or a boolean; elsewhere they may be a category.
-_SOFT_MISSING = frozenset(
-    ("not applicable", "not available", "not reported", "not recorded", "unknown", "unk", "missing", "?")
-)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})")
 _CODE = re.compile(r"0\d+")  # 007 is a code, not the number 7
@@ -124,43 +120,26 @@ def typed(values: Sequence[str], decimal_comma: bool = False) -> tuple[list[Cova
     """A covariate's values and their type: `integer`, `number`, `boolean`, `text`, or `empty`.
 
     A column is of a type when every value that is not missing can be read as it; codes with leading zeros
-    stay text.
+    stay text. What `is_missing` names is None in a column of any type.
     """
-    distinct = {value: _plain(value) for value in dict.fromkeys(values)}
-    present = [value for value, plain in distinct.items() if plain not in _MISSING]
-    certain = [value for value in present if distinct[value] not in _SOFT_MISSING]
-    kind, read = _reading(certain, distinct, decimal_comma)
+    present = [value for value in dict.fromkeys(values) if not is_missing(value)]
     if not present:
         return [None] * len(values), "empty"
-    if kind == "text":
-        table: dict[str, Covariate] = {value: value for value in present}
-    else:
-        table = {value: read(value) for value in certain}
+    kind, read = _reading(present, decimal_comma)
+    table = {value: read(value) for value in present}
     return [table.get(value) for value in values], kind
 
 
-def is_missing(text: str, soft: bool = False) -> bool:
-    """Whether a cell is blank or says so (NA, none, -); with `soft`, also `unknown` and the like."""
-    plain = _plain(text)
-    return plain in _MISSING or (soft and plain in _SOFT_MISSING)
-
-
-def _reading(
-    certain: Sequence[str], plain: Mapping[str, str], decimal_comma: bool
-) -> tuple[str, Callable[[str], Covariate]]:
-    if not certain or any(_CODE.fullmatch(value) for value in certain):
+def _reading(present: Sequence[str], decimal_comma: bool) -> tuple[str, Callable[[str], Covariate]]:
+    if any(_CODE.fullmatch(value) for value in present):
         return "text", str
-    if all(plain[value] in _BOOLEANS for value in certain):
-        return "boolean", lambda value: _BOOLEANS[plain[value]]
-    if all(_INTEGER.fullmatch(value) and value.isascii() for value in certain):
+    if all(value.lower() in _BOOLEANS for value in present):
+        return "boolean", lambda value: _BOOLEANS[value.lower()]
+    if all(_INTEGER.fullmatch(value) and value.isascii() for value in present):
         return "integer", int
-    if all(parse_number(value, decimal_comma) is not None for value in certain):
+    if all(parse_number(value, decimal_comma) is not None for value in present):
         return "number", lambda value: parse_number(value, decimal_comma)
     return "text", str
-
-
-def _plain(text: str) -> str:
-    return text.strip().lower().replace("_", " ")
 
 
 def _spelling(header: str) -> str:

@@ -39,7 +39,8 @@ class Case:
         row: as a spreadsheet counts, the header is row 1.
         image_path, mask_path: real paths inside the data root; the image may be a DICOM folder.
         seed_lps: a point in the lesion, LPS mm.
-        stage: as `CohortReport.stage_order` labels it; None where unstaged.
+        stage: as `CohortReport.stage_order` labels it, the text of the cell where its place in the order is not
+            known; None where unstaged.
         covariates: header -> value, typed by column; None where missing.
         mask_label: number or name of the lesion among the labels of its mask; None where it is the only one.
     """
@@ -64,7 +65,8 @@ class CohortReport:
         columns: role -> header, for the roles that have a column.
         cases: the rows without an error, in the file's order.
         covariate_types: header -> `integer`, `number`, `boolean`, `text` or `empty`.
-        stage_order: labels met in `cases`' column, lowest first.
+        covariate_missing: header -> rows without a value, blank or with a marker such as `NA` or `Unknown`.
+        stage_order: labels met in `cases`' column, lowest first; empty where no order is known.
     """
 
     path: Path
@@ -74,6 +76,7 @@ class CohortReport:
     cases: tuple[Case, ...]
     problems: tuple[Problem, ...]
     covariate_types: dict[str, str]
+    covariate_missing: dict[str, int]
     stage_order: tuple[str, ...]
 
     @property
@@ -92,16 +95,24 @@ class CohortReport:
             "n_patients": len({case.patient_id for case in self.cases}),
             "columns": dict(self.columns),
             "covariate_types": dict(self.covariate_types),
+            "covariate_missing": dict(self.covariate_missing),
             "stage_order": list(self.stage_order),
             "stage_counts": self.stage_counts(),
             "problems": [vars(problem) for problem in self.problems],
             "cases": [_case_dict(case) for case in self.cases],
         }
 
+    def covariate_words(self, header: str) -> str:
+        """The column with its type, and how many of its values are missing, such as `age (integer, 3 missing)`."""
+        missing = self.covariate_missing[header]
+        kind = self.covariate_types[header]
+        return f"{header} ({kind}{f', {missing:,} missing' if missing and kind != 'empty' else ''})"
+
     def stage_counts(self) -> dict[str, int]:
-        """Cases at each stage in order, then the unstaged under ``."""
+        """Cases at each stage in order, then at stages of unknown order, then the unstaged under ``."""
         found = Counter(case.stage for case in self.cases)
-        counts = {stage: found[stage] for stage in self.stage_order if found[stage]}
+        others = sorted({stage for stage in found if stage is not None} - set(self.stage_order))
+        counts = {stage: found[stage] for stage in (*self.stage_order, *others) if found[stage]}
         return counts | ({"": found[None]} if found[None] else {})
 
     def summary(self) -> str:
@@ -114,18 +125,18 @@ class CohortReport:
             f"{len(self.cases)} of {self.n_rows} rows can be embedded ({patients} patients, {n_masks} masks, "
             f"{n_seeds} seeds); {len(errors)} row{'s have' if len(errors) != 1 else ' has'} errors."
         ]
-        if self.stage_order and self.cases:
+        if any(case.stage for case in self.cases):
             counts = (f"{stage or 'unstaged'} {n}" for stage, n in self.stage_counts().items())
-            parts.append(f"Stage ({self.columns['stage']}): {', '.join(counts)}.")
+            parts.append(_printable(f"Stage ({self.columns['stage']}): {', '.join(counts)}."))
         return " ".join(parts)
 
 
 def validate_text(report: CohortReport) -> str:
     """The report for a terminal: how columns were read, the problems by row, and what will be embedded."""
-    roles = ", ".join(f"{role} = {header}" for role, header in report.columns.items())
+    roles = _printable(", ".join(f"{role} = {header}" for role, header in report.columns.items()))
     lines = [f"{report.path.name}: {report.n_rows} rows", f"columns: {roles or 'none recognised'}"]
     if report.covariate_types:
-        lines.append("covariates: " + ", ".join(f"{n} ({t})" for n, t in report.covariate_types.items()))
+        lines.append(_printable("covariates: " + ", ".join(map(report.covariate_words, report.covariate_types))))
     for severity in ("error", "warning"):
         found = [problem for problem in report.problems if problem.severity == severity]
         if found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from flexict.errors import FlexiCTError
 
 MOST_BYTES = 512 * 2**20
 _DELIMITERS = ",;\t"
+# Excel's own word for the delimiter; a spreadsheet does not show this line.
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\r"])"?[,;\t]*\r?\n', re.IGNORECASE)
+_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _MAGIC = {
     b"PK\x03\x04": "a spreadsheet or zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
@@ -40,19 +44,21 @@ class Table:
     decimal_comma: bool
     notes: list[str]
 
+    def number_text(self, cell: str) -> str:
+        """The cell with a decimal point where it is a number with a decimal comma, otherwise as it is."""
+        return cell.replace(",", ".") if self.decimal_comma and _COMMA_NUMBER.fullmatch(cell) else cell
+
 
 def read_table(path: Path, max_rows: int) -> Table:
-    """Read a CSV with comma, semicolon or tab, in UTF-8 or (with a note) Latin-1.
+    """Read a CSV with comma, semicolon or tab, or what its first line `sep=` says, in UTF-8 or (noted) Latin-1.
 
     Raises:
         CohortError: no such file, not text, no header, a single column, a column twice, no rows or too many.
     """
     text, notes = _text_of(path)
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    widths = {mark: len(next(csv.reader([first_line], delimiter=mark))) for mark in _DELIMITERS}
-    delimiter = max(widths, key=lambda mark: widths[mark])
-    if widths[delimiter] < 2:
-        raise CohortError(f"{path.name} has a single column: give a CSV with a header row and one row a scan")
+    declared = _SEPARATOR_LINE.match(text)
+    text = text[declared.end() :] if declared else text
+    delimiter = _delimiter(path, text, declared[1] if declared else "")
     records: list[tuple[int, list[str]]] = []
     try:
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), start=1):
@@ -63,6 +69,8 @@ def read_table(path: Path, max_rows: int) -> Table:
                 raise CohortError(f"{path.name} has more than {max_rows:,} rows: split it into several cohorts")
     except csv.Error as error:
         raise CohortError(f"{path.name} is no readable CSV ({error}): save it again as CSV") from error
+    if not records:
+        raise CohortError(f"{path.name} has no cells but empty ones: give a CSV with a header row and one row a scan")
     (_, header), *rows = records
     if not rows:
         raise CohortError(f"{path.name} has a header but no rows: add one row a scan")
@@ -80,6 +88,21 @@ def read_table(path: Path, max_rows: int) -> Table:
         decimal_comma=delimiter != ",",
         notes=notes,
     )
+
+
+def _delimiter(path: Path, text: str, declared: str) -> str:
+    """The declared delimiter if it divides the first line, or the one that divides it into the most cells."""
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    try:
+        widths = {mark: len(next(csv.reader([first_line], delimiter=mark))) for mark in declared + _DELIMITERS}
+    except csv.Error as error:
+        raise CohortError(f"{path.name} is no readable CSV ({error}): save it again as CSV") from error
+    if declared and widths[declared] > 1:
+        return declared
+    delimiter = max(widths, key=lambda mark: widths[mark])
+    if widths[delimiter] < 2:
+        raise CohortError(f"{path.name} has a single column: give a CSV with a header row and one row a scan")
+    return delimiter
 
 
 def _text_of(path: Path) -> tuple[str, list[str]]:

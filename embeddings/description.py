@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from embeddings.records import CohortInfo, SetIdentity
 from embeddings.store import Store
@@ -33,12 +36,22 @@ class Description:
         covariates: CSV header -> column of the table.
         sets: set id -> its identity, and how its store kept the numbers (`float32` or `float16`).
         types: of the table's columns but `vector`, as Arrow names them.
+        vectors_sha256: set id -> `vectors_sha256` of its vectors; exports of older versions have none.
     """
 
     info: CohortInfo
     covariates: dict[str, str]
     sets: dict[str, tuple[SetIdentity, str]]
     types: dict[str, pa.DataType]
+    vectors_sha256: dict[str, str]
+
+
+def vectors_sha256(item_ids: Sequence[str], vectors: NDArray[np.float32]) -> str:
+    """SHA-256 of the items' ids and their vectors `[n, width]`, whatever their order."""
+    order = sorted(range(len(item_ids)), key=item_ids.__getitem__)
+    found = hashlib.sha256(json.dumps([item_ids[row] for row in order]).encode())
+    found.update(np.ascontiguousarray(vectors[order], dtype="<f4").tobytes())
+    return found.hexdigest()
 
 
 def describe(store: Store, set_ids: Sequence[str], schema: pa.Schema) -> str:
@@ -49,6 +62,8 @@ def describe(store: Store, set_ids: Sequence[str], schema: pa.Schema) -> str:
     identities = {
         set_id: {name: _plain(sets.loc[set_id, name]) for name in (*names, "number_type")} for set_id in set_ids
     }
+    for set_id in set_ids:
+        identities[set_id]["vectors_sha256"] = vectors_sha256(*store.vectors(set_id))
     cohort = asdict(info) | {"created": info.created.isoformat(), "data_root": str(info.data_root)}
     types = {field.name: str(field.type) for field in schema if field.name != "vector"}
     return json.dumps(
@@ -76,6 +91,7 @@ def read_description(path: Path, text: str | bytes) -> Description:
             }
         )
         sets = {set_id: _identity(path, set_id, values) for set_id, values in found["sets"].items()}
+        hashes = {set_id: str(v["vectors_sha256"]) for set_id, v in found["sets"].items() if "vectors_sha256" in v}
         types = {str(name): _TYPES[kind] for name, kind in found["types"].items()}
         covariates = {str(header): str(column) for header, column in found["covariates"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -84,7 +100,7 @@ def read_description(path: Path, text: str | bytes) -> Description:
         raise NotOurExportError(
             f"{path.name} does not carry what this program exports with a table: export it again, or give --labels"
         ) from error
-    return Description(info, covariates, sets, types)
+    return Description(info, covariates, sets, types, hashes)
 
 
 def _identity(path: Path, set_id: str, values: Mapping[str, object]) -> tuple[SetIdentity, str]:

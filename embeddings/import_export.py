@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,21 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from embeddings.anndata_file import read_h5ad
-from embeddings.description import KEY, Description, NotOurExportError, read_description
+from embeddings.description import KEY, Description, NotOurExportError, read_description, vectors_sha256
 from embeddings.export import defused, sidecar
-from embeddings.import_vectors import PATIENCE_S, ImportSummary
-from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, LesionRecord, RunProgress
+from embeddings.import_vectors import IMPORT_VERSION, PATIENCE_S, ImportSummary
+from embeddings.records import (
+    AcquisitionRecord,
+    CaseOutcome,
+    EmbeddedItem,
+    Failure,
+    LesionRecord,
+    RunProgress,
+    SetIdentity,
+)
 from embeddings.schema import ACQUISITION_COLUMNS, CASE_COLUMNS, LESION_COLUMNS
 from embeddings.store import Store
+from embeddings.vector_numbers import FLOAT32
 from flexict.preprocess import slice_range
 
 EXPORTS = (".parquet", ".h5ad", ".csv")
@@ -29,6 +39,7 @@ MOST_NUMBERS = 2**31
 ITEMS_A_COMMIT = 10_000
 Vectors = dict[str, NDArray[np.float32]]
 """By set, `[n, width]`, in the order of the table's rows."""
+_CHANGED = "changed "
 _SEED = ("seed_x", "seed_y", "seed_z")
 
 
@@ -36,10 +47,12 @@ def import_export(db: Path | str, path: Path | str) -> list[ImportSummary]:
     """Bring the cohort and the sets of an exported file into a new or an existing store; a summary a set.
 
     Vectors come back to the bit, with the identity of their set, their cases, covariates, places, lesion sizes and
-    acquisitions. Pictures, failures and stored maps are not part of an export.
+    acquisitions. Pictures, failures and stored maps are not part of an export. Vectors that are no longer those
+    that were exported, or differ from those that the store has of the set, become a set of their own, called
+    `changed ENCODER`. Vectors of nothing but zeros are left out.
 
     Raises:
-        NotOurExportError: a file that this program did not export, or that was changed since.
+        NotOurExportError: a file that this program did not export, or that lost columns, items or numbers since.
         StoreError: the store cannot be used, or has other scans under the same case ids.
     """
     path = Path(path)
@@ -68,13 +81,29 @@ def _bring_back(
     known: Mapping[str, tuple[list[LesionRecord], AcquisitionRecord | None]],
 ) -> ImportSummary:
     identity, number_type = found.sets[set_id]
+    notes: tuple[str, ...] = ()
+    item_ids = frame["item_id"].tolist()
+    sha256 = vectors_sha256(item_ids, vectors)
+    changed = sha256 != found.vectors_sha256.get(set_id, sha256)
+    if changed or _differ(store, set_id, item_ids, vectors):
+        identity, number_type = _own_identity(path, identity, sha256), FLOAT32
+        other = "those that were exported" if changed else "those that the file has"
+        notes = (f"the vectors differ from {other} as {set_id}: they are kept as a set of their own",)
     store.open_set(identity, number_type)
+    present = set(item_ids).intersection(store.vectors(identity.set_id)[0])
+    zero: NDArray[np.bool_] = np.asarray(~vectors.any(axis=1))
+    left_out = frame.loc[zero]
+    frame, vectors = frame.loc[~zero], vectors[~zero]
     ids = list(dict.fromkeys(frame["case_id"]))
-    run_id = store.start_run(set_id, {"vectors": str(path.resolve()), "view": identity.view}, len(ids))
+    run_id = store.start_run(identity.set_id, {"vectors": str(path.resolve()), "view": identity.view}, len(ids))
     for items in _items(frame, vectors):
-        store.commit(set_id, items)
+        store.commit(identity.set_id, items)
     store.commit(
-        set_id,
+        identity.set_id,
+        failures=[
+            Failure(case_id, "import", f"its vector in {path.name} holds nothing but zeros", item_id)
+            for case_id, item_id in zip(left_out["case_id"], left_out["item_id"], strict=True)
+        ],
         outcomes=_complete(identity.view, frame, known),
         lesions=[lesion for case_id in ids for lesion in known[case_id][0]],
         acquisitions=[one for case_id in ids if (one := known[case_id][1]) is not None],
@@ -82,8 +111,45 @@ def _bring_back(
         progress=RunProgress(len(ids), len(ids), 0, len(frame)),
     )
     store.finish_run(run_id, "finished")
-    n_patients = int(frame["patient_id"].nunique())
-    return ImportSummary(set_id, len(frame), n_patients, identity.width, (), (), (), ())
+    return ImportSummary(
+        set_id=identity.set_id,
+        n_imported=len(set(frame["item_id"]) - present),
+        n_patients=int(frame["patient_id"].nunique()),
+        width=identity.width,
+        unlabelled=(),
+        without_vector=(),
+        not_finite=(),
+        notes=notes,
+        all_zero=tuple(left_out["item_id"]),
+        n_present=len(set(frame["item_id"]) & present),
+    )
+
+
+def _differ(store: Store, set_id: str, item_ids: Sequence[str], vectors: NDArray[np.float32]) -> bool:
+    """Whether the store has other vectors of one of these items in the set; half precision is no difference."""
+    known = store.sets().set_index("set_id")["number_type"]
+    if set_id not in known:
+        return False
+    there, stored = store.vectors(set_id)
+    place = {item_id: row for row, item_id in enumerate(there)}
+    rows = [(place[item_id], row) for row, item_id in enumerate(item_ids) if item_id in place]
+    before, now = stored[[one for one, _ in rows]], vectors[[other for _, other in rows]]
+    if known[set_id] != FLOAT32:
+        with np.errstate(over="ignore"):
+            now = now.astype(np.float16).astype(np.float32)
+    return not np.array_equal(before, now)
+
+
+def _own_identity(path: Path, identity: SetIdentity, sha256: str) -> SetIdentity:
+    """Of vectors that were changed after their export: no encoder with these weights gives them."""
+    return replace(
+        identity,
+        encoder=_CHANGED + identity.encoder.removeprefix(_CHANGED),
+        weights_sha256=sha256,
+        code_version=IMPORT_VERSION,
+        weights_source=f"the table {path.name}, changed after its export",
+        is_published=False,
+    )
 
 
 def _complete(
@@ -155,6 +221,8 @@ def _check(path: Path, found: Description, frame: pd.DataFrame, vectors: Mapping
         numbers = vectors[set_id]
         if numbers.shape != (int((frame["set_id"] == set_id).sum()), identity.width) or not np.isfinite(numbers).all():
             raise NotOurExportError(f"{path.name} has vectors of another width, or NaN in them: export it again")
+        if len(numbers) and not numbers.any():
+            raise NotOurExportError(f"every vector of {set_id} in {path.name} holds nothing but zeros: export it again")
 
 
 def _read(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:

@@ -31,6 +31,8 @@ class ImportSummary:
         unlabelled: ids of vectors that no row of the labels has; these are not in the file.
         without_vector: cases of the labels that the table has no vector for.
         not_finite: cases whose vectors hold NaN or infinite numbers; they are not in the file.
+        all_zero: cases whose vectors hold nothing but zeros, which have no direction; they are not in the file.
+        n_present: vectors that the set had before, which stay as they are; `n_imported` does not count them.
         notes: what was assumed in reading the labels, or left out of them.
     """
 
@@ -42,6 +44,8 @@ class ImportSummary:
     without_vector: tuple[str, ...]
     not_finite: tuple[str, ...]
     notes: tuple[str, ...]
+    all_zero: tuple[str, ...] = ()
+    n_present: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values for JSON."""
@@ -49,13 +53,14 @@ class ImportSummary:
 
     def text(self) -> str:
         """The import in plain words, a line for each thing to know."""
-        lines = [
-            f"{self.n_imported} vectors of {self.width} numbers, of {self.n_patients} patients. Set: {self.set_id}"
-        ]
+        new = f"{self.n_imported} new vectors" if self.n_present else f"{self.n_imported} vectors"
+        present = f" ({self.n_present} more were there already)" if self.n_present else ""
+        lines = [f"{new} of {self.width} numbers{present}, of {self.n_patients} patients. Set: {self.set_id}"]
         for ids, what in (
             (self.unlabelled, "without a row in the labels, left out"),
             (self.without_vector, "in the labels without a vector"),
             (self.not_finite, "with NaN or infinite numbers in their vectors, left out"),
+            (self.all_zero, "with vectors of nothing but zeros, left out"),
         ):
             if ids:
                 lines.append(f"{len(ids)} {what}: {named(ids)}")
@@ -118,15 +123,20 @@ def import_vectors(
             "columns name the case"
         )
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(table.vectors).all(axis=1))
-    good = [case for case in joined if finite[position[case.case_id]]]
+    zero: NDArray[np.bool_] = np.asarray(~table.vectors.any(axis=1))
+    good = [case for case in joined if finite[position[case.case_id]] and not zero[position[case.case_id]]]
     if not good:
-        raise VectorTableError(f"every vector of {vectors.name} holds NaN or infinite numbers: make the table anew")
+        raise VectorTableError(
+            f"every vector of {vectors.name} holds NaN, infinite numbers or nothing but zeros: make the table anew"
+        )
     not_finite = tuple(case.case_id for case in joined if not finite[position[case.case_id]])
+    all_zero = tuple(case.case_id for case in joined if zero[position[case.case_id]])
     unlabelled = tuple(case_id for case_id in table.ids if case_id not in labelled)
     without_vector = tuple(case.case_id for case in found.cases if case.case_id not in position)
 
     failures = [
         *(Failure(c, "import", f"its vector in {vectors.name} holds NaN or infinite numbers") for c in not_finite),
+        *(Failure(c, "import", f"its vector in {vectors.name} holds nothing but zeros") for c in all_zero),
         *(Failure(c, "import", f"{vectors.name} has no vector of it") for c in without_vector),
     ]
     identity = SetIdentity(
@@ -143,6 +153,8 @@ def import_vectors(
     store = Store(db, read_only=False, patience_s=PATIENCE_S)
     store.register_labels(found)
     set_id = store.open_set(identity)
+    items = [EmbeddedItem(f"{c.case_id}/{view}", c.case_id, table.vectors[position[c.case_id]]) for c in good]
+    present = {item.item_id for item in items}.intersection(store.vectors(set_id)[0])
     settings = {
         "vectors": str(vectors.resolve()),
         "labels": str(labels.resolve()),
@@ -152,7 +164,7 @@ def import_vectors(
     run_id = store.start_run(set_id, settings, len(found.cases))
     store.commit(
         set_id,
-        [EmbeddedItem(f"{c.case_id}/{view}", c.case_id, table.vectors[position[c.case_id]]) for c in good],
+        items,
         failures=failures,
         outcomes=[CaseOutcome(case.case_id, complete=True) for case in good],
         run_id=run_id,
@@ -161,11 +173,13 @@ def import_vectors(
     store.finish_run(run_id, "finished")
     return ImportSummary(
         set_id=set_id,
-        n_imported=len(good),
+        n_imported=len(good) - len(present),
         n_patients=len({case.patient_id for case in good}),
         width=table.vectors.shape[1],
         unlabelled=unlabelled,
         without_vector=without_vector,
         not_finite=not_finite,
         notes=found.notes,
+        all_zero=all_zero,
+        n_present=len(present),
     )

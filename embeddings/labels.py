@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embeddings.cohort import id_problem
-from embeddings.cohort_columns import Covariate, check_header, find_columns, is_missing, parse_number, typed
+from embeddings.cohort_columns import Covariate, check_header, find_columns, parse_number, typed
 from embeddings.cohort_images import PathLocator
 from embeddings.cohort_table import CohortError, Table
 from embeddings.mask_labels import normal_label
-from embeddings.stages import read_column
+from embeddings.missing_values import is_missing
+from embeddings.stages import column_notes, read_column
 from embeddings.vector_table import named
 from flexict.errors import FlexiCTError
 
@@ -41,12 +42,14 @@ class Labels:
     Attributes:
         columns: role -> header, for the roles that have a column; covariates are the others.
         cases: the rows that can be used, in the file's order.
+        stage_order: labels of their stages, lowest first; empty where no order is known.
         notes: what was assumed or left out, a sentence each.
     """
 
     path: Path
     columns: dict[str, str]
     cases: tuple[LabelledCase, ...]
+    stage_order: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -69,11 +72,12 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
     """The labels of a CSV that `read_table` has read.
 
     Args:
-        mapping: role -> column, as for `read_cohort`; a stage that is named here must read as one.
+        mapping: role -> column, as for `read_cohort`; a stage that is named here is one, also where its
+            order is not known.
         id_column: of the vectors; names the case here too unless `mapping` does, or no column is called so.
 
     Raises:
-        CohortError: no column of case ids, a case twice, no row that can be used, a stage that is none.
+        CohortError: no column of case ids, a case twice, no row that can be used, a named stage without a value.
         FlexiCTError: an unknown role or column in `mapping`.
     """
     mapping = dict(mapping)
@@ -89,8 +93,8 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
     reader = _Reader(path, table, columns, [*table.notes, *notes])
     if not reader.usable:
         raise CohortError(f"no row of {path.name} can be used: {'; '.join(reader.notes)}")
-    reader.read_stages(must=mapping.get("stage") is not None)
-    return Labels(path, reader.columns, tuple(reader.cases()), tuple(reader.notes))
+    order = reader.read_stages(wanted=mapping.get("stage") is not None)
+    return Labels(path, reader.columns, tuple(reader.cases()), tuple(order), tuple(reader.notes))
 
 
 @dataclass
@@ -123,26 +127,33 @@ class _Reader:
         if twice:
             raise CohortError(f"{self.path.name} has more than one row for {named(twice)}: keep one row a case")
 
-    def read_stages(self, must: bool) -> None:
-        """Read the stage column; one that nobody named and that holds no stages becomes a covariate."""
+    def read_stages(self, wanted: bool) -> list[str]:
+        """Read the stage column and return the order of its stages; those of unknown order stay as text.
+
+        wanted: the user named the column; one that was only found by its header, and that holds no stages that can
+            be ordered, becomes a covariate.
+        """
         self._stages = [None] * len(self.usable)
         if "stage" not in self.columns:
-            return
+            return []
         header = self.columns["stage"]
-        texts = [self._cell(cells, "stage") for _, cells in self.usable]
-        found = read_column(texts)
-        odd = [*found.unknown, *found.mixed]
-        if not found.order:
-            if must:
-                what = named(list(map(repr, odd))) or "nothing"
-                raise CohortError(f"{header!r} of {self.path.name} holds no stages ({what}): name another column")
+        texts = [self.table.number_text(self._cell(cells, "stage")) for _, cells in self.usable]
+        found = read_column(texts, header=header)
+        if not found.order and not wanted:
             self.notes.append(f"{header!r} holds no stages that can be ordered, and stays as it is")
             del self.columns["stage"]
-            return
-        self._stages = list(found.labels)
-        if odd:
-            n_cases = sum(text in odd for text in texts)
-            self.notes.append(f"{n_cases} cases are unstaged: {named(list(map(repr, odd)))} in {header!r} is no stage")
+            return []
+        if not found.order and not found.odd:
+            raise CohortError(
+                f"{header!r} of {self.path.name} holds no stages, only missing values: name another column"
+            )
+        self._stages = [text if text in found.odd else label for text, label in zip(texts, found.labels, strict=True)]
+        self.notes += column_notes(found)
+        if found.order and found.odd:
+            n_cases = sum(text in found.odd for text in texts)
+            odd = named(list(map(repr, sorted(found.odd))))
+            self.notes.append(f"{n_cases} cases are left out of the order of the stages: {odd} in {header!r}")
+        return found.order
 
     def cases(self) -> list[LabelledCase]:
         """The usable rows."""
@@ -174,7 +185,7 @@ class _Reader:
         case_id = self._cell(cells, "case_id")
         if is_missing(case_id) or id_problem(case_id):
             return "it has no case id" if is_missing(case_id) else id_problem(case_id)
-        if "patient_id" in self.columns and is_missing(self._cell(cells, "patient_id"), soft=True):
+        if "patient_id" in self.columns and is_missing(self._cell(cells, "patient_id")):
             return "it has no patient, whose scans must stay together"
         return None
 

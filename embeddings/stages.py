@@ -1,88 +1,29 @@
-"""How stages are spelled, and which comes first.
+"""How stages of a column are ordered, given an order of their own, or put in groups.
 
-Read are TNM categories (`pT2b`, `Tis`, `1a`, `N1mi`), overall stages (`Stage IIIA`, `IB2`), grades (`G2`,
-`ISUP 4`), plain numbers (`3.0`) and a few named scales (`benign` < `indolent` < `aggressive`). Spellings of
-one stage become one label: `pT1a`, `T1A` and, beside other T stages, `1a` are all `T1a`.
+Spellings of one stage become one label: `pT1a`, `T1A` and, beside other T stages, `1a` are all `T1a`.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.stage_spellings import (
+    SCALES,
+    WHAT,
+    StageKey,
+    holds_other_parts,
+    is_bare,
+    is_unstaged,
+    kind_of_header,
+    parse_stage,
+    plain_text,
+)
 from flexict.errors import FlexiCTError
-
-SCALES: tuple[tuple[tuple[str, ...], ...], ...] = (
-    (("early",), ("intermediate",), ("advanced", "late"), ("metastatic",)),
-    (("localised", "localized", "local"), ("locally advanced", "regional"), ("distant", "metastatic")),
-    (("low",), ("intermediate", "moderate", "medium"), ("high",), ("very high",)),
-    (("benign",), ("indolent",), ("aggressive",)),
-    (("benign",), ("borderline",), ("malignant",)),
-    (("mild",), ("moderate",), ("severe",)),
-    (("no", "false", "absent", "negative"), ("yes", "true", "present", "positive")),
-)
-"""Named scales, lowest rank first; names of one rank are synonyms."""
-
-_UNSTAGED = frozenset(
-    (
-        *("", "na", "n/a", "nan", "none", "null", "nil", "unknown", "unk", "unstaged"),
-        *("missing", "pending", "x", "gx", "-", "--", ".", "?"),
-        *("not staged", "not applicable", "not available", "not reported", "not evaluated"),
-        *("not assessed", "cannot be assessed", "indeterminate", "undetermined"),
-    )
-)
-_PREFIX = r"(?P<prefix>[yra]?[pc]|[yra])?\s*"
-_MINOR = r"(?:(?P<minor>mi|[a-e])(?P<sub>[1-3])?)?"
-_UNSTAGED_TNM = re.compile(_PREFIX + r"[tnm]\s*x")
-_TNM = re.compile(_PREFIX + r"(?P<letter>[tnm])\s*(?:(?P<in_situ>is|a)|(?P<major>[0-4])\s*" + _MINOR + ")")
-_BARE_T = re.compile(r"(?P<major>[1-4])(?P<minor>mi|[a-e])(?P<sub>[1-3])?")
-_OVERALL = re.compile(
-    r"(?P<word>(?:(?:ajcc|uicc|figo|tnm|clinical|pathologic(?:al)?|y?[pc])?\s*stage|ajcc|uicc|figo)\s*)?"
-    r"(?P<major>0|iv|i{1,3}|[1-4])\s*(?:(?P<minor>is|[a-e])(?P<sub>[1-3])?)?"
-)
-_GRADE = re.compile(
-    r"(?:(?:(?:who\s*/\s*isup|isup|who|fuhrman|fnclcc|nuclear|histologic(?:al)?|gleason)\s*)?"
-    r"(?:grade\s*group|grade|g)|who\s*/\s*isup|isup|fuhrman)\s*(?P<major>[1-5]|iv|i{1,3}|v)"
-)
-_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d*)?")
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
-_MINOR_RANK = {"is": 0.5, "mi": 0.5, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5}
-_IN_SITU_RANK = {"a": 0.3, "is": 0.6}  # T0 < Ta < Tis < T1
-_NAMES = {name: scale for scale in SCALES for rank in scale for name in rank}
-_NUMBERS_OF = {"T": range(5), "N": range(4), "M": range(2), "overall": range(5), "grade": range(1, 6)}
-_WHAT = {
-    "T": "T stage",
-    "N": "N stage",
-    "M": "M stage",
-    "overall": "overall stage",
-    "grade": "grade",
-    "number": "number",
-    "name": "named group",
-}
-
-
-@dataclass(frozen=True)
-class StageKey:
-    """What one spelling means.
-
-    Attributes:
-        kind: `T`, `N`, `M`, `overall`, `grade`, `number` or `name`; only stages of one kind compare.
-        rank: ordered within the kind; a subdivision extends its parent's rank (T1 `(1,)`, T1a `(1, 1)`).
-            Empty for a name, whose rank depends on the scale that its whole column uses.
-        label: the one spelling shown, such as `T1a`, `IIIB`, `Grade 2`.
-        prefix: `p`, `c`, `yp` ... where the spelling had one; it does not change the order.
-    """
-
-    kind: str
-    rank: tuple[float, ...]
-    label: str
-    prefix: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -95,6 +36,7 @@ class StageColumn:
         unknown: the spellings that are no known stage.
         mixed: spelling -> why it cannot be ordered with the rest of the column.
         prefixes: the prefixes met (`p`, `c`, `yp` ...), `` where there was none.
+        formulas: the spellings such as `T1aN0M0` of which only one part is the stage.
     """
 
     labels: list[str | None]
@@ -102,38 +44,31 @@ class StageColumn:
     unknown: list[str]
     mixed: dict[str, str]
     prefixes: frozenset[str]
+    formulas: tuple[str, ...]
+
+    @property
+    def odd(self) -> set[str]:
+        """The spellings whose place in the order is not known."""
+        return {*self.unknown, *self.mixed}
 
 
-def is_unstaged(text: str) -> bool:
-    """Whether the text is a spelling of a missing stage ("", NA, TX, unknown, not staged ...)."""
-    plain = _plain(text)
-    return plain in _UNSTAGED or _UNSTAGED_TNM.fullmatch(plain) is not None
-
-
-def parse_stage(text: str) -> StageKey | None:
-    """The meaning of one spelling read alone; None where it is missing (`is_unstaged`) or not understood.
-
-    A plain number stays a number here: whether `3` is T3 depends on the rest of its column.
-    """
-    plain = re.sub(r"\s*\([^)]*\)$", "", _plain(text))  # T1b(m), Tis (DCIS), N0(i+)
-    if is_unstaged(plain):
-        return None
-    name = re.sub(r"[\s-]*(?:risk|grade|stage|disease)$", "", plain)
-    if name in _NAMES:
-        return StageKey("name", (), name.capitalize())
-    if _NUMBER.fullmatch(plain):
-        return _of_number("number", float(plain))
-    return _read_tnm(plain) or _read_grade(plain) or _read_overall(plain)
-
-
-def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None) -> StageColumn:
+def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None, header: str = "") -> StageColumn:
     """Read the values of one column together: the commonest kind of stage is the column's kind.
 
-    counts: how often each value stands in the column, where `values` holds each only once.
-    Small whole numbers join a column of TNM categories, overall stages or grades: `3` beside `1a` is T3.
+    Args:
+        values: stages as spelled.
+        counts: how often each value stands in the column, where `values` holds each only once.
+        header: the column's name; `overall stage` makes IA of `1A`, `T stage` T1a. Where it leaves the kind open,
+            `1A` is T1a, and small whole numbers join a column of TNM categories, overall stages or grades:
+            `3` beside `1a` is T3.
     """
     counts = Counter(values) if counts is None else Counter(counts)
-    keys = {value: parse_stage(value) for value in counts}
+    named = kind_of_header(header)
+    keys = {value: parse_stage(value, named) for value in counts}
+    subdivided = any(key and key.kind == named and len(key.rank) > 1 and is_bare(value) for value, key in keys.items())
+    if not subdivided and any(key and key.kind == "number" for key in keys.values()):
+        # Numbers that the named kind does not have are on another scale, unless 1A and the like stand among them.
+        keys = {value: parse_stage(value) for value in counts}
     known = {value: key for value, key in keys.items() if key is not None}
     kind = _commonest(known, counts)
     scale = _commonest_scale(known, counts) if kind == "name" else ()
@@ -142,9 +77,9 @@ def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None) 
     read: dict[str, StageKey] = {}
     mixed: dict[str, str] = {}
     for value, key in known.items():
-        as_kind = _as_kind(key, kind)
-        if as_kind is None:
-            mixed[value] = f"{value!r} is a {_WHAT[key.kind]} where the column holds a {_WHAT[kind]}"
+        as_kind = key if key.kind == kind else parse_stage(value, kind)
+        if as_kind is None or as_kind.kind != kind:
+            mixed[value] = f"{value!r} is a {WHAT[key.kind]} where the column holds a {WHAT[kind]}"
         elif scale and key.label.lower() not in place:
             names = " < ".join(names[0] for names in scale)
             mixed[value] = f"{value!r} is no group of the scale {names} that the column uses"
@@ -157,22 +92,43 @@ def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None) 
         unknown=sorted(value for value, key in keys.items() if key is None and not is_unstaged(value)),
         mixed=mixed,
         prefixes=frozenset(key.prefix for key in read.values()),
+        formulas=tuple(sorted(value for value in read if holds_other_parts(value))),
     )
 
 
-def stage_order(values: Sequence[str], counts: Mapping[str, int] | None = None) -> list[str]:
+def column_notes(column: StageColumn) -> list[str]:
+    """Sentences on how the column was read that its user must know."""
+    notes = []
+    prefixes = sorted(column.prefixes - {""})
+    if len(prefixes) > 1:
+        notes.append(f"the stages have different prefixes ({', '.join(prefixes)}), which are read as one scale")
+    if column.formulas:
+        kind = column.order[0][0]
+        notes.append(f"of stages such as {column.formulas[0]!r} only the {kind} category is used")
+    if column.odd and not column.order:
+        notes.append(
+            f"the order of the stages {_listed(sorted(column.odd))} is not known: they are kept as text, and an "
+            "analysis by stage needs their order (--order of the report, or the field that the pages show)"
+        )
+    return notes
+
+
+def stage_order(values: Sequence[str], counts: Mapping[str, int] | None = None, header: str = "") -> list[str]:
     """The distinct stages among `values` as labels, lowest first; missing ones are left out.
 
-    counts: as `read_column` takes them.
+    counts, header: as `read_column` takes them.
 
     Raises:
         FlexiCTError: values that are no stage, or kinds that do not compare (T2 and Grade 3).
     """
-    return _sound(read_column(values, counts)).order
+    return _sound(read_column(values, counts, header)).order
 
 
 def stage_codes(
-    values: Sequence[str | None], order: Sequence[str] | None = None, counts: Mapping[str, int] | None = None
+    values: Sequence[str | None],
+    order: Sequence[str] | None = None,
+    counts: Mapping[str, int] | None = None,
+    header: str = "",
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Position of each value in the order, -1 where unstaged, and the order.
 
@@ -180,7 +136,7 @@ def stage_codes(
         values: stages as spelled; None counts as unstaged.
         order: overrides the clinical order and may hold any names; spellings are matched by meaning, so
             `pT1a` finds `T1a`.
-        counts: as `read_column` takes them.
+        counts, header: as `read_column` takes them.
 
     Raises:
         FlexiCTError: values that `order` does not contain (all are named), a stage twice in `order`, or
@@ -189,7 +145,7 @@ def stage_codes(
     texts = ["" if value is None else value for value in values]
     codes: list[int | None]
     if order is None:
-        column = _sound(read_column(texts, counts))
+        column = _sound(read_column(texts, counts, header))
         place = {label: position for position, label in enumerate(column.order)}
         codes = [-1 if label is None else place[label] for label in column.labels]
         return np.array(codes, dtype=np.int64), column.order
@@ -214,8 +170,8 @@ def apply_groups(values: Sequence[str | None], groups: Mapping[str, Sequence[str
     """
     owners = [(member, name) for name, members in groups.items() for member in members]
     lookup = _Lookup([member for member, _ in owners])
-    present = {_plain(value) for value in values if value is not None}
-    unread = [m for m, _ in owners if parse_stage(m) is None and _plain(m) not in present]
+    present = {plain_text(value) for value in values if value is not None}
+    unread = [m for m, _ in owners if parse_stage(m) is None and plain_text(m) not in present]
     if unread:
         raise FlexiCTError(f"the groups list {_listed(unread)}, which no case has and which is no known stage")
     positions = [None if value is None else lookup.position(value, covering=True) for value in values]
@@ -230,27 +186,27 @@ class _Lookup:
         self._kind = _commonest({s: k for s, k in zip(stages, keys, strict=True) if k}, Counter(stages))
         self._by_text: dict[str, int] = {}
         self._by_meaning: dict[tuple[object, ...], int] = {}
-        for position, (stage, key) in enumerate(zip(stages, keys, strict=True)):
-            meaning = self._meaning(key)
-            if _plain(stage) in self._by_text or meaning in self._by_meaning:
+        for position, stage in enumerate(stages):
+            meaning = self._meaning(stage)
+            if plain_text(stage) in self._by_text or meaning in self._by_meaning:
                 raise FlexiCTError(f"{stage!r} is listed twice among {_listed(stages)}: list each stage once")
-            self._by_text[_plain(stage)] = position
+            self._by_text[plain_text(stage)] = position
             if meaning:
                 self._by_meaning[meaning] = position
 
     def position(self, text: str, covering: bool = False) -> int | None:
-        if _plain(text) in self._by_text:
-            return self._by_text[_plain(text)]
-        meaning = self._meaning(parse_stage(text))
+        if plain_text(text) in self._by_text:
+            return self._by_text[plain_text(text)]
+        meaning = self._meaning(text)
         shortest = 2 if covering else len(meaning)  # the kind and one level of the rank
         lengths = range(len(meaning), shortest - 1, -1)
         return next((self._by_meaning[meaning[:n]] for n in lengths if meaning[:n] in self._by_meaning), None)
 
-    def _meaning(self, key: StageKey | None) -> tuple[object, ...]:
+    def _meaning(self, text: str) -> tuple[object, ...]:
         """Kind and rank (or the name) in one tuple, empty for what is no known stage."""
+        key = parse_stage(text, self._kind)
         if key is None:
             return ()
-        key = _as_kind(key, self._kind) or key
         return (key.kind, *key.rank) if key.rank else (key.kind, key.label)
 
 
@@ -278,74 +234,6 @@ def _commonest_scale(keys: Mapping[str, StageKey], counts: Mapping[str, int]) ->
         return sum(counts[value] for value, key in keys.items() if key.label.lower() in names)
 
     return max(SCALES, key=cases_of)
-
-
-def _as_kind(key: StageKey, kind: str) -> StageKey | None:
-    """The key as a stage of `kind`; only small whole numbers can change their kind."""
-    if key.kind == kind:
-        return key
-    if key.kind != "number" or key.rank[0] not in _NUMBERS_OF.get(kind, ()):
-        return None
-    return _of_number(kind, key.rank[0])
-
-
-def _of_number(kind: str, value: float) -> StageKey:
-    label = f"{value:.15g}"
-    if kind == "overall":
-        label = _roman(int(value))
-    elif kind == "grade":
-        label = f"Grade {label}"
-    elif kind != "number":
-        label = kind + label
-    return StageKey(kind, (value,), label)
-
-
-def _read_tnm(plain: str) -> StageKey | None:
-    match = _TNM.fullmatch(plain) or _BARE_T.fullmatch(plain)
-    if match is None:
-        return None
-    found = match.groupdict()
-    letter = (found.get("letter") or "t").upper()
-    prefix = found.get("prefix") or ""
-    if found.get("in_situ"):
-        if letter != "T":
-            return None
-        return StageKey("T", (_IN_SITU_RANK[found["in_situ"]],), f"T{found['in_situ']}", prefix)
-    label = f"{letter}{found['major']}{found['minor'] or ''}{found['sub'] or ''}"
-    return StageKey(letter, _rank(int(found["major"]), found), label, prefix)
-
-
-def _read_overall(plain: str) -> StageKey | None:
-    match = _OVERALL.fullmatch(plain)
-    if match is None or (match["major"] in "1234" and not match["word"]):
-        return None
-    number = _ROMAN.get(match["major"]) or int(match["major"])
-    minor = match["minor"] or ""
-    label = _roman(number) + (minor if minor == "is" else minor.upper()) + (match["sub"] or "")
-    return StageKey("overall", _rank(number, match.groupdict()), label)
-
-
-def _read_grade(plain: str) -> StageKey | None:
-    match = _GRADE.fullmatch(plain)
-    if match is None:
-        return None
-    return _of_number("grade", float(_ROMAN.get(match["major"]) or match["major"]))
-
-
-def _rank(major: int, found: Mapping[str, str | None]) -> tuple[float, ...]:
-    minor, sub = found["minor"], found["sub"]
-    rank: tuple[float, ...] = (float(major),)
-    if minor:
-        rank += (_MINOR_RANK[minor],)
-    return (*rank, float(sub)) if sub else rank
-
-
-def _roman(number: int) -> str:
-    return ("0", "I", "II", "III", "IV", "V")[number]
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).replace("_", " ").lower().split())
 
 
 def _listed(values: Iterable[str], most: int = 8) -> str:

@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from embeddings.cohort_columns import find_columns, is_missing, parse_number
+from embeddings.cohort_columns import find_columns, parse_number
 from embeddings.cohort_table import read_table
+from embeddings.missing_values import is_missing
 from flexict.errors import FlexiCTError
 
 FORMATS = (".csv", ".parquet", ".npz")

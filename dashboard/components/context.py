@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components import notices
 from dashboard.components.selection_panel import selection_panel
+from dashboard.components.stage_order import ask_for_order
 from dashboard.plain_text import plain
 from embeddings.records import CohortInfo
 from embeddings.store import StoreError
@@ -93,7 +94,11 @@ def require() -> Context:
 
 def stage_options(table: loading.EmbeddingTable) -> list[str]:
     """Columns that read as a stage; ends the page with what is missing where there is none."""
+    path = state.cohort()
+    waits_for_order = path is not None and ask_for_order(path)
     options = columns.stages(table.frame)
+    if not options and waits_for_order:
+        st.stop()
     if not options:
         st.info(
             "No column of this cohort reads as an ordered stage or grade with at least two levels (such as T1, T2, "

@@ -118,6 +118,9 @@ def _show_report(report: CohortReport) -> None:
     figures[3].metric("Rows with errors", len({p.row for p in errors if p.row is not None}))
     if report.stage_order:
         st.caption("Stages in order: " + plain(" < ".join(report.stage_order)))
+    missing = [f"{header} {n:,}" for header, n in report.covariate_missing.items() if 0 < n < report.n_rows]
+    if missing:
+        st.caption("Missing values: " + plain(", ".join(missing)))
     if not report.problems:
         st.success("Every row can be used.")
         return

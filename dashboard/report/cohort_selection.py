@@ -111,7 +111,8 @@ class AnalysedCohort:
 def select_cases(settings: ReportSettings) -> AnalysedCohort:
     """Read the cohort file and keep the cases that every analysis of the report can use.
 
-    Raises ValueError (StoreError among them) on a file, set, column, group or order that cannot be used.
+    Raises ValueError (StoreError among them) on a file, set, column, group or order that cannot be used, on a column
+    without any value, and where no case is left.
     """
     store = Store(settings.cohort)
     info, sets, headers = store.info(), store.sets(), store.covariates()
@@ -138,6 +139,11 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
     for option, chosen in (("--covariates", covariates), ("--baseline", baseline), ("--size", [size_column])):
         if stage_column in chosen:
             raise FlexiCTError(f"{option}: {stage_column!r} is the stage itself and cannot explain it")
+        for column in chosen:
+            if column is not None and frame[column].isna().all():
+                raise FlexiCTError(
+                    f"{option}: column {column!r} is empty in all {len(frame)} cases: leave it out or name another"
+                )
 
     staging = stage_cases(frame[stage_column], settings.order, settings.groups)
     finite = np.isfinite(vectors).all(axis=1)
@@ -172,6 +178,8 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
             FlowStep(f"with {columns.name_only(column)}", int(kept.sum()), (("missing", lost),) if lost else ())
         )
     flow.append(FlowStep("analysed", int(kept.sum()), ()))
+    if not kept.any():
+        raise FlexiCTError(_nothing_left(flow))
 
     rows = frame[kept].reset_index(drop=True)
     covariates = [column for column in covariates if column != size_column]
@@ -207,6 +215,14 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
             *_partial(compared, len(rows)),
             *_refused_rows(store, record),
         ),
+    )
+
+
+def _nothing_left(flow: Sequence[FlowStep]) -> str:
+    steps = (f"{step.name} {step.n} ({', '.join(f'{n} {why}' for why, n in step.lost)})" for step in flow if step.lost)
+    return (
+        f"no case is left to analyse: of {flow[0].n} cases {flow[0].name}, {'; '.join(steps)}. Leave out a column that "
+        "few cases have, or correct --stage, --order, --group or --selection"
     )
 
 

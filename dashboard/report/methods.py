@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dashboard.readings import event_reading
 from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
@@ -226,7 +227,8 @@ def _survival(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
         f"curves {cite('kaplan')} with a log-rank test, Cox's model {cite('cox')} with a test of proportional hazards "
         f"{cite('schoenfeld')}, Harrell's C {cite('harrell')} {result.c_index:.3f} [{result.c_index_low:.3f}, "
         f"{result.c_index_high:.3f}] (n = {result.n} patients, {result.n_events} events; {result.n_excluded} scans "
-        f"without a known outcome or beyond a patient's first were left out; {result.n_bootstrap} resamples)."
+        f"without a known outcome or beyond a patient's first were left out; {result.n_bootstrap} resamples). "
+        f"{event_reading(result)}"
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from embeddings.stages import apply_groups, is_unstaged, read_column, stage_codes
+from embeddings.stage_spellings import is_unstaged
+from embeddings.stages import apply_groups, column_notes, read_column, stage_codes
 from flexict.errors import FlexiCTError
 
 MOST_NAMED = 6
@@ -30,26 +31,29 @@ def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[
     """Read a column of stages: sorted by meaning, in the order given, or in groups.
 
     A value that is no known stage, does not fit the others, or is in no group or order, leaves its case
-    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves.
+    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves,
+    and on stages that need one.
     """
     texts = [None if pd.isna(value) else str(value) for value in values]
     if groups:
         return _grouped(texts, order, groups)
     if order:
         return _ordered(texts, order)
-    column = read_column([text or "" for text in texts])
+    column = read_column([text or "" for text in texts], header=str(values.name))
+    if column.odd and not column.order:
+        named = ", ".join(map(repr, sorted(column.odd)[:MOST_NAMED]))
+        more = f" and {len(column.odd) - MOST_NAMED} more" if len(column.odd) > MOST_NAMED else ""
+        raise FlexiCTError(
+            f"--stage: the order of the stages {named}{more} of column {str(values.name)!r} is not known: list them, "
+            "lowest first, with --order"
+        )
     place = {label: code for code, label in enumerate(column.order)}
     codes = np.array([-1 if label is None else place[label] for label in column.labels], dtype=np.int64)
-    strange = {*column.unknown, *column.mixed}
-    prefixes = sorted(column.prefixes - {""})
-    warnings = []
-    if len(prefixes) > 1:
-        warnings.append(f"The stages mix the prefixes {', '.join(prefixes)}, which are read as one scale.")
     return Staging(
         codes,
         tuple(column.order),
-        _losses(texts, {text: "not understood as a stage like the others" for text in strange}),
-        tuple(warnings),
+        _losses(texts, {text: "not understood as a stage like the others" for text in column.odd}),
+        tuple(f"{note[:1].upper()}{note[1:]}." for note in column_notes(column)),
     )
 
 

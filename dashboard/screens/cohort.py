@@ -74,7 +74,8 @@ def _overview(path: Path) -> None:
     st.markdown("**Scans**")
     if "stage" in cases and cases["stage"].notna().any():
         counts = cases["stage"].fillna("no stage").value_counts()
-        order = [*info.stage_order, "no stage"]
+        others = sorted(set(counts.index) - {*info.stage_order, "no stage"})
+        order = [*info.stage_order, *others, "no stage"]
         words = [f"{stage}: {counts[stage]}" for stage in order if stage in counts]
         st.caption("Scans of each stage: " + plain(", ".join(words)))
     empty = [c for c in cases if cases[c].isna().all()]

@@ -15,6 +15,7 @@ from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.split_at import split_at
+from dashboard.components.stage_order import ask_for_order
 from dashboard.components.waiting import section
 from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
@@ -58,6 +59,7 @@ def _page(found: Context) -> None:
         st.info("These sets have no case in common. Choose others, or embed the missing scans on the **Cohort** page.")
         return
     _say_common(same)
+    ask_for_order(found.path)
     left, middle, right = st.columns(3)
     stage, codes = _pick_stage(same.frame, left)
     label, cut, labels = _pick_label(same.frame, middle, right)

@@ -92,7 +92,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         "Order, lowest first",
         key="report.order",
         persist_state=SESSION,
-        placeholder=", ".join(read_column(seen).order),
+        placeholder=", ".join(read_column(seen, header=str(stage)).order or sorted(seen)),
         help="Stages, or the groups below; empty to sort them by meaning.",
     )
     groups = middle.text_area(
@@ -134,11 +134,16 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             "Bootstrap resamples", 19, MAX_RESAMPLES, 1000, key="report.bootstrap", persist_state=SESSION
         )
         seed = third.number_input("Seed", 0, 10_000, 0, key="report.seed", persist_state=SESSION)
+    listed = names_in(order) or (() if groups.strip() else state.stage_orders().get(str(stage), ()))
+    if not listed and not groups.strip() and stage not in columns.stages(frame) and not read_column(seen).order:
+        named = plain(", ".join(sorted(seen)))
+        st.info(f"The order of the stages is not known ({named}). Type it into **Order, lowest first**.")
+        return None
     try:
         return ReportSettings(
             cohort=Path(found.path),
             stage=str(stage),
-            order=names_in(order),
+            order=listed,
             groups=tuple(group_of(line) for line in groups.splitlines() if line.strip()),
             size=None if size == NONE else size,
             covariates=tuple(covariates),
@@ -175,12 +180,15 @@ def _selection(found: Context) -> str | None:
 
 
 def _partly_staged(frame: pd.DataFrame) -> list[str]:
-    """Columns that read as a stage, then text columns in which at least two stages are: the rest is counted."""
+    """Columns that read as a stage, then text columns in which at least two stages are (the rest is counted), and the
+    cohort's own stage where its order has to be typed."""
     options = columns.stages(frame)
     for column in columns.describing(frame):
         if column not in options and not is_numeric(frame[column]):
             seen = [str(value) for value in frame[column].dropna().unique()]
-            options += [column] if len(read_column(seen).order) > 1 else []
+            read = read_column(seen, header=column)
+            waits_for_order = column == columns.STAGE and read.odd and len(seen) <= columns.MAX_STAGES
+            options += [column] if len(read.order) > 1 or waits_for_order else []
     return options
 
 

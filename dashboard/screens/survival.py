@@ -11,6 +11,7 @@ from dashboard import analyses, columns, loading, readings
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.stage_order import ask_for_order
 from dashboard.components.waiting import section
 from dashboard.figures import survival as survival_figure
 from dashboard.kept_settings import SESSION
@@ -28,6 +29,7 @@ def _page(found: Context) -> None:
     if not times or not events:
         _say_missing(times, events)
         return
+    ask_for_order(found.path)
     stages = columns.stages(table.frame)
     numbers = [c for c in columns.numeric(table.frame) if c not in times and c not in events]
     numbers.sort(key=lambda c: c not in columns.sizes(table.frame))
@@ -145,6 +147,7 @@ def _named(frame: pd.DataFrame, covariates: list[str]) -> dict[str, NDArray]:
 def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -> None:
     in_sentence = score_name.lower() if score_name in (STAGE_AXIS, PSEUDOTIME) else score_name
     st.markdown(f"#### {plain(readings.survival(result, in_sentence))}")
+    st.caption(plain(readings.event_reading(result)))
     score_name, time_label = _started(score_name), _started(columns.label(time))
     if result.n_excluded:
         parts = [f"{result.n_missing} lack the score, the time or the event"] if result.n_missing else []

@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import columns, readings
+from dashboard.plain_text import plain
 from dashboard.settings import Settings
 from embeddings.analysis import SurvivalByScore, by_score
 from embeddings.cohort import read_cohort
@@ -65,6 +66,13 @@ def test_the_stage_axis_tells_the_planted_survival(settings: Settings, followed:
     groups = app.dataframe[0].value
     assert groups["group"].tolist() == ["low score", "middle score", "high score"]
     assert [b.label for b in app.get("download_button")] == ["SVG", "PDF", "PNG", "CSV", "Groups", "Cox"]
+
+
+def test_the_page_says_which_value_counts_as_an_event(settings: Settings, followed: MakeFollowed) -> None:
+    words = {"alive": "0:LIVING", "dead": "1:DEAD WITH TUMOR"}
+    path = followed("coded", lambda n: follow_up(n) | {"vital_status": words[follow_up(n)["vital_status"]]})
+    said = text_of(open_app(settings, path, "survival"))
+    assert plain("Read as an event: '1:DEAD WITH TUMOR'. Read as censored: '0:LIVING'.") in said
 
 
 def test_covariates_and_other_scores_can_be_chosen(settings: Settings, followed: MakeFollowed) -> None:

@@ -152,6 +152,12 @@ def test_impossible_numbers_are_as_good_as_none(value: str | None) -> None:
     assert scanner_settings([dataset(KVP=value, SliceThickness=value)]) == ScannerSettings()
 
 
+@pytest.mark.parametrize("marker", ["UNKNOWN", "N/A", "[Not Available]", "-"])
+def test_a_kernel_or_scanner_that_says_it_is_unknown_is_missing(marker: str) -> None:
+    slices = [dataset(ConvolutionKernel=marker, Manufacturer=marker, ManufacturerModelName="Force")]
+    assert scanner_settings(slices) == ScannerSettings(scanner_model="Force")
+
+
 def test_a_number_that_is_none_costs_nothing_but_itself(tmp_path: Path) -> None:
     folder = series(tmp_path / "ct", KVP="123456", Manufacturer="GE")
     for file in folder.iterdir():

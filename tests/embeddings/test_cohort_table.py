@@ -27,6 +27,9 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\ufeff", exc
         (b"\n \n", "is empty"),
         (b"just some text\nand more\n", "single column"),
         (b"case,image\n", "no rows"),
+        (b";;;\n;;\n", "has no cells but empty ones: give a CSV with a header row"),
+        (b"sep=;\n", "single column"),
+        (b"sep=;\n;;\n", "has no cells but empty ones"),
         (b"case,case,image\na,b,c\n", "two columns named 'case'"),
         (b"NSCLC-000,61,a.nii.gz\nNSCLC-001,62,b.nii.gz\n", "no header"),
         (b"case,image\na,b\n" * 30, "more than 50 rows"),
@@ -73,6 +76,20 @@ def test_unnamed_columns_that_are_empty_go_and_others_get_a_name(tmp_path: Path)
     assert table.ragged == {}
 
 
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;\r", "sep=;;;"])
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, line: str) -> None:
+    (tmp_path / "c.csv").write_text(f"{line}\ncase;image, CT;age\na;b,c;61,5\n")
+    table = read_table(tmp_path / "c.csv", 10)
+    assert table.header == ["case", "image, CT", "age"]
+    assert table.rows == [(2, ["a", "b,c", "61,5"])]
+    assert table.decimal_comma
+
+
+def test_a_declared_delimiter_that_no_line_has_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("sep=;\ncase,image\na,b\n")
+    assert read_table(tmp_path / "c.csv", 10).header == ["case", "image"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=6))
 def test_any_cells_survive_the_file(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
@@ -93,7 +110,8 @@ def test_any_cells_survive_the_file(tmp_path_factory: pytest.TempPathFactory, ro
         (["True", "no", ""], "boolean", [True, False, None]),
         (["01", "02", "10"], "text", ["01", "02", "10"]),
         ([">=90", "56"], "text", [">=90", "56"]),
-        (["unknown", "male"], "text", ["unknown", "male"]),
+        (["unknown", "male"], "text", [None, "male"]),
+        (["Unknown", "'--"], "empty", [None, None]),
         (["1_000", "2"], "text", ["1_000", "2"]),
         (["inf", "2"], "text", ["inf", "2"]),
         (["٣", "2"], "text", ["٣", "2"]),

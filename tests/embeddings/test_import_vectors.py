@@ -83,6 +83,21 @@ def test_a_vector_with_nan_or_infinity_costs_its_case_alone(tmp_path: Path) -> N
         bring(tmp_path, "case,age\na,1\n")
 
 
+def test_a_vector_of_zeros_costs_its_case_alone(tmp_path: Path) -> None:
+    X = np.ones((4, 3))
+    X[1], X[3] = 0.0, [0.0, -0.0, 1e-60]
+    write_vectors(tmp_path / "v.npz", ["a", "b", "c", "d"], X)
+    summary = bring(tmp_path, "case,age\na,1\nb,2\nc,3\nd,4\n")
+    assert (summary.n_imported, summary.all_zero) == (2, ("b", "d"))
+    assert "2 with vectors of nothing but zeros, left out: b, d" in summary.text()
+    store = Store(tmp_path / "c.duckdb")
+    assert store.vectors(summary.set_id)[0] == ["a/volume", "c/volume"]
+    assert store.failures()["reason"].tolist() == ["its vector in v.npz holds nothing but zeros"] * 2
+    write_vectors(tmp_path / "v.npz", ["a"], np.zeros((1, 3)))
+    with pytest.raises(VectorTableError, match="nothing but zeros"):
+        bring(tmp_path, "case,age\na,1\n")
+
+
 def test_importing_again_changes_labels_and_neither_doubles_nor_loses_vectors(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b", "c"])
     first = bring(tmp_path, "case,patient,stage\na,p,T1\nb,p,T2\n")
@@ -90,6 +105,9 @@ def test_importing_again_changes_labels_and_neither_doubles_nor_loses_vectors(tm
     revision = store.revision()
     second = bring(tmp_path, "case,stage,age\nb,T3,61\nc,T1,50\n")
     assert first.set_id == second.set_id
+    assert (first.n_imported, first.n_present) == (2, 0)
+    assert (second.n_imported, second.n_present) == (1, 1)
+    assert "1 new vectors of 3 numbers (1 more were there already)" in second.text()
     assert store.revision() != revision
     table, _ = store.table(first.set_id)
     assert table[["case_id", "patient_id", "stage"]].to_numpy().tolist() == [
@@ -154,10 +172,29 @@ def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp
     table, _ = Store(tmp_path / "c.duckdb").table(summary.set_id)
     assert table["stage (CSV)"].tolist() == ["blue", "green"]
     assert table["stage"].isna().all()
-    with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages .'blue', 'green'.: name another"):
-        bring(tmp_path, labels, stage="stage")
+    summary = bring(tmp_path, labels, stage="stage")
+    table, _ = Store(tmp_path / "c.duckdb").table(summary.set_id)
+    assert table["stage"].tolist() == ["blue", "green"]
+    assert Store(tmp_path / "c.duckdb").info().stage_order == ()
+    assert any("the order of the stages 'blue', 'green' is not known" in note for note in summary.notes)
+    with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages, only missing values: name another"):
+        bring(tmp_path, "case,stage\na,Unknown\nb,'--\n", stage="stage")
     summary = bring(tmp_path, "case,stage\na,T1\nb,green\n", stage="stage")
-    assert any("1 cases are unstaged: 'green' in 'stage'" in note for note in summary.notes)
+    assert any("1 cases are left out of the order of the stages: 'green' in 'stage'" in note for note in summary.notes)
+    assert Store(tmp_path / "c.duckdb").cases()["stage"].tolist() == ["T1", "green"]
+    assert Store(tmp_path / "c.duckdb").info().stage_order == ("T1",)
+
+
+def test_labels_are_read_by_the_rules_of_the_cohort(tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.npz", ["a", "b", "c"])
+    labels = "sep=;\ncase;patient;AJCC stage;age;sex\na;p;1A;61,5;[Unknown]\nb;q;'--;Not Collected;f\nc;Unknown;2;7;m\n"
+    summary = bring(tmp_path, labels)
+    table, _ = Store(tmp_path / "c.duckdb").table(summary.set_id)
+    assert table["stage"].where(table["stage"].notna(), None).tolist() == ["IA", None]
+    assert table["age"].tolist()[0] == 61.5
+    assert table["age"].isna().tolist() == [False, True]
+    assert table["sex"].where(table["sex"].notna(), None).tolist() == [None, "f"]
+    assert any("row 4 of l.csv is left out: it has no patient" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,119 @@ def test_importing_twice_or_into_the_same_store_changes_nothing(full: Store, tmp
     out = tmp_path / "all.parquet"
     export(full, out, "parquet")
     before = everything(full)
+    summaries = import_export(full.path, out)
+    assert everything(full) == before
+    assert [(one.n_imported, one.n_present) for one in summaries] == [(0, 4), (0, 12)]
+    assert "0 new vectors of 6 numbers (12 more were there already), of 2 patients" in summaries[1].text()
+
+
+def scale_vectors(path: Path, factor: float) -> None:
+    """Scale every vector of an exported file, as another program would, and leave the description as it is."""
+    if path.suffix == ".parquet":
+        change_parquet(path, lambda frame: frame.assign(vector=[factor * v for v in frame["vector"]]))
+    elif path.suffix == ".csv":
+        frame = pd.read_csv(path)
+        scaled = [np.float32(factor) * np.array(json.loads(text), np.float32) for text in frame["vector"]]
+        frame.assign(vector=[json.dumps(v.tolist()) for v in scaled]).to_csv(path, index=False)
+    else:
+        import h5py
+
+        with h5py.File(path, "r+") as file:
+            file["X"][...] = file["X"][...] * np.float32(factor)
+
+
+def forget_the_hash(path: Path) -> None:
+    """The Parquet file as older versions of the program wrote it."""
+    table = pq.read_table(path)
+    words = json.loads(table.schema.metadata[b"flexict"])
+    for one in words["sets"].values():
+        del one["vectors_sha256"]
+    pq.write_table(table.replace_schema_metadata({b"flexict": json.dumps(words).encode()}), path)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "h5ad"])
+def test_vectors_that_were_changed_after_their_export_become_a_set_of_their_own(
+    full: Store, tmp_path: Path, kind: str
+) -> None:
+    if kind == "h5ad":
+        pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
+    set_id = full.sets()["set_id"][0]
+    out = tmp_path / f"changed.{kind}"
+    export(full, out, kind, set_id)
+    scale_vectors(out, 3.0)
+    before = full.vectors(set_id)[1].copy()
+    for path in (full.path, tmp_path / "new.duckdb"):
+        (summary,) = import_export(path, out)
+        assert summary.set_id != set_id
+        assert summary.n_imported == 4
+        assert f"differ from those that were exported as {set_id}" in summary.text()
+        store = Store(path)
+        row = store.sets().set_index("set_id").loc[summary.set_id]
+        assert row["encoder"] == "changed tiny"
+        assert row["weights_sha256"] != full.sets().set_index("set_id").loc[set_id, "weights_sha256"]
+        assert not row["is_published"]
+        np.testing.assert_array_equal(store.vectors(summary.set_id)[1], np.float32(3) * before)
+    assert set_id not in set(Store(tmp_path / "new.duckdb").sets()["set_id"])
+    np.testing.assert_array_equal(full.vectors(set_id)[1], before)
+    (again,) = import_export(full.path, out)
+    assert (again.set_id, again.n_imported, again.n_present) == (summary.set_id, 0, 4)
+
+
+def test_part_of_an_export_and_one_in_another_order_are_told_apart(full: Store, tmp_path: Path) -> None:
+    set_id = full.sets()["set_id"][0]
+    out = tmp_path / "one.parquet"
+    export(full, out, "parquet", set_id)
+    change_parquet(out, lambda frame: frame[::-1])
+    assert import_export(tmp_path / "turned.duckdb", out)[0].set_id == set_id
+    change_parquet(out, lambda frame: frame[1:])
+    assert import_export(tmp_path / "part.duckdb", out)[0].set_id != set_id
+
+
+def test_an_export_of_before_the_hash_is_compared_with_what_the_file_has(full: Store, tmp_path: Path) -> None:
+    out = tmp_path / "all.parquet"
+    export(full, out, "parquet")
+    forget_the_hash(out)
+    before = everything(full)
+    import_export(tmp_path / "back.duckdb", out)
+    assert everything(Store(tmp_path / "back.duckdb")) == before
     import_export(full.path, out)
     assert everything(full) == before
+    scale_vectors(out, 2.0)
+    summaries = import_export(full.path, out)
+    assert {one.set_id for one in summaries}.isdisjoint(before)
+    assert all("differ from those that the file has" in one.text() for one in summaries)
+    for set_id in before.keys() & set(full.sets()["set_id"]):
+        assert full.vectors(set_id)[1].tobytes() == before[set_id][1]
+
+
+def test_vectors_of_zeros_in_an_export_are_left_out_and_named(full: Store, tmp_path: Path) -> None:
+    set_id = full.sets()["set_id"][0]
+    out = tmp_path / "one.parquet"
+    export(full, out, "parquet", set_id)
+
+    def emptied(frame: pd.DataFrame) -> pd.DataFrame:
+        zero = frame["item_id"] == "c1/lesion"
+        return frame.assign(vector=[0 * v if z else v for v, z in zip(frame["vector"], zero, strict=True)])
+
+    change_parquet(out, emptied)
+    (summary,) = import_export(tmp_path / "back.duckdb", out)
+    assert (summary.n_imported, summary.all_zero) == (3, ("c1/lesion",))
+    store = Store(tmp_path / "back.duckdb")
+    assert store.vectors(summary.set_id)[0] == ["c0/lesion", "c2/lesion", "c3/lesion"]
+    assert store.failures()["item_id"].tolist() == ["c1/lesion"]
+    change_parquet(out, lambda frame: frame.assign(vector=[0 * v for v in frame["vector"]]))
+    with pytest.raises(NotOurExportError, match="holds nothing but zeros"):
+        import_export(tmp_path / "none.duckdb", out)
+
+
+def test_an_h5ad_keeps_stages_of_unknown_order(full: Store, tmp_path: Path, cohort: Any) -> None:
+    anndata = pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
+    cohort.cases[0].stage = "Group 1"
+    full.register_cohort(cohort)
+    export(full, tmp_path / "one.h5ad", "h5ad", full.sets()["set_id"][0])
+    stages = anndata.read_h5ad(tmp_path / "one.h5ad").obs["stage"]
+    assert stages.tolist()[0] == "Group 1"
+    assert not stages.cat.ordered
 
 
 def test_an_imported_simulation_stays_one(full: Store, tmp_path: Path, cohort: Any) -> None:

@@ -151,6 +151,26 @@ def test_a_column_that_turns_from_numbers_to_words_keeps_the_old_numbers_as_word
     assert store.cases()["age"].tolist() == ["about sixty", "51", "52", "53"]
 
 
+def test_a_column_that_turns_from_words_to_numbers_in_every_case_becomes_one_of_numbers(
+    store: Store, cohort: Any
+) -> None:
+    for case in cohort.cases:
+        case.covariates = {"age": "Not Reported" if case.case_id == "c0" else "61"}
+    store.register_cohort(cohort)
+    assert store.cases()["age"].tolist() == ["Not Reported", "61", "61", "61"]
+    for case in cohort.cases:
+        case.covariates = {"age": None if case.case_id == "c0" else 61}
+    store.register_cohort(cohort)
+    ages = store.cases()["age"]
+    assert pd.api.types.is_numeric_dtype(ages)
+    assert ages.isna().tolist() == [True, False, False, False]
+    cohort.cases = cohort.cases[1:]
+    for case in cohort.cases:
+        case.covariates = {"age": "old"}
+    store.register_cohort(cohort)
+    assert store.cases()["age"].dropna().tolist() == ["old", "old", "old"]
+
+
 def test_a_column_that_was_empty_takes_the_type_of_its_first_values(store: Store, cohort: Any) -> None:
     for value in (None, 2.5):
         for case in cohort.cases:

@@ -9,30 +9,37 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.missing_values import is_missing
 from flexict.errors import FlexiCTError
 
 _EVENT = frozenset(
     (
-        *("1", "true", "yes", "y", "event", "dead", "deceased", "died", "death", "expired"),
+        *("1", "true", "yes", "y", "event", "dead", "deceased", "died", "death", "expired", "dod"),
         *("progressed", "progression", "relapsed", "relapse", "recurred", "recurrence"),
     )
 )
+_DEAD_OF_DISEASE = re.compile(r"(?:dead|deceased|died|death) (?:of|with|from) (?:\w+ )?(?:disease|tumou?r|cancer)")
 _NO_EVENT = frozenset(
     (
-        *("0", "false", "no", "n", "no event", "none", "alive", "living", "censored", "lost to follow-up"),
-        *("lost to follow up", "disease free", "disease-free", "diseasefree"),
+        *("0", "false", "no", "n", "none", "alive", "living", "still alive", "censored", "lost to follow up"),
+        *("no evidence of disease", "ned", "alive without disease"),
     )
 )
-_MISSING = frozenset(("", "na", "n/a", "nan", "<na>", "nat", "null", "unknown", "unk", "missing", "not reported", "-"))
+_FREE = re.compile(
+    r"(?:disease|progression|relapse|recurrence|event|failure|metastas[ei]s) ?free|"
+    r"(?:no|not) (?:event|dead|deceased|death|progress(?:ed|ion)|relapsed?|recur(?:red|rence))"
+)
 # Public tables write the code before the word: "1:DECEASED".
-_CODED = re.compile(r"([01])\s*:\s*(.*)")
+_CODED = re.compile(r"([01])\s*[:=]\s*(.*[^\W\d_].*)")
+_MOST_NAMED = 5
 
 
 def event_flags(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]:
     """Events as 1, censored as 0, missing as NaN, `[n]`.
 
-    Read are 0/1 as numbers or text, true/false, yes/no, dead/alive, deceased/living, event/censored and the
-    like, in any case, also with the code before the word ("1:DECEASED").
+    Read are 0/1 as numbers or text, true/false, yes/no, dead/alive, deceased/living, event/censored, progression free
+    and the like, in any case. With a code before the word ("1:DEAD WITH TUMOR") the code decides, unless the word
+    plainly says the opposite.
 
     Raises:
         FlexiCTError: naming the values that are none of these (a 1/2 coding among them) and how often they occur.
@@ -41,14 +48,21 @@ def event_flags(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]:
     read = [_flag(cell) for cell in cells]
     unknown = Counter(str(cell) for cell, flag in zip(cells, read, strict=True) if flag is None)
     if unknown:
-        named = ", ".join(f"'{value}' ({count}x)" for value, count in unknown.most_common(5))
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        named = ", ".join(f"'{value}' ({count}x)" for value, count in unknown.most_common(_MOST_NAMED))
+        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         hint = " In a 1/2 coding, write 0 for censored and 1 for the event." if set(unknown) <= {"2", "2.0"} else ""
         raise FlexiCTError(
             f"The event column cannot be read: {named}{more} are neither an event nor censored. Use 1 for the event "
             f"and 0 for censored (or dead/alive, true/false), and leave the cell empty where it is not known.{hint}"
         )
     return np.array(read, dtype=np.float64)
+
+
+def event_spellings(values: ArrayLike | Sequence[object]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The distinct values that `event_flags` reads as an event, and those it reads as censored, commonest first."""
+    counts = Counter(str(cell) for cell in np.asarray(values, dtype=object).ravel() if cell is not None)
+    flags = {text: _flag(text) for text, _ in counts.most_common()}
+    return tuple(t for t, flag in flags.items() if flag == 1), tuple(t for t, flag in flags.items() if flag == 0)
 
 
 def follow_up_times(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]:
@@ -60,7 +74,7 @@ def follow_up_times(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]
     cells = list(np.asarray(values, dtype=object).ravel())
     read = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
-        if _is_missing(cell):
+        if is_missing(cell):
             continue
         try:
             read[row] = float(str(cell))
@@ -80,16 +94,19 @@ def follow_up_times(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]
 
 def _flag(cell: object) -> float | None:
     """1, 0, NaN for missing, or None where the cell is not understood."""
-    if _is_missing(cell):
+    if cell is None:
         return float("nan")
-    text = str(cell).strip().casefold()
+    text = " ".join(re.sub(r"(?<=[a-z])-(?=[a-z])", " ", str(cell).casefold().replace("_", " ")).split())
+    word = _word(text)
+    if word is not None:
+        return word
+    if is_missing(cell):
+        return float("nan")
     coded = _CODED.fullmatch(text)
     if coded:
-        return float(coded[1]) if coded[2] in (_EVENT if coded[1] == "1" else _NO_EVENT) else None
-    if text in _EVENT:
-        return 1.0
-    if text in _NO_EVENT:
-        return 0.0
+        if is_missing(coded[2]):
+            return float("nan")
+        return float(coded[1]) if _word(coded[2]) in (None, float(coded[1])) else None
     try:
         number = float(text)
     except ValueError:
@@ -97,5 +114,9 @@ def _flag(cell: object) -> float | None:
     return number if number in (0.0, 1.0) else None
 
 
-def _is_missing(cell: object) -> bool:
-    return cell is None or str(cell).strip().casefold() in _MISSING
+def _word(text: str) -> float | None:
+    """1 or 0 where every part of the text (`recurred/progressed`) says so, None where it is not understood."""
+    parts = [part.strip() for part in re.split(r"/| or ", text)]
+    if all(part in _EVENT or _DEAD_OF_DISEASE.fullmatch(part) for part in parts):
+        return 1.0
+    return 0.0 if all(part in _NO_EVENT or _FREE.fullmatch(part) for part in parts) else None

@@ -27,7 +27,7 @@ from .kaplan_meier import (
     numbers_at_risk,
     score_groups,
 )
-from .outcomes import event_flags, follow_up_times
+from .outcomes import event_flags, event_spellings, follow_up_times
 
 MIN_PATIENTS = 20
 
@@ -51,6 +51,7 @@ class SurvivalByScore:
         n_repeat_scans: further scans of a patient, left out: the first complete one is kept.
         n_excluded: both together.
         n_cox, n_cox_events: patients and events in `cox`.
+        read_as_event, read_as_censored: the values of the event column that count as each, commonest first.
         warnings: sentences on what weakens the result.
     """
 
@@ -73,6 +74,8 @@ class SurvivalByScore:
     n_cox_events: int
     n_bootstrap: int
     seed: int
+    read_as_event: tuple[str, ...]
+    read_as_censored: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,6 +140,7 @@ def by_score(
     cox = cox_model(s, t, e, {name: column.iloc[kept] for name, column in columns.items()}) if columns else alone
     with progress.part(0.5, 1.0, "resampling the patients"):
         c, c_low, c_high = harrell_c(s, t, e, n_bootstrap=n_bootstrap, seed=seed)
+    read_as_event, read_as_censored = event_spellings(event)
     return SurvivalByScore(
         groups=groups,
         at_risk=numbers_at_risk(t, group),
@@ -157,6 +161,8 @@ def by_score(
         n_cox_events=cox.n_events,
         n_bootstrap=n_bootstrap,
         seed=seed,
+        read_as_event=read_as_event,
+        read_as_censored=read_as_censored,
         warnings=(*warnings, *cox.notes),
     )
 

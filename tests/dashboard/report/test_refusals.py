@@ -7,10 +7,12 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dashboard.__main__ import main
 from dashboard.report import panels
 from dashboard.report.analysis_plan import run_analyses
 from dashboard.report.arguments import ReportSettings
@@ -19,6 +21,10 @@ from dashboard.report.composed_figure import panel_figure
 from dashboard.report.html import sentences
 from dashboard.report.panel import Panel
 from dashboard.report.write import Report, check_folder, make_report, put_folder
+from embeddings.cohort import read_cohort
+from embeddings.store import Store
+from flexict.errors import FlexiCTError
+from tests.dashboard.report.conftest import HOSTILE_SITE
 
 QUICK = {"permutations": 19, "bootstrap": 19}
 
@@ -143,3 +149,32 @@ def test_a_failed_write_leaves_the_old_report(tmp_path: Path) -> None:
         put_folder(broken, out)
     assert (out / "figure.svg").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_column_without_any_value_is_refused_before_anything_runs(make_cohort: Callable[..., Path]) -> None:
+    path = make_cohort()
+    report = read_cohort(path.parent / "cohort.csv", check_images=False)
+    cases = tuple(replace(case, covariates=case.covariates | {"ki67": None}) for case in report.cases)
+    Store(path, read_only=False).register_cohort(replace(report, cases=cases))
+    for option in ("covariates", "baseline"):
+        with pytest.raises(FlexiCTError, match=f"--{option}: column 'ki67' is empty in all 50 cases"):
+            select_cases(ReportSettings(path, "t_category", **QUICK, **{option: ("age", "ki67")}))
+    with pytest.raises(FlexiCTError, match="--size: column 'ki67' is empty"):
+        select_cases(ReportSettings(path, "t_category", size="ki67", **QUICK))
+    out = path.parent / "out"
+    assert main(["report", str(path), "--stage", "t_category", "--covariates", "ki67", "--out", str(out)]) == 2
+    assert not out.exists()
+
+
+def test_a_report_of_no_case_at_all_says_where_they_were_lost(cohort_path: Path) -> None:
+    settings = ReportSettings(cohort_path, "t_category", order=("T4",), **QUICK)
+    with pytest.raises(FlexiCTError, match=r"no case is left to analyse: .*; staged 0 \(.*not in the order"):
+        select_cases(settings)
+
+
+def test_stages_that_do_not_sort_themselves_need_an_order(cohort_path: Path) -> None:
+    with pytest.raises(FlexiCTError, match=r"--stage: the order of the stages .* is not known: list them.*--order"):
+        select_cases(ReportSettings(cohort_path, "site", **QUICK))
+    cohort = select_cases(ReportSettings(cohort_path, "site", order=("south", HOSTILE_SITE), **QUICK))
+    assert cohort.stage_names == ("south", HOSTILE_SITE)
+    assert cohort.n == 50

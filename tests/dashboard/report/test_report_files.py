@@ -232,6 +232,8 @@ def test_the_methods_hold_the_true_numbers(full_report: Path, record: dict[str, 
     assert "19 permutations" in text
     assert "n = 44 cases of 42 patients" in text
     assert "Seed 3" in text
+    assert "Read as an event: '1'. Read as censored: '0'." in text
+    assert record["results"]["survival"]["read_as_event"] == ["1"]
     assert f"numpy {record['versions']['numpy']}" in text
     assert re.search(r"(?<!\\)<img", text) is None, "the cohort's name is no markup"
     cited = {int(one) for group in re.findall(r"\[([\d, ]+)\]", text) for one in group.split(",")}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embeddings.analysis.survival.outcomes import event_flags, follow_up_times
+from embeddings.analysis.survival.outcomes import event_flags, event_spellings, follow_up_times
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,14 @@ from embeddings.analysis.survival.outcomes import event_flags, follow_up_times
         ["Dead", " alive ", "unknown"],
         ["deceased", "censored", None],
         ["1:DECEASED", "0:LIVING", "nan"],
+        ["1:DECEASED", "0:LIVING", "[Not Available]"],
+        ["1:DEAD WITH TUMOR", "0:ALIVE OR DEAD TUMOR FREE", "'--"],
+        ["1:Recurred/Progressed", "0:DiseaseFree", "[Unknown]"],
+        ["1:PROGRESSION", "0:CENSORED", "1:Unknown"],
+        ["Recurred/Progressed", "Progression free", "Not Collected"],
+        ["Dead of disease", "progression-free", "<NA>"],
+        ["Progression", "no progression", "Not Reported"],
+        ["died", "alive/NED", "--"],
         ["yes", "no", "n/a"],
         [np.True_, np.int64(0), np.float32("nan")],
     ],
@@ -28,9 +36,26 @@ def test_spellings_of_event_and_censored(values: list[object]) -> None:
     np.testing.assert_array_equal(event_flags(values), [1.0, 0.0, np.nan])
 
 
+def test_the_reading_names_each_value_that_counts_as_an_event_or_as_censored() -> None:
+    values = ["0:LIVING", "1:DECEASED", "0:LIVING", "1:DEAD WITH TUMOR", "'--", None, "1:DECEASED"]
+    assert event_spellings(values) == (("1:DECEASED", "1:DEAD WITH TUMOR"), ("0:LIVING",))
+    assert event_spellings([True, 0.0, 1]) == (("True", "1"), ("0.0",))
+
+
+def test_dead_of_another_cause_is_not_guessed() -> None:
+    with pytest.raises(ValueError, match="'dead of other causes'"):
+        event_flags(["dead of other causes", "alive"])
+
+
 def test_values_that_are_neither_are_named_with_their_number() -> None:
     with pytest.raises(ValueError, match=r"'male' \(2x\), 'female' \(1x\) are neither"):
         event_flags(["male", "female", "male", 1])
+
+
+def test_a_number_that_is_no_code_is_refused() -> None:
+    for value in ("-1", -1, "1_0", "0.5"):
+        with pytest.raises(ValueError, match="neither an event nor censored"):
+            event_flags([value, 0])
 
 
 def test_a_coding_by_one_and_two_is_refused_with_what_to_write() -> None:
@@ -68,4 +93,5 @@ def test_any_column_is_read_as_times_or_refused_in_words(values: list[object]) -
 
 
 def test_times_may_be_text_and_missing() -> None:
-    np.testing.assert_array_equal(follow_up_times(["12", 3.5, None, "NA", 0]), [12, 3.5, np.nan, np.nan, 0])
+    times = follow_up_times(["12", 3.5, None, "NA", 0, "[Not Available]", "'--", "Not Collected"])
+    np.testing.assert_array_equal(times, [12, 3.5, np.nan, np.nan, 0, np.nan, np.nan, np.nan])
