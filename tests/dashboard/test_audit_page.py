@@ -131,12 +131,12 @@ FRAME = pd.DataFrame(
 def test_suspects_are_neither_the_stage_nor_its_spellings_nor_the_outcome_nor_free_text() -> None:
     found = columns.suspects(FRAME, "stage")
     # The hospital is as good as the stage here, which is what an audit must find, not leave out.
-    assert found == ["n_stage", "hospital", "contrast", "tumour_size_mm"]
+    assert found == ["n_stage", "hospital", "exposure_time_ms", "contrast", "tumour_size_mm"]
     assert "p_stage" in columns.suspects(FRAME, "n_stage")
 
 
 def test_a_time_counts_as_outcome_only_beside_an_event() -> None:
-    assert "exposure_time_ms" in columns.suspects(FRAME.drop(columns="vital_status"), "stage")
+    assert "survival_days" in columns.suspects(FRAME.drop(columns="vital_status"), "stage")
 
 
 def test_suspects_that_no_column_tells_of_are_named() -> None:
