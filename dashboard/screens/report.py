@@ -112,19 +112,17 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         persist_state=SESSION,
         placeholder="None" if size == NONE else "The size",
     )
+    sized = None if size == NONE else size
     notices.censored_left_out(frame)
-    notices.caveat(
-        caveats.t_stage_and_size(frame, stage, [*covariates, *baseline], size=None if size == NONE else size)
-    )
+    notices.caveat(caveats.t_stage_and_size(frame, stage, [*covariates, *baseline], size=sized))
     selection = _selection(found)
-    events = [column for column in columns.describing(frame) if column not in (stage, size)]
     with st.expander("Survival, further sets, settings"):
         time_place, event_place = st.columns(2)
         time = time_place.selectbox(
             "Survival time", [NONE, *numbers], format_func=_shown, key="report.time", persist_state=SESSION
         )
         event = event_place.selectbox(
-            "Event", [NONE, *events], format_func=_shown, key="report.event", persist_state=SESSION
+            "Event", [NONE, *others], format_func=_shown, key="report.event", persist_state=SESSION
         )
         sets = embedding_sets.ranked(loading.embedding_sets(found.path))
         words = {str(row["set_id"]): embedding_sets.words(row) for _, row in sets.iterrows()}
@@ -146,7 +144,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             stage=str(stage),
             order=names_in(order),
             groups=tuple(group_of(line) for line in groups.splitlines() if line.strip()),
-            size=None if size == NONE else size,
+            size=sized,
             covariates=tuple(covariates),
             baseline=tuple(baseline),
             time=None if time == NONE else time,

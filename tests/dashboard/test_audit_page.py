@@ -55,7 +55,13 @@ def test_every_column_has_its_verdict_and_its_row(settings: Settings, store_path
     assert not {"stage", "t_stage"} & set(asked)
     said = text_of(app)
     rows = app.dataframe[0].value
-    assert rows["column"].tolist() == [columns.label(c) for c in asked]
+    sizes = columns.SIZE_COLUMNS
+    assert set(sizes) <= set(asked)
+    # The measures of the mask are one finding, where the first of them stands.
+    names = dict.fromkeys("tumour size" if c in sizes else columns.label(c) for c in asked)
+    assert rows["column"].tolist() == list(names)
+    assert "Tumour size is the mean rank of" in said
+    assert all(columns.label(c) in said for c in sizes)
     for name in rows["column"]:
         assert f"- {name} " in said or f"from {name} here" in said
     assert "scanner, kernel, slice thickness, contrast medium, sex" in said
