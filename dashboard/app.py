@@ -19,7 +19,10 @@ from dashboard.plain_text import plain  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 from embeddings.store import StoreError  # noqa: E402
 
-st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
+# A file of our own: a browser fetches the picture of a ":material/" name from another server.
+st.set_page_config(
+    page_title="FlexiCT Phenotype Explorer", page_icon=str(ROOT / "dashboard" / "icon.svg"), layout="wide"
+)
 
 if "settings" not in st.session_state:
     started = read_settings(sys.argv[1:])

@@ -71,6 +71,7 @@ def show_panels(
     rerun_on_click: bool = False,
     on_view: Callable[[ViewerState], None] | None = None,
     download: str | None = None,
+    from_middle: bool = False,
 ) -> ViewerState:
     """Draw the panels, and tell what they show.
 
@@ -88,6 +89,7 @@ def show_panels(
         rerun_on_click: run the whole page when a point was clicked, so that it can use it.
         on_view: is told what is shown whenever the viewer asks for slices, without a run of the page.
         download: name of the files that what is shown can be taken as, below the viewer; None for no such buttons.
+        from_middle: open every scan at its middle: for scans side by side of which one has no known lesion.
 
     Raises:
         ValueError: no panel, or a plane or window that does not exist.
@@ -103,7 +105,7 @@ def show_panels(
     preset = _preset(embedding_set)
     shown = Shown(
         cohort=cohort,
-        files=tuple(files_of(panel.item, preset) for panel in panels),
+        files=tuple(files_of(panel.item, preset, from_middle=from_middle) for panel in panels),
         titles=tuple(p.title for p in panels),
         captions=tuple(p.caption for p in panels),
         footer=footer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
@@ -15,8 +16,35 @@ from .map import point_size, screen_marker
 from .theme import INK, in_template, stage_marks
 
 JITTER = 0.22
-# Of fewer cases the outline is a matter of its bandwidth.
-MIN_VIOLIN = 5
+# Of fewer cases quartiles and outlines say more than the cases do: they are points alone.
+MIN_SUMMARISED = 8
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box plot of one group, drawn on screen and in print from these numbers; named as matplotlib's `bxp` has them.
+
+    q1, med, q3: by linear interpolation between the sorted values (Hyndman and Fan's type 7, numpy's `linear`).
+    whislo, whishi: the furthest values within 1.5 interquartile ranges of the box.
+    """
+
+    q1: float
+    med: float
+    q3: float
+    whislo: float
+    whishi: float
+
+
+def box_of(values: NDArray[np.float64]) -> Box | None:
+    """The box of a group `[n]`; None where fewer than 8 values are known."""
+    known = values[np.isfinite(values)]
+    if len(known) < MIN_SUMMARISED:
+        return None
+    q1, med, q3 = (float(one) for one in np.quantile(known, [0.25, 0.5, 0.75], method="linear"))
+    reach = 1.5 * (q3 - q1)
+    within = known[(known >= q1 - reach) & (known <= q3 + reach)]
+    # A quartile is interpolated: no value need lie between it and its fence.
+    return Box(q1, med, q3, min(float(within.min()), q1), max(float(within.max()), q3))
 
 
 def stage_name(code: float, names: Mapping[float, str] | None) -> str:
@@ -45,25 +73,30 @@ def screen_panel(
     row: int,
     col: int,
 ) -> None:
-    """Add boxes and points to one cell of a plotly grid; `customdata[0]` is the item id."""
+    """Add boxes (of groups of 8 or more) and points to one cell of a plotly grid; `customdata[0]` is the item id."""
     levels = np.unique(stage)
     for position, (level, mark) in enumerate(zip(levels, stage_marks(len(levels)), strict=True)):
         rows = np.flatnonzero(stage == level)
         name = stage_name(level, names)
-        figure.add_trace(
-            go.Box(
-                x=np.full(len(rows), float(position)),
-                y=values[rows],
-                boxpoints=False,
-                width=0.6,
-                line={"color": INK, "width": 1.5},
-                fillcolor="rgba(127,127,127,0.12)",
-                hoverinfo="skip",
-                showlegend=False,
-            ),
-            row=row,
-            col=col,
-        )
+        box = box_of(values[rows])
+        if box is not None:
+            figure.add_trace(
+                go.Box(
+                    x=[float(position)],
+                    q1=[box.q1],
+                    median=[box.med],
+                    q3=[box.q3],
+                    lowerfence=[box.whislo],
+                    upperfence=[box.whishi],
+                    width=0.6,
+                    line={"color": INK, "width": 1.5},
+                    fillcolor="rgba(127,127,127,0.12)",
+                    hoverinfo="skip",
+                    showlegend=False,
+                ),
+                row=row,
+                col=col,
+            )
         ids = named_rows(item_ids, rows)
         figure.add_trace(
             go.Scattergl(
@@ -95,14 +128,16 @@ def print_panel(
     *,
     names: Mapping[float, str] | None,
 ) -> None:
-    """Draw boxes and points on matplotlib axes, with n under every stage."""
+    """Draw boxes (of groups of 8 or more) and points on matplotlib axes, with n under every stage."""
     levels = np.unique(stage)
     groups = [values[stage == level] for level in levels]
-    axes.boxplot(
-        groups,
-        positions=range(len(levels)),
+    boxes = [(position, box) for position, box in enumerate(map(box_of, groups)) if box is not None]
+    axes.bxp(
+        [asdict(box) for _, box in boxes],
+        positions=[position for position, _ in boxes],
         widths=0.6,
         showfliers=False,
+        manage_ticks=False,
         medianprops={"color": "black", "linewidth": 1.0},
         boxprops={"linewidth": 0.6},
         whiskerprops={"linewidth": 0.6},
@@ -120,6 +155,7 @@ def print_panel(
             zorder=3,
             rasterized=len(values) > 3000,
         )
+    axes.set_xlim(-0.5, len(levels) - 0.5)
     axes.set_xticks(range(len(levels)), [f"{stage_name(one, names)}\nn = {(stage == one).sum()}" for one in levels])
 
 
@@ -130,11 +166,11 @@ def violin_panel(
     *,
     names: Mapping[float, str] | None,
 ) -> None:
-    """The print panel with the outline of each stage's distribution behind it (of stages of 5 cases or more)."""
+    """The print panel with the outline of each stage's distribution behind it, of stages of 8 cases or more."""
     levels = np.unique(stage)
     for position, (level, mark) in enumerate(zip(levels, stage_marks(len(levels)), strict=True)):
         group = values[stage == level]
-        if len(group) < MIN_VIOLIN or np.ptp(group) == 0:
+        if len(group) < MIN_SUMMARISED or np.ptp(group) == 0:
             continue
         bodies: Any = axes.violinplot(group, positions=[position], widths=0.95, showextrema=False)["bodies"]
         for body in bodies:

@@ -22,7 +22,6 @@ from dashboard.report.panel import SMALL_PT, Panel, Place, absent, legend_below,
 from embeddings.analysis import AxisEvidence, StageGradient
 
 LD1, LD2 = "Along the stages", "Middle against the ends"
-MIN_ELLIPSE = 5
 # Half-axes, in standard deviations, of the ellipse that holds 68 % of a bivariate normal group.
 ELLIPSE_SD = 1.5096
 NO_SIZE = "No tumour size was given (--size): whether the axis is more than size is not tested."
@@ -200,7 +199,7 @@ def _scatter(axes: Axes, points: NDArray[np.float64], mark: Mark, label: str) ->
         label=label,
         rasterized=len(points) > 3000,
     )
-    if len(points) < MIN_ELLIPSE:
+    if len(points) < by_stage.MIN_SUMMARISED:
         return
     values, vectors = np.linalg.eigh(np.cov(points.T))
     width, height = 2 * ELLIPSE_SD * np.sqrt(np.clip(values[::-1], 0.0, None))
@@ -214,7 +213,7 @@ def _scatter(axes: Axes, points: NDArray[np.float64], mark: Mark, label: str) ->
 
 def _density(axes: Axes, values: NDArray[np.float64], mark: Mark, label: str) -> None:
     """The distribution of one of two groups, its cases as a strip below it."""
-    if len(values) > 2 and np.ptp(values) > 0:
+    if len(values) >= by_stage.MIN_SUMMARISED and np.ptp(values) > 0:
         margin = 0.3 * np.ptp(values)
         grid = np.linspace(values.min() - margin, values.max() + margin, 200)
         curve = gaussian_kde(values)(grid)

@@ -315,6 +315,9 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
         )
         for _, row in rows.iterrows()
     ]
+    no_lesion = run.request.mask is None and run.request.point_lps is None
+    if no_lesion:
+        st.caption("No lesion is known of this CT, so every scan opens at its middle slice.")
     show_panels(
         found.path,
         [own, *alike],
@@ -322,6 +325,7 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
         embedding_set=found.embedding_set,
         footer=found.footer,
         download="slices-look-up",
+        from_middle=no_lesion,
     )
     front = ["rank", "cosine", "case_id", "patient_id"]
     shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]

@@ -46,8 +46,9 @@ class Painter:
 
     def around(self, lps: tuple[float, float, float], side_mm: float) -> Thumbnail:
         """A square of `side_mm`, at most the whole slice, around a point in LPS mm."""
-        index = np.clip(self._lps.index_of(lps), 0, np.array(self._lps.shape) - 1)
-        return self._draw(round(index[0]), (float(index[1]), float(index[2])), min(side_mm, self._extent_mm()))
+        z, y, x = np.clip(self._lps.index_of(lps), 0, np.array(self._lps.shape) - 1)
+        # Half way between two slices it is the upper one, as in the viewer.
+        return self._draw(int(np.floor(round(z, 6) + 0.5)), (float(y), float(x)), min(side_mm, self._extent_mm()))
 
     def _extent_mm(self) -> float:
         _, y, x = self._lps.shape

@@ -6,9 +6,12 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 /** The slice of a panel that a place lies in, or the scan's nearest. */
 function sliceIndex(panel, plane, place) {
   const axis = plane.through;
-  const index = Math.round(panel.centre[axis] + place[axis] / panel.spacing[axis]);
+  const index = Math.floor(panel.centre[axis] + place[axis] / panel.spacing[axis] + 0.5);
   return clamp(index, 0, panel.shape[axis] - 1);
 }
+
+/** The number that people read for a slice: the first along the axis is 1. */
+const sliceNumber = (index) => index + 1;
 
 /** Item mm along the plane's axis of a slice. */
 const slicePosition = (panel, plane, index) =>

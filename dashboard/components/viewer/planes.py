@@ -3,6 +3,9 @@
 A place in an item is given in *item millimetres*: mm along the grid's x, y and z from the item's centre. They are
 what panels share; LPS is `centre + direction @ place`. On the screen a plane shows `across` to the right and `down`
 downwards, each in item millimetres, turned where the head must be on top.
+
+Slices are counted along the axes of the grid in LPS order, from the feet, the front and the patient's right: from 0
+within the program, from 1 wherever people read a number (`slice_number`, and `sliceNumber` of geometry.js).
 """
 
 from __future__ import annotations
@@ -81,7 +84,18 @@ class Slice:
 def slice_index(volume: Volume, plane: Plane, centre: Place, offset_mm: float) -> int:
     """The slice that lies `offset_mm` along the plane's axis from the centre (index x, y, z), or the scan's nearest."""
     index = centre[plane.through] + offset_mm / volume.spacing[plane.through]
-    return int(np.clip(round(index), 0, _count(volume, plane.through) - 1))
+    # Half way between two slices it is the upper one, as in geometry.js: Python's `round` would take the even one.
+    return int(np.clip(np.floor(index + 0.5), 0, slice_count(volume, plane) - 1))
+
+
+def slice_number(index: int) -> int:
+    """The number that people read for a slice: the first along the axis is 1."""
+    return index + 1
+
+
+def slice_count(volume: Volume, plane: Plane) -> int:
+    """How many slices a scan has in a plane."""
+    return _count(volume, plane.through)
 
 
 def place_to_lps(volume: Volume, centre: Place, place: Place) -> Place:
@@ -119,8 +133,9 @@ def cut(
     Raises:
         IndexError: a slice that the volume does not have.
     """
-    if not 0 <= index < _count(volume, plane.through):
-        raise IndexError(f"the scan has no {plane.name} slice {index}")
+    count = slice_count(volume, plane)
+    if not 0 <= index < count:
+        raise IndexError(f"the scan has {count} {plane.name} slices, and no slice {slice_number(index)}")
     columns = _range(volume, plane.across, centre, None if region is None else (region.left, region.right))
     down = None if region is None else (region.top, region.bottom)
     if down is not None and plane.turned:

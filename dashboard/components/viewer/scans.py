@@ -14,6 +14,7 @@ from dashboard import loading
 from dashboard.components.viewer.planes import Place, lps_to_place
 from embeddings.embedded_input import EmbeddedInputError, Subject, placement_of
 from embeddings.images import ImageError
+from embeddings.lesions import measure
 from flexict.placement import Placement
 from flexict.preprocess import PreprocessError, Scan, in_lps_order
 from flexict.volume import Volume
@@ -26,9 +27,11 @@ class ItemFiles:
     """What of an item decides its picture; hashable, so that what is read of it can be kept.
 
     Attributes:
+        centroid_lps: of the lesion, as the cohort file has it; where it has none, the mask is measured.
         seed_lps: of the CSV; where there is none, a lesion is cropped around its centroid.
         preset: label of the embedding set's preset; None where no set is known.
         mask_label: number or name of the lesion in the mask; None where it is the only one.
+        from_middle: whether the scan opens at its middle, not at its lesion.
     """
 
     item_id: str
@@ -41,6 +44,7 @@ class ItemFiles:
     seed_lps: Place | None
     preset: str | None
     mask_label: str | None = None
+    from_middle: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class OpenScan:
     notes: tuple[str, ...]
 
 
-def files_of(item: pd.Series, preset: str | None) -> ItemFiles:
+def files_of(item: pd.Series, preset: str | None, *, from_middle: bool = False) -> ItemFiles:
     """What the viewer needs of an item's row (of `Store.table`, or one like it)."""
     index = _number(item.get("slice_index"))
     return ItemFiles(
@@ -75,6 +79,7 @@ def files_of(item: pd.Series, preset: str | None) -> ItemFiles:
         seed_lps=_point(item, ("seed_x", "seed_y", "seed_z")),
         preset=preset,
         mask_label=_text(item.get("mask_label")),
+        from_middle=from_middle,
     )
 
 
@@ -146,9 +151,8 @@ def subject_of(files: ItemFiles) -> Subject:
     mask = None
     if files.mask_path is not None:
         mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
-    return Subject(
-        Scan(loading.scan(files.image_path, image_ns)), mask, files.seed_lps or files.centroid_lps, files.slice_index
-    )
+    centre = files.seed_lps or _centroid(files, image_ns, mask_ns)
+    return Subject(Scan(loading.scan(files.image_path, image_ns)), mask, centre, files.slice_index)
 
 
 def box_of(placement: Placement, volume: Volume, centre: Place) -> tuple[Place, Place]:
@@ -162,18 +166,19 @@ def box_of(placement: Placement, volume: Volume, centre: Place) -> tuple[Place, 
 def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
     assert files.image_path is not None
     volume = _oriented(files.image_path, image_ns)
-    notes, mask = [], None
+    notes, mask, centroid = [], None, files.centroid_lps
     if files.mask_path is not None:
         try:
             mask, said = _oriented_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
             notes += [f"Outline: {note}" for note in said]
+            centroid = _centroid(files, image_ns, mask_ns)
         except (ImageError, OSError) as error:
             notes.append(f"No outline: {error}")
-    centre = _centre(files, volume)
+    centre = _centre(files, centroid, volume)
     box = None
     if files.preset is not None:
         # The volume in LPS order gives the same box: a preset turns every scan to that order first.
-        subject = Subject(Scan(volume), mask, files.seed_lps or files.centroid_lps, files.slice_index)
+        subject = Subject(Scan(volume), mask, files.seed_lps or centroid, files.slice_index)
         try:
             box = box_of(placement_of(files.preset, subject), volume, centre)
         except (EmbeddedInputError, PreprocessError) as error:
@@ -194,17 +199,26 @@ def _oriented_mask(
     return in_lps_order(mask), notes
 
 
-def _centre(files: ItemFiles, volume: Volume) -> Place:
+def _centroid(files: ItemFiles, image_ns: int, mask_ns: int) -> Place | None:
+    """Of the lesion, LPS mm, as the job measures it: on the mask in its file's own order. None without a lesion."""
+    if files.centroid_lps is not None or files.mask_path is None or files.image_path is None:
+        return files.centroid_lps
+    mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
+    return measure(mask).centroid_lps if mask.array.any() else None
+
+
+def _centre(files: ItemFiles, centroid: Place | None, volume: Volume) -> Place:
     """Index x, y, z of what the item is about: its own slice, its lesion, or the middle of the scan."""
     z, y, x = ((n - 1) / 2 for n in volume.shape)
+    seed_first = files.preset is not None and files.preset.startswith("lesion_seed")
+    place = (files.seed_lps or centroid) if seed_first else (centroid or files.seed_lps)
     if files.z_lps_mm is not None:
         # The height that is stored of a slice is that of its first voxel.
         z = float(volume.index_of((volume.origin[0], volume.origin[1], files.z_lps_mm))[0])
-        return x, y, z
-    place = files.centroid_lps or files.seed_lps
-    if place is not None:
+    elif place is not None and not files.from_middle:
         z, y, x = (float(v) for v in volume.index_of(place))
-    return x, y, z
+    # A lesion whose middle lies between two slices must not change them by the last digits of its millimetres.
+    return round(x, 6), round(y, 6), round(z, 6)
 
 
 def _text(value: Any) -> str | None:

@@ -9,7 +9,16 @@ import numpy as np
 from PIL import Image
 
 from dashboard.components.viewer.answer import Shown
-from dashboard.components.viewer.planes import PLANES, Place, Plane, cut, place_to_lps, slice_index
+from dashboard.components.viewer.planes import (
+    PLANES,
+    Place,
+    Plane,
+    cut,
+    place_to_lps,
+    slice_count,
+    slice_index,
+    slice_number,
+)
 from dashboard.components.viewer.scans import OpenScan, open_scan
 from dashboard.figures.slices import PanelSlice
 from embeddings.images import ImageError
@@ -59,10 +68,12 @@ def _with_scan(
     place = [0.0, 0.0, 0.0]
     place[plane.through] = depth
     lps = place_to_lps(volume, centre, (place[0], place[1], place[2]))
+    number, count = slice_number(index), slice_count(volume, plane)
+    words = f"{plane.name} slice {number} of {count}, {'xyz'[plane.through]} = {_mm(lps, plane)} mm LPS"
     spacing = dict(zip(("spacing_x_mm", "spacing_y_mm", "spacing_z_mm"), volume.spacing, strict=True))
     return PanelSlice(
         title,
-        " · ".join(filter(None, (caption, f"{plane.name} {index}, {'xyz'[plane.through]} = {_mm(lps, plane)} mm LPS"))),
+        " · ".join(filter(None, (caption, words))),
         plane.letters,
         hu=piece.pixels,
         pixel_mm=piece.pixel_mm,
@@ -73,7 +84,8 @@ def _with_scan(
         facts={
             **facts,
             "plane": plane.name,
-            "slice_index": index,
+            "slice_number": number,
+            "n_slices": count,
             "offset_mm": round(depth, 3),
             **dict(zip(("lps_x_mm", "lps_y_mm", "lps_z_mm"), (round(mm, 3) for mm in lps), strict=True)),
             **spacing,

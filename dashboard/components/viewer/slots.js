@@ -57,11 +57,11 @@ function describe(slot, viewer) {
     const here = [0, 0, 0];
     here[plane.through] = position;
     const mm = toLps(panel, here)[plane.through];
-    const number = `slice ${slice.index + 1} of ${panel.shape[plane.through]}`;
+    const number = `slice ${sliceNumber(slice.index)} of ${panel.shape[plane.through]}`;
     const step = Math.max(...(detail ?? slice).step);
     texts.place = `${number}, ${"xyz"[plane.through]} = ${signed(mm, 1)} mm (LPS)`
       + (step > 1 ? ` · ${step} × ${step} voxels a pixel` : "")
-      + (late && !failure ? ` · loading slice ${index + 1}` : "");
+      + (late && !failure ? ` · loading slice ${sliceNumber(index)}` : "");
     texts.cursor = cursorWords(slot, viewer);
   } else if (panel.kind === "thumbnail") {
     texts.place = `axial, z = ${signed(panel.z_lps_mm, 1)} mm (LPS)`;

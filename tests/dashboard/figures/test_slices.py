@@ -24,7 +24,7 @@ def panel(title: str = "one") -> PanelSlice:
     mask[4:7, 29:32] = 1
     return PanelSlice(
         title, "stage T1", "RLAP", hu=hu, pixel_mm=(2.0, 1.0), left=-40.0, top=-10.0, mask=mask, box=(-5, -4, 15, 6),
-        facts={"item_id": f"{title}/lesion", "rank": 1, "plane": "axial", "slice_index": 3},
+        facts={"item_id": f"{title}/lesion", "rank": 1, "plane": "axial", "slice_number": 4},
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_of_many_panels_the_first_twelve_are_drawn_and_all_are_in_the_table() ->
 
 def test_the_table_has_the_place_of_every_slice_and_the_window() -> None:
     row = slices.data([panel()], WINDOW).iloc[0]
-    assert (row["item_id"], row["rank"], row["plane"], row["slice_index"]) == ("one/lesion", 1, "axial", 3)
+    assert (row["item_id"], row["rank"], row["plane"], row["slice_number"]) == ("one/lesion", 1, "axial", 4)
     assert (row["pixel_width_mm"], row["pixel_height_mm"]) == (2.0, 1.0)
     assert (row["window"], row["window_width_hu"], row["window_level_hu"]) == ("Lung", 1500, -600)
 

@@ -66,7 +66,7 @@ def test_wanted_slices_and_regions_are_cut_in_any_plane(store_path: Path, unpack
     assert (whole["panel"], whole["plane"], whole["rows"], whole["columns"]) == (1, "coronal", 32, 32)
     assert part["detail"]
     assert part["rows"] < 12
-    assert "no axial slice 99" in beside["error"]
+    assert "32 axial slices, and no slice 100" in beside["error"]
 
 
 def test_a_point_on_the_screen_is_told_in_lps(store_path: Path) -> None:

@@ -96,6 +96,14 @@ def test_scrolling_ends_at_the_ends_of_the_scan(case, offset: float) -> None:
     assert abs(index - min(max(wanted, 0), last)) <= 0.5
 
 
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize(("half", "upper"), [(0.5, 1), (1.5, 2), (2.5, 3), (4.5, 5), (-0.5, 0), (5.5, 5)])
+def test_half_way_between_two_slices_is_the_upper_one(plane: str, half: float, upper: int) -> None:
+    volume = Volume(np.zeros((6, 6, 6), np.int16), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
+    assert slice_index(volume, PLANES[plane], (half, half, half), 0.0) == upper
+    assert slice_index(volume, PLANES[plane], (0.0, 0.0, 0.0), 2.0 * half) == upper
+
+
 @pytest.mark.parametrize(
     ("plane", "left", "right", "top", "bottom"),
     [
@@ -164,5 +172,5 @@ def test_a_lesion_of_one_voxel_is_still_seen_where_voxels_are_averaged() -> None
 
 
 def test_a_slice_beside_the_scan_is_refused(tilted: Volume) -> None:
-    with pytest.raises(IndexError, match="no axial slice 99"):
+    with pytest.raises(IndexError, match="60 axial slices, and no slice 100"):
         cut(in_lps_order(tilted), None, PLANES["axial"], 99, (0.0, 0.0, 0.0))

@@ -44,10 +44,18 @@ def test_the_table_says_where_the_slice_lies(store_path: Path) -> None:
         for mm in (0.0, 9.0)
     )
     assert (at["item_id"], at["rank"], at["plane"], at["spacing_z_mm"]) == ("case00/lesion", 0, "axial", 3.0)
-    assert away["slice_index"] == at["slice_index"] + 3
+    # The ball's middle is voxel 16 of 0 to 31 along every axis: as on the screen, the 17th slice.
+    assert (at["slice_number"], at["n_slices"]) == (17, 32)
+    assert away["slice_number"] == 20
     assert at["lps_x_mm"] == pytest.approx(row["centroid_x"], abs=1e-3)
     assert at["lps_z_mm"] == pytest.approx(row["centroid_z"], abs=1.6)
     assert away["lps_z_mm"] - at["lps_z_mm"] == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+def test_the_words_under_a_picture_say_the_slice_as_the_screen_does(store_path: Path, plane: str) -> None:
+    panel = panel_slices(shown_of(store_path, rows_of(store_path).head(1)), plane, 0.0, NUMBERS[:1])[0]
+    assert f"{plane} slice 17 of 32, " in panel.caption
 
 
 def test_without_the_ct_the_thumbnail_is_taken_and_no_path_is_told(store_path: Path) -> None:
