@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -163,8 +164,13 @@ def _named_like_time(column: str) -> bool:
     return bool(words & _TIME_WORDS) or any(part in column.casefold() for part in _TIME_PARTS)
 
 
-def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
-    """Columns that could stand in for the stage: no other spelling of it, no outcome, no free text."""
+def suspects(frame: pd.DataFrame, stage: str, stage_codes: NDArray[np.int64] | None = None) -> list[str]:
+    """Columns that could explain the stage axis, which page and report audit where no others are asked for: no other
+    spelling of the stage, no outcome, no free text.
+
+    stage_codes: codes [n] of the stage (-1 where unstaged), where they are not those that the column reads as.
+    """
+    staged = codes(frame, stage)[0] if stage_codes is None else stage_codes
     named_events = [c for c in describing(frame) if any(part in c.casefold() for part in _OUTCOME_PARTS)]
     outcomes = {*named_events, *(times(frame) if named_events else [])}
     return [
@@ -174,7 +180,7 @@ def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
         and c not in outcomes
         and not is_zero_shot(c)
         and not _is_free_text(frame[c])
-        and not _spells(frame, c, stage)
+        and not _spells(frame, c, staged)
     ]
 
 
@@ -184,17 +190,30 @@ def unrecorded(frame: pd.DataFrame) -> list[str]:
     return [suspect for suspect, names in _USUAL_SUSPECTS.items() if not words & set(names)]
 
 
+def by_label(frame: pd.DataFrame, chosen: Sequence[str]) -> dict[str, NDArray]:
+    """Values [n] of columns, None where missing, by the column's name as people write it, or as it is where two are
+    written alike.
+    """
+    labels = [label(c) for c in chosen]
+    return {
+        name if labels.count(name) == 1 else column: np.array(
+            [None if pd.isna(value) else value for value in frame[column]], dtype=object
+        )
+        for column, name in zip(chosen, labels, strict=True)
+    }
+
+
 def _is_free_text(values: pd.Series) -> bool:
     known = values.dropna()
     return not pd.api.types.is_numeric_dtype(known) and known.nunique() > max(MAX_STAGES, len(known) / 2)
 
 
-def _spells(frame: pd.DataFrame, column: str, stage: str) -> bool:
+def _spells(frame: pd.DataFrame, column: str, staged: NDArray[np.int64]) -> bool:
     """Whether a column is the stage in other words: called a stage or grade, in its order, one within the other."""
     if column not in stages(frame) or not any(word in column.casefold() for word in ("stage", "grade")):
         return False
-    one, other = codes(frame, column)[0], codes(frame, stage)[0]
-    pairs = {(int(a), int(b)) for a, b in zip(one, other, strict=True) if a >= 0 and b >= 0}
+    one = codes(frame, column)[0]
+    pairs = {(int(a), int(b)) for a, b in zip(one, staged, strict=True) if a >= 0 and b >= 0}
     rising = all(b <= d for a, b in pairs for c, d in pairs if a < c)
     return rising and len(pairs) == max(len({a for a, _ in pairs}), len({b for _, b in pairs}))
 
