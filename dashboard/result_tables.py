@@ -32,6 +32,7 @@ HEADINGS = {
     "stage_auc_chance": "chance of that",
     "stage_auc_p": "p of that",
     "stage_auc_p_adjusted": "p of that, adjusted",
+    "association": "measure of association",
     "association_value": "association with stage",
     "association_p": "p of the association",
     "association_p_adjusted": "p of the association, adjusted",

@@ -24,7 +24,7 @@ HEADINGS = ("Column, predicted\nby the vectors", "Stage axis,\ncolumn removed")
 WIDTH_MM, LINE_MM, FRAME_MM = 120.0, 5.6, 30.0
 # A printed page holds no more; the table has them all.
 MOST_PRINTED = 36
-LABEL_CHARACTERS = 26
+LABEL_CHARACTERS, KEY_CHARACTERS = 26, 52
 LINE_PX, TOP_PX, RIGHT_PX = 34, 110, 235
 # From the right end of the axes to the two columns of numbers, in points and in pixels.
 _COLUMNS_PT, _COLUMNS_PX = (7.0, 66.0), (14, 118)
@@ -78,7 +78,7 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
             _beside(figure, at, escape(text), xshift=pixels)
     for pixels, text in zip(_COLUMNS_PX, HEADINGS, strict=True):
         _beside(figure, -0.55, text.replace("\n", "<br>"), xshift=pixels, yanchor="bottom", align="left")
-    figure.update_xaxes(title=f"{ALONE}<br>{_key(result)}", range=_span(lines))
+    figure.update_xaxes(title="<br>".join([ALONE, *_key(result)]), range=_span(lines))
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
         ticktext=[escape(_short(line.label)) for line in lines],
@@ -134,7 +134,7 @@ def draw(axes: Axes, result: ShortcutAudit, *, vectors_name: str = "vectors", mo
     axes.set_yticks(range(len(lines)), [_short(line.label) for line in lines], parse_math=False)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(*_span(lines))
-    axes.set_xlabel(f"{ALONE}\n{_key(result)}")
+    axes.set_xlabel("\n".join([ALONE, *_key(result)]))
 
 
 def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFrame:
@@ -213,6 +213,12 @@ def summary(result: ShortcutAudit) -> pd.DataFrame:
             for one in result.columns
         ]
     )
+
+
+def about_p(result: ShortcutAudit) -> str:
+    """What the p of the summary are."""
+    tested = sum(not one.note for one in result.columns)
+    return f"p one-sided{f'; in brackets: adjusted, {FALSE_DISCOVERY} over {tested} columns' if tested > 1 else ''}."
 
 
 def left_out_data(result: ShortcutAudit) -> pd.DataFrame:
@@ -311,10 +317,10 @@ def _title(result: ShortcutAudit) -> str:
     return f"Does anything else predict the stage? {of_patients(result.n, result.n_patients)}"
 
 
-def _key(result: ShortcutAudit) -> str:
+def _key(result: ShortcutAudit) -> list[str]:
     tested = sum(not one.note for one in result.columns)
     adjusted = f", adjusted: {FALSE_DISCOVERY} over {tested} columns" if tested > 1 else ""
-    return f"tick: chance for the column · filled: p < 0.05, one-sided{adjusted}"
+    return ["tick: chance for the column", *textwrap.wrap(f"filled: p < 0.05, one-sided{adjusted}", KEY_CHARACTERS)]
 
 
 def _beside(figure: go.Figure, at: float, text: str, **place: str | float) -> None:

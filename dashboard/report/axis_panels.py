@@ -12,6 +12,7 @@ from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
+from dashboard import columns
 from dashboard.figures import by_stage, intervals
 from dashboard.figures import gradient as gradient_figure
 from dashboard.figures.theme import CATEGORY_COLOURS, Mark, stage_marks
@@ -67,7 +68,10 @@ def size_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Panel
 
 def residual_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Panel:
     """The axis fitted to vectors from which size and covariates were regressed out."""
-    names = [*([cohort.size_name.lower()] if cohort.size is not None else []), *cohort.covariate_columns]
+    names = [
+        *([cohort.size_name.lower()] if cohort.size is not None else []),
+        *map(columns.label, cohort.covariate_columns),
+    ]
     result = findings.gradient
     title = "Stage axis after " + (" and ".join(names) if len(names) < 3 else f"size and {len(names) - 1} covariates")
     if result is None or result.residual is None:
@@ -97,7 +101,7 @@ def matched_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Pa
         gradient_figure.evidence_data(result, taken_out(cohort)),
         missing="" if result.size_matched else _why_unmatched(result),
         width_mm=183.0,
-        height_mm=60.0,
+        height_mm=66.0,
     )
 
 

@@ -18,16 +18,9 @@ from dashboard.report.panel import Panel
 from dashboard.report.provenance import set_record, statements
 from dashboard.result_tables import as_text
 from embeddings.amounts import counted, of_patients
+from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit
 
 MOST_ROWS = 60
-# Long texts and columns that say the same as another: they would make the table too wide to read.
-_IN_CSV_ONLY = (
-    "kind",
-    "levels",
-    "verdict",
-    "note",
-    "n_splits",
-)
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2329; --page: #ffffff; --rule: #c9d1d6; --soft: #eef2f4; --warn: #fff1d6;
   --warn-ink: #5b3d00; }
@@ -162,10 +155,11 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
     if "case_id" in panel.table or "not shown because" in panel.table or panel.key == "survival":
         body = "" if panel.missing else f'<p class="quiet">Data: data/{escape(panel.name)}.csv</p>'
     else:
-        body = table_html(panel.table.drop(columns=[c for c in _IN_CSV_ONLY if c in panel.table]))
+        body = table_html(panel.table.drop(columns="n_splits", errors="ignore"))
     if panel.key == "stage_axis" and findings.gradient is not None:
         body = table_html(axis_panels.group_table(findings.gradient, cohort)) + body
     if panel.key == "shortcuts" and findings.audit is not None:
+        body = _audited(findings.audit, cohort.label)
         left_out = audit_figure.left_out_data(findings.audit)
         if not left_out.empty:
             body += (
@@ -174,7 +168,31 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
             )
     if panel.key == "survival" and findings.survival is not None:
         body += table_html(cox_table(findings.survival))
-    return head + body
+    said = _about_p(panel.key, findings)
+    return head + body + (f'<p class="quiet">{escape(said)}</p>' if said else "")
+
+
+def _audited(audit: ShortcutAudit, label: str) -> str:
+    """The audit as the page shows it; the CSV has every number by itself."""
+    own = audit.stage_auc
+    said = f"Stage predicted from {label}: AUC {own.value:z.2f} [{own.low:z.2f}, {own.high:z.2f}]"
+    return f"<p>{escape(said)}</p>{table_html(audit_figure.summary(audit))}"
+
+
+def _about_p(key: str, findings: Findings) -> str:
+    """What the p of a panel's table are."""
+    if key == "linear_probe" and findings.probe is not None:
+        return (
+            "p of the AUC: one-sided, against chance; of a difference: two-sided; adjusted: "
+            f"{findings.probe.chance_adjusted.words}."
+        )
+    if key == "size_matched" and findings.gradient is not None:
+        return f"p one-sided; adjusted: {findings.gradient.adjusted.words}. {readings.TWO_QUESTIONS}"
+    if key == "shortcuts" and findings.audit is not None:
+        return f"{audit_figure.about_p(findings.audit)} {readings.TWO_QUESTIONS}"
+    if key == "survival" and findings.survival is not None:
+        return f"p two-sided; adjusted: {FALSE_DISCOVERY} over the terms of a model."
+    return ""
 
 
 def _provenance(cohort: AnalysedCohort, versions: dict[str, str]) -> str:

@@ -151,9 +151,10 @@ def _gradient(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
     if result.residual is not None:
         size = f"tumour size ({label(cohort.size_column or '')}, as a restricted cubic spline of its logarithm)"
         names = [*([size] if cohort.size_column else []), *map(label, cohort.covariate_columns)]
+        they, them = ("it was", "it") if len(names) == 1 else ("they were", "them")
         text += (
-            f" To account for {_listed(names)}, these were regressed out of the vectors with coefficients of the "
-            f"training folds, and the permuted stages kept their relation with {'it' if len(names) == 1 else 'them'} "
+            f" To account for {_listed(names)}, {they} regressed out of the vectors with coefficients of the "
+            f"training folds, and the permuted stages kept their relation with {them} "
             f"{cite('freedman')}: {_numbers(result.residual)}."
         )
     if result.size_matched is not None:

@@ -14,7 +14,7 @@ from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.result_tables import as_text
 from embeddings.amounts import counted, of_patients
-from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit
+from embeddings.analysis import ShortcutAudit
 from flexict.errors import FlexiCTError
 
 MANY_COLUMNS = 12
@@ -99,9 +99,7 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
         column_config={name: st.column_config.Column(width=px) for name, px in TABLE_PX.items()},
     )
     table_download("shortcuts-table", lambda: audit_figure.summary(result))
-    tested = sum(not one.note for one in result.columns)
-    adjusted = f"; in brackets: adjusted, {FALSE_DISCOVERY} over {tested} columns" if tested > 1 else ""
-    st.caption(f"p one-sided{adjusted}. {readings.TWO_QUESTIONS}")
+    st.caption(f"{audit_figure.about_p(result)} {readings.TWO_QUESTIONS}")
     _left_out(result)
     with st.expander("How is this computed?"):
         st.markdown(
@@ -111,15 +109,15 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
             "from the column, out of fold and by patient. Its chance, the tick in the figure, is the mean over "
             "permuted stages, and lies below 0.5 for a column of few levels: what such a column seems to predict by "
             "chance in the training folds is wrong the other way on the cases left out. *Predicted by the vectors*: "
-            "area under the ROC curve (categories, mean over levels) or Spearman's ρ (numbers) of the column's out-of-fold "
-            "prediction from the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with stage after "
-            "the column is regressed out of the vectors with coefficients of the training folds. Each p is one-sided "
-            f"over {result.n_permutations} permutations of patients, adjusted over the columns for the false discovery "
-            f"rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients ({result.n_bootstrap} draws). "
-            "A column is said to explain the stage axis where it is associated with stage, the vectors predict it, and "
-            "the axis is not shown to follow stage once it is removed (or the two divide the cases alike). A column "
-            "that is not shown to matter may still matter in a larger cohort, and what the CSV does not record cannot "
-            f"be audited. Seed {result.seed}."
+            "area under the ROC curve (categories, mean over levels) or Spearman's ρ (numbers) of the column's "
+            "out-of-fold prediction from the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with "
+            "stage after the column is regressed out of the vectors with coefficients of the training folds. Each p is "
+            f"one-sided over {result.n_permutations} permutations of patients, adjusted over the columns for the false "
+            "discovery rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients "
+            f"({result.n_bootstrap} draws). A column is said to explain the stage axis where it is associated with "
+            "stage, the vectors predict it, and the axis is not shown to follow stage once it is removed (or the two "
+            "divide the cases alike). A column that is not shown to matter may still matter in a larger cohort, and "
+            f"what the CSV does not record cannot be audited. Seed {result.seed}."
         )
     st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 

@@ -165,13 +165,13 @@ def _show(
             f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; a case is scored "
             "only by axes that saw no scan of its patient. ρ is Spearman's, its interval a 95 % bootstrap over "
             f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-fit is redone under "
-            f"{result.n_permutations} permutations of stage between patients, and adjusted over the {result.n_tests} tests "
-            "of this page by Holm's method. Trend across stages: "
+            f"{result.n_permutations} permutations of stage between patients, and adjusted over the {result.n_tests} "
+            "tests of this page by Holm's method. Trend across stages: "
             f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, "
             f"{p_words(result.trend_p_permutation, 'one-sided')} by the same permutations, not adjusted. "
             "Size and covariates: a spline of log size, and the covariates as they are, are regressed out of the "
-            "vectors with coefficients of the training folds. At similar size: cases are compared, and stages exchanged, "
-            "only among three "
+            "vectors with coefficients of the training folds. At similar size: cases are compared, and stages "
+            "exchanged, only among three "
             f"patients of similar size. Seed {result.seed}."
         )
 

@@ -183,8 +183,8 @@ def _show_retrieval(found: Context, result: Retrieval) -> None:
     )
     if result.n_without_match:
         st.caption(
-            f"Cases with a label that no other patient has: {result.n_without_match} of {result.n}. No search can succeed "
-            "for them, and they count as failures."
+            f"Cases with a label that no other patient has: {result.n_without_match} of {result.n}. No search can "
+            "succeed for them, and they count as failures."
         )
     with st.expander("How is this computed?"):
         fusion = (

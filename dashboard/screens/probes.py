@@ -176,8 +176,8 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
     table = probe_figure.data(result, baseline_name=name).drop(columns=["n", "n_patients"])
     st.dataframe(as_text(table), hide_index=True)
     st.caption(
-        "p of the embedding's AUC: one-sided, against chance; of a difference: two-sided. Adjusted: Holm over the tests "
-        f"of this page. {readings.TWO_QUESTIONS}"
+        "p of the embedding's AUC: one-sided, against chance; of a difference: two-sided. Adjusted: Holm over the "
+        f"tests of this page. {readings.TWO_QUESTIONS}"
     )
     with st.expander("How is this computed?"):
         sizes = ", ".join(f"{c}: {n}" for c, n in zip(result.classes, result.n_per_class, strict=True))
@@ -186,8 +186,8 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
             f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; its strength is "
             "chosen by an inner cross-validation on the training folds, never on the cases reported. Baseline and "
             "combined model use the same folds. Intervals and the paired difference are bootstraps over patients "
-            f"({result.n_bootstrap} draws) given the fitted models. The confusion matrix is the mean over repeats, rounded "
-            f"to whole cases. {_further(result)}Seed {result.seed}."
+            f"({result.n_bootstrap} draws) given the fitted models. The confusion matrix is the mean over repeats, "
+            f"rounded to whole cases. {_further(result)}Seed {result.seed}."
         )
 
 

@@ -185,12 +185,12 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
     st.caption(f"p two-sided; adjusted: {FALSE_DISCOVERY} over the terms of a model.")
     with st.expander("How is this computed?"):
         st.markdown(
-            f"n = {counted(result.n, 'patient')}, {counted(result.n_events, 'event')}; one scan a patient. Groups are cut by rank of the "
-            "score, never by outcome; equal scores stay together. Curves are Kaplan-Meier's with 95 % bands "
-            "(Greenwood, log-log). The log-rank test is over all groups. Cox's model has the score and other numbers "
-            "per standard deviation, categories against their most frequent level, ties in Efron's way; p is Wald's, "
-            "adjusted over the terms of a model (Benjamini-Hochberg); the test of proportional hazards is by scaled "
-            "Schoenfeld residuals. The C-index is Harrell's, its interval a bootstrap over patients "
+            f"n = {counted(result.n, 'patient')}, {counted(result.n_events, 'event')}; one scan a patient. Groups are "
+            "cut by rank of the score, never by outcome; equal scores stay together. Curves are Kaplan-Meier's with 95 "
+            "% bands (Greenwood, log-log). The log-rank test is over all groups. Cox's model has the score and other "
+            "numbers per standard deviation, categories against their most frequent level, ties in Efron's way; p is "
+            "Wald's, adjusted over the terms of a model (Benjamini-Hochberg); the test of proportional hazards is by "
+            "scaled Schoenfeld residuals. The C-index is Harrell's, its interval a bootstrap over patients "
             f"({result.n_bootstrap} draws), given the score. Seed {result.seed}. The stage axis is scored out of fold, "
             "and no score is fitted to survival."
         )

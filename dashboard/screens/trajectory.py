@@ -106,11 +106,12 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
             f"{result.n_neighbours} nearest; pseudotime is the diffusion distance (Haghverdi et al. 2016, "
             f"{result.n_components} components) from the start, {plain(result.root_rule)}. p is one-sided over "
             f"{result.n_permutations} permutations of stage, each with its own start. The interval of ρ is a "
-            "bootstrap over patients with the pseudotime kept as it is, so that it and the p answer different questions. "
-            "The p of the simple axes are not adjusted: they are the same tests as on other pages. An order that changes with the subsample or the "
-            "start is no trajectory. The first principal component, turned towards stage in every permutation too, and "
-            "the out-of-fold stage axis of the Gradient page, refitted in every permutation, are the alternatives that "
-            f"it has to beat. Seed {result.seed}. The map is drawn for orientation; pseudotime does not use it."
+            "bootstrap over patients with the pseudotime kept as it is, so that it and the p answer different "
+            "questions. An order "
+            "that changes with the subsample or the start is no trajectory. The first principal component, turned "
+            "towards stage in every permutation too, and the out-of-fold stage axis of the Gradient page, refitted in "
+            f"every permutation, are the alternatives that it has to beat. Seed {result.seed}. The map is drawn for "
+            "orientation; pseudotime does not use it."
         )
     st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.amounts import counted, of_patients
+
 from .. import progress
 from ..checks import checked_codes, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
@@ -71,7 +73,8 @@ def shortcuts(
 
     A column can explain the stage axis only where it is associated with stage and the vectors predict it. Every
     prediction is the ordinal ridge of `stage_gradient` (for a category one against the rest), out of fold and by
-    patient, so that a permutation refits it by a matrix product. Cases without a value are left out of that column's row.
+    patient, so that a permutation refits it by a matrix product. Cases without a value are left out of that column's
+    row.
 
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. covariates: name -> [n] numbers or categories,
     None or NaN where missing. patient: [n] ids.
@@ -144,8 +147,9 @@ def _audited(
     if len(cases) < MIN_CASES or np.unique(codes).size < 2 or n_patients < FOLDS:
         return unanswered(
             column,
-            f"{column.name} is known of {len(cases)} cases of {n_patients} patients and {np.unique(codes).size} "
-            f"stages: at least {MIN_CASES} cases, {FOLDS} patients and 2 stages are needed.",
+            f"{column.name} has a value in {of_patients(len(cases), n_patients)} and "
+            f"{counted(np.unique(codes).size, 'stage')}: at least {MIN_CASES} cases, {FOLDS} patients and 2 stages are "
+            "needed.",
         )
     held = gram.of_cases(cases)
     features = Gram.of(column.features(), ANALYSIS)
@@ -163,7 +167,9 @@ def _audited(
             vectors = settings.smoother(lambda train: held, patients)
         known, known_p = _column_from_vectors(column, vectors, patients, settings)
     except NothingToExchangeError:
-        return unanswered(column, f"No two patients can exchange their {column.name} or stage: nothing can be tested.")
+        return unanswered(
+            column, f"{column.name} cannot be tested: no two patients can exchange its values or their stage."
+        )
     associated = cramers_v(column.one_hot(), np.vstack([codes, permuted])) if column.is_categorical else None
     if associated is None:
         associated = correlation_ratio(column.values, np.vstack([codes, permuted]))

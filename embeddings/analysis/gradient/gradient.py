@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.amounts import counted
 from flexict.errors import FlexiCTError
 
 from .. import progress
@@ -242,7 +243,7 @@ def _keeping(
 ) -> tuple[PermutedStages | None, list[str]]:
     """Stages permuted such that they keep their relation with the columns regressed out, and what is to be said."""
     columns, n_patients = int(np.linalg.matrix_rank(design)) - 1, int(labelling.patient.max()) + 1
-    taken = f"{columns} columns of size and covariates are taken out of the vectors of {n_patients} patients"
+    taken = f"{counted(columns, 'column')} of size and covariates removed from vectors of {n_patients} patients"
     if columns > n_patients / 2:
         return None, [f"{taken}: nothing that can be relied on is left, so there is no axis after them."]
     try:
@@ -263,8 +264,8 @@ def _size_matched(
         # Bins hold patients, ranks are of scans: growth within a patient would count as stage at similar size.
         first = np.sort(np.unique(labelling.patient, return_index=True)[1])
         said.append(
-            f"The test at similar size takes the first scan of each of the {len(first)} patients, as stage and size both "
-            "change between scans of a patient."
+            f"The test at similar size takes the first scan of each of the {len(first)} patients, as stage and size "
+            "both change between scans of a patient."
         )
         if np.unique(labelling.stage[first]).size < 2:
             return None, ["The first scans of all patients share a stage, so there is no test at similar size."]
@@ -281,8 +282,8 @@ def _size_matched(
     mixed = [np.unique(labelling.stage[bins == one]).size > 1 for one in np.unique(bins)]
     if np.mean(mixed) < MIXED_BINS:
         said.append(
-            f"Only {sum(mixed)} of {len(mixed)} groups of similar size hold different stages: the test at similar size rests "
-            "on those alone."
+            f"Only {sum(mixed)} of {len(mixed)} groups of similar size have different stages: the test at similar size "
+            "rests on those alone."
         )
     return axes.ridge(PermutedStages(within, bins)), said
 
@@ -314,8 +315,8 @@ def _warnings(stage: NDArray[np.float64], patient: NDArray[np.intp]) -> list[str
     np.minimum.at(lowest, patient, stage)
     if (highest > lowest).any() and np.unique(np.bincount(patient)).size > 1:
         said.append(
-            f"{(highest > lowest).sum()} patients have scans of different stages, so that in a permutation only "
-            "patients with equally many scans exchange theirs."
+            f"Patients with scans of different stages: {(highest > lowest).sum()}. In a permutation, only patients "
+            "with equally many scans therefore exchange theirs."
         )
     return said
 
