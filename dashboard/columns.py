@@ -242,6 +242,12 @@ def label(column: str) -> str:
     return name_only(column) + (f" ({found})" if found else "")
 
 
+def headings(frame: pd.DataFrame) -> dict[str, str]:
+    """What each column is called over a table of cases, where no two are called alike."""
+    labels = {str(c): label(str(c)) for c in frame.columns}
+    return {c: name for c, name in labels.items() if list(labels.values()).count(name) == 1}
+
+
 def name_only(column: str) -> str:
     """A column's name as people write it, without its unit."""
     found = unit(column)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.amounts import counted
 from embeddings.cohort_table import read_table
 from embeddings.labels import label_mapping, read_labels
 from embeddings.records import IMPORT_VIEWS, CaseOutcome, EmbeddedItem, Failure, RunProgress, SetIdentity
@@ -50,7 +51,8 @@ class ImportSummary:
     def text(self) -> str:
         """The import in plain words, a line for each thing to know."""
         lines = [
-            f"{self.n_imported} vectors of {self.width} numbers, of {self.n_patients} patients. Set: {self.set_id}"
+            f"{counted(self.n_imported, 'vector')} of {counted(self.width, 'number')}, of "
+            f"{counted(self.n_patients, 'patient')}. Set: {self.set_id}"
         ]
         for ids, what in (
             (self.unlabelled, "without a row in the labels, left out"),

@@ -263,6 +263,7 @@ def _disagreements(result: EncoderComparison, found: SetSimilarity, k: int, fram
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="",
         column_config={
             "case_id": "Case",
             "patient_id": "Patient",

@@ -83,7 +83,12 @@ def _page(found: Context) -> None:
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
     shown = listed[[*front, *[c for c in columns.describing(frame) if c not in front]]]
-    st.dataframe(shown, hide_index=True, column_config={"item_id": st.column_config.TextColumn(width=ITEM_PX)})
+    st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder="",
+        column_config={**columns.headings(shown), "item_id": st.column_config.TextColumn("item id", width=ITEM_PX)},
+    )
     table_download(f"neighbours-{query['case_id']}", lambda: shown)
     st.caption("Similar in the embedding does not mean the same diagnosis.")
 
