@@ -239,14 +239,16 @@ def audit(result: ShortcutAudit) -> str:
         return f"{len(explaining)} {of_all} {each} the stage axis here: {', '.join(explaining)}."
     both = [one for one in asked if one.is_associated and one.is_predicted]
     if not both:
-        return f"None {of_all} is shown both to be associated with stage and to be predicted by the vectors."
+        none = f"None {of_all} is shown" if len(asked) > 1 else f"{asked[0].name} is not shown"
+        return f"{none} both to be associated with stage and to be predicted by the vectors."
     named = ", ".join(one.name for one in both)
     said = (
         f"{len(both)} {of_all} {_agree(both, 'is', 'are')} associated with stage and predicted by the vectors ({named})"
     )
     if not any(one.has_axis for one in both):
         return f"{said}, but no stage axis is shown that could be explained."
-    return f"{said}, but none of them alone explains the stage axis."
+    outcome = "it alone does not explain" if len(both) == 1 else "none of them alone explains"
+    return f"{said}, but {outcome} the stage axis."
 
 
 def audit_resolution(result: ShortcutAudit) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -54,18 +56,17 @@ HEADINGS = {
 _INTERVAL_OF = {"value", "hazard_ratio", "rho", "AUC", "mAP", "difference_rho", "difference_AUC", "difference_mAP"}
 
 
-def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as text, one cell for an estimate and its interval; what is missing is an empty cell."""
+def as_text(table: pd.DataFrame, named: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The table as text, one cell for an estimate and its interval; what is missing is an empty cell.
+
+    named: headings of columns that mean something else here than elsewhere, such as the sides of a p.
+    """
     joined = _with_intervals(table)
-    shown = pd.DataFrame(
-        {
-            heading(str(column)): [_text(value, is_p(str(column))) for value in joined[column]]
-            for column in joined.columns
-        },
-        index=joined.index,
-        dtype=object,
-    )
-    return shown
+    columns = {
+        (named or {}).get(str(column), heading(str(column))): [_text(value, is_p(str(column))) for value in values]
+        for column, values in joined.items()
+    }
+    return pd.DataFrame(columns, index=joined.index, dtype=object)
 
 
 def heading(column: str) -> str:

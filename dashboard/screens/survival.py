@@ -181,7 +181,9 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
         },
     )
     st.dataframe(as_text(survival_figure.group_data(result)), hide_index=True)
-    st.dataframe(as_text(survival_figure.cox_data(result, score_name=score_name)), hide_index=True)
+    st.dataframe(
+        as_text(survival_figure.cox_data(result, score_name=score_name), {"p": "p, two-sided"}), hide_index=True
+    )
     st.caption(f"p two-sided; adjusted: {FALSE_DISCOVERY} over the terms of a model.")
     with st.expander("How is this computed?"):
         st.markdown(

@@ -166,7 +166,7 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
         {"Cases": lambda: courses_figure.cases_data(courses)},
     )
     table = courses_figure.summary(courses, labels=labels)
-    st.dataframe(as_text(table), hide_index=True)
+    st.dataframe(as_text(table, {"p": "p, two-sided"}), hide_index=True)
     table_download("covariates-along-pseudotime-tests", lambda: table, "Tests")
     first = courses.smooths[0]
     with st.expander("How are these computed?"):
