@@ -45,8 +45,7 @@ STEPS = (
         "Shortcuts",
         "Look for columns above their chance tick, and read the sentence of each.",
         "Whether scanner, kernel, age or size are associated with stage *and* are predicted by the vectors, so that "
-        "one "
-        "of them could explain the stage axis in place of the disease.",
+        "one of them could explain the stage axis.",
         "A column that is not found is not shown to be harmless, and what was not recorded cannot be tested.",
     ),
     Step(
