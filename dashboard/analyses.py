@@ -16,6 +16,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard import defaults
 from dashboard.audited_columns import Audited
 from dashboard.background import Task
 from dashboard.components.waiting import obtain
@@ -44,11 +45,11 @@ _WORDS = {
     "gradient": "Fitting the stage axis, and again under every permutation",
     "trajectory": "Ordering the cases, and again under every permutation",
     "courses": "Following the covariates along the course",
-    "retrieval": "Searching for like cases",
+    "retrieval": "Searching for similar cases",
     "probe": "Cross-validating the probe",
     "probe_chance": "Fitting the probe again under every permutation of the classes",
     "learning_curve": "Training the probe on fewer patients",
-    "audit": "Asking of every column whether it tells the stage",
+    "audit": "Asking of every column whether it explains the stage axis",
     "survival": "Comparing survival",
     "comparison": "Comparing the embedding sets on the same folds",
 }
@@ -118,8 +119,8 @@ def gradient(
     patients: NDArray[np.str_],
     size: NDArray[np.float64] | None,
     covariates: NDArray[np.float64] | None,
-    n_permutations: int,
-    seed: int,
+    n_permutations: int = defaults.PERMUTATIONS,
+    seed: int = defaults.SEED,
     slot: str = "gradient",
 ) -> StageGradient:
     """The stage gradient."""
@@ -134,13 +135,15 @@ def trajectory(
     codes: NDArray[np.int64],
     patients: NDArray[np.str_],
     root: int | None,
-    n_neighbours: int,
-    seed: int,
+    n_neighbours: int = defaults.GRAPH_NEIGHBOURS,
+    n_permutations: int = defaults.PERMUTATIONS,
+    seed: int = defaults.SEED,
     slot: str = "trajectory",
 ) -> Pseudotime:
     """The diffusion pseudotime."""
     inputs = {"X": vectors, "stage": codes, "patient": patients}
-    found: Pseudotime = _result("trajectory", key, slot, inputs, root=root, n_neighbours=n_neighbours, seed=seed)
+    settings = {"n_neighbours": n_neighbours, "n_permutations": n_permutations, "seed": seed}
+    found: Pseudotime = _result("trajectory", key, slot, inputs, root=root, **settings)
     return found
 
 
@@ -224,7 +227,8 @@ def audit(
         for name, values in columns.items()
     }
     inputs = {"X": vectors, "stage": codes, "covariates": covariates, "patient": patients}
-    found: ShortcutAudit = _result("audit", key, "audit", inputs, n_permutations=n_permutations, seed=seed)
+    settings = {"n_permutations": n_permutations, "n_bootstrap": defaults.BOOTSTRAP, "seed": seed}
+    found: ShortcutAudit = _result("audit", key, "audit", inputs, **settings)
     return found
 
 

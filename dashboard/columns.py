@@ -227,8 +227,13 @@ def _runs_until_an_event(column: str) -> bool:
     return named or words <= _BARE_TIME_WORDS
 
 
-def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
-    """Columns that could stand in for the stage: no other spelling of it, no outcome, no free text."""
+def suspects(frame: pd.DataFrame, stage: str, stage_codes: NDArray[np.int64] | None = None) -> list[str]:
+    """Columns that could explain the stage axis, which page and report audit where no others are asked for: no other
+    spelling of the stage, no outcome, no free text.
+
+    stage_codes: codes [n] of the stage (-1 where unstaged), where they are not those that the column reads as.
+    """
+    staged = codes(frame, stage)[0] if stage_codes is None else stage_codes
     named_events = [c for c in describing(frame) if any(part in c.casefold() for part in _OUTCOME_PARTS)]
     outcomes = set(named_events)
     return [
@@ -238,7 +243,7 @@ def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
         and c not in outcomes
         and not is_zero_shot(c)
         and not _is_free_text(frame[c])
-        and not _spells(frame, c, stage)
+        and not _spells(frame, c, staged)
     ]
 
 
@@ -253,12 +258,12 @@ def _is_free_text(values: pd.Series) -> bool:
     return not pd.api.types.is_numeric_dtype(known) and known.nunique() > max(MAX_STAGES, len(known) / 2)
 
 
-def _spells(frame: pd.DataFrame, column: str, stage: str) -> bool:
+def _spells(frame: pd.DataFrame, column: str, staged: NDArray[np.int64]) -> bool:
     """Whether a column is the stage in other words: called a stage or grade, in its order, one within the other."""
     if column not in stages(frame) or not any(word in column.casefold() for word in ("stage", "grade")):
         return False
-    one, other = codes(frame, column)[0], codes(frame, stage)[0]
-    pairs = {(int(a), int(b)) for a, b in zip(one, other, strict=True) if a >= 0 and b >= 0}
+    one = codes(frame, column)[0]
+    pairs = {(int(a), int(b)) for a, b in zip(one, staged, strict=True) if a >= 0 and b >= 0}
     rising = all(b <= d for a, b in pairs for c, d in pairs if a < c)
     return rising and len(pairs) == max(len({a for a, _ in pairs}), len({b for _, b in pairs}))
 
@@ -308,6 +313,12 @@ def label(column: str) -> str:
     """A column's name as people write it, with its unit."""
     found = unit(column)
     return name_only(column) + (f" ({found})" if found else "")
+
+
+def headings(frame: pd.DataFrame) -> dict[str, str]:
+    """What each column is called over a table of cases, where no two are called alike."""
+    labels = {str(c): label(str(c)) for c in frame.columns}
+    return {c: name for c, name in labels.items() if list(labels.values()).count(name) == 1}
 
 
 def name_only(column: str) -> str:

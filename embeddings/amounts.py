@@ -1,6 +1,16 @@
-"""Amounts in words for people: bytes and seconds."""
+"""Amounts in words for people: counts, bytes and seconds."""
 
 from __future__ import annotations
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with what it counts: `1 scan`, `2 scans`; many: the plural where it is not `one` with an s."""
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def of_patients(n: int, n_patients: int, one: str = "case") -> str:
+    """So many cases of so many patients: `1 case of 1 patient`."""
+    return f"{counted(n, one)} of {counted(n_patients, 'patient')}"
 
 
 def size(n_bytes: float) -> str:

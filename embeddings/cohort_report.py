@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from embeddings.amounts import counted
 from embeddings.cohort_columns import Covariate
 
 _MOST_SHOWN = 50
@@ -122,8 +123,9 @@ class CohortReport:
         n_masks = sum(case.mask_path is not None for case in self.cases)
         n_seeds = sum(case.seed_lps is not None for case in self.cases)
         parts = [
-            f"{len(self.cases)} of {self.n_rows} rows can be embedded ({patients} patients, {n_masks} masks, "
-            f"{n_seeds} seeds); {len(errors)} row{'s have' if len(errors) != 1 else ' has'} errors."
+            f"{len(self.cases)} of {counted(self.n_rows, 'row')} can be embedded ({counted(patients, 'patient')}, "
+            f"{counted(n_masks, 'mask')}, {counted(n_seeds, 'seed')}); {len(errors)} "
+            f"row{'s have' if len(errors) != 1 else ' has'} errors."
         ]
         if any(case.stage for case in self.cases):
             counts = (f"{stage or 'unstaged'} {n}" for stage, n in self.stage_counts().items())
@@ -134,13 +136,13 @@ class CohortReport:
 def validate_text(report: CohortReport) -> str:
     """The report for a terminal: how columns were read, the problems by row, and what will be embedded."""
     roles = _printable(", ".join(f"{role} = {header}" for role, header in report.columns.items()))
-    lines = [f"{report.path.name}: {report.n_rows} rows", f"columns: {roles or 'none recognised'}"]
+    lines = [f"{report.path.name}: {counted(report.n_rows, 'row')}", f"columns: {roles or 'none recognised'}"]
     if report.covariate_types:
         lines.append(_printable("covariates: " + ", ".join(map(report.covariate_words, report.covariate_types))))
     for severity in ("error", "warning"):
         found = [problem for problem in report.problems if problem.severity == severity]
         if found:
-            lines += ["", f"{len(found)} {severity}{'s' if len(found) > 1 else ''}"]
+            lines += ["", counted(len(found), severity)]
             lines += _problem_table(found[:_MOST_SHOWN])
         if len(found) > _MOST_SHOWN:
             lines.append(f"... and {len(found) - _MOST_SHOWN} more; the JSON report lists all")

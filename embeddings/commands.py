@@ -16,6 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from embeddings import job
+from embeddings.amounts import counted
 from embeddings.command_line import DONE, INTERRUPTED, exit_code_of
 from embeddings.export import export
 from embeddings.job.allocation import keep_large_blocks
@@ -173,7 +174,7 @@ def run_status(arguments: argparse.Namespace) -> int:
 def run_export(arguments: argparse.Namespace) -> int:
     """Write a store's items as one table."""
     n_rows = export(Store(arguments.db), arguments.out, arguments.format, arguments.set)
-    print(f"{n_rows} rows in {arguments.out}")
+    print(f"{counted(n_rows, 'row')} in {arguments.out}")
     return 0
 
 
@@ -187,7 +188,7 @@ def run_search(arguments: argparse.Namespace) -> int:
     tower, set_id = open_tower(store, arguments.set, arguments.weights, arguments.text_tower, arguments.device)
     found = search(store, arguments.sentence, tower, set_id)
     shown = found.head(arguments.top)
-    print(f"{len(found)} scans of {set_id} by likeness to: {arguments.sentence}")
+    print(f"{counted(len(found), 'scan')} of {set_id} by similarity to: {arguments.sentence}")
     for rank, (case, score) in enumerate(zip(shown["item_id"], shown[SCORE], strict=True), start=1):
         print(f"{rank:4d}  {score:8.2f}  {case}")
     return DONE
@@ -205,7 +206,7 @@ def run_zero_shot(arguments: argparse.Namespace) -> int:
         table[column] = table[column].map(defused)
     make_folder(arguments.out.parent)
     table.rename(columns=defused).to_csv(arguments.out, index=False)
-    print(f"{len(table)} scans of {set_id}, {len(arguments.finding)} findings in {arguments.out}")
+    print(f"{counted(len(table), 'scan')} of {set_id}, {counted(len(arguments.finding), 'finding')} in {arguments.out}")
     return DONE
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.amounts import counted
 from embeddings.cohort_table import read_table
 from embeddings.labels import label_mapping, read_labels
 from embeddings.records import IMPORT_VIEWS, CaseOutcome, EmbeddedItem, Failure, RunProgress, SetIdentity
@@ -53,9 +54,12 @@ class ImportSummary:
 
     def text(self) -> str:
         """The import in plain words, a line for each thing to know."""
-        new = f"{self.n_imported} new vectors" if self.n_present else f"{self.n_imported} vectors"
+        new = counted(self.n_imported, "new vector" if self.n_present else "vector")
         present = f" ({self.n_present} more were there already)" if self.n_present else ""
-        lines = [f"{new} of {self.width} numbers{present}, of {self.n_patients} patients. Set: {self.set_id}"]
+        lines = [
+            f"{new} of {counted(self.width, 'number')}{present}, of {counted(self.n_patients, 'patient')}. "
+            f"Set: {self.set_id}"
+        ]
         for ids, what in (
             (self.unlabelled, "without a row in the labels, left out"),
             (self.without_vector, "in the labels without a vector"),

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from embeddings import case_table
+from embeddings.amounts import counted
 from embeddings.connections import Connection, SharedFile, StoreError, first_row
 from embeddings.kept_work import has_table
 from embeddings.merge_kept_work import merge_kept_work
@@ -59,10 +60,14 @@ class Merged:
 
     def text(self, out: Path) -> str:
         """What was merged, in plain words."""
-        kept = f"{self.n_selections} selections, {self.n_scores} columns of scores, {self.n_results} results"
+        kept = [
+            counted(self.n_selections, "selection"),
+            counted(self.n_scores, "column of scores", "columns of scores"),
+            counted(self.n_results, "result"),
+        ]
         lines = [
-            f"{self.n_items} vectors of {self.n_sets} sets in {out}, {self.n_new} of them new",
-            f"new too: {kept}",
+            f"{counted(self.n_items, 'vector')} of {counted(self.n_sets, 'set')} in {out}, {self.n_new} of them new",
+            f"new too: {', '.join(kept)}",
             *(f"note: {note}" for note in self.notes),
         ]
         return "\n".join(lines)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from embeddings.amounts import counted, of_patients
 from embeddings.connections import utc_now
 from embeddings.process import is_alive
 from embeddings.store import Store
@@ -74,7 +75,7 @@ def warning_of(row: dict[str, Any], now: datetime) -> str | None:
 def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
     """The values of `status` for a terminal. `now` (UTC) tells whether a run has gone silent."""
     lines = [
-        f"{found['name']}: {found['n_cases']} cases of {found['n_patients']} patients ({found['file']})",
+        f"{found['name']}: {of_patients(found['n_cases'], found['n_patients'])} ({found['file']})",
     ]
     if found["simulated"]:
         lines.append("SIMULATED: these scans are not of patients")
@@ -82,7 +83,7 @@ def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
     for row in found["sets"]:
         weights = "" if row["is_published"] else ", not the published weights"
         lines.append(
-            f"  {row['set_id']}: {row['n_items']} items of {row['n_cases']} cases, "
+            f"  {row['set_id']}: {counted(row['n_items'], 'item')} of {counted(row['n_cases'], 'case')}, "
             f"{row['width']} numbers each, preset {row['preset']}{weights}"
         )
     if found["runs"]:
@@ -110,7 +111,7 @@ def _listed(title: str, found: list[str]) -> list[str]:
 
 def _run_line(row: dict[str, Any], now: datetime) -> str:
     ended = row["n_done"] + row["n_failed"]
-    counts = f"{ended} of {row['n_planned']} cases, {row['n_failed']} failed"
+    counts = f"{ended} of {counted(row['n_planned'], 'case')}, {row['n_failed']} failed"
     line = f"last run: {row['state']}, {counts}, started {row['started'][:16].replace('T', ' ')} UTC"
     warning = warning_of(row, now)
     return line if warning is None else f"{line}; {warning}"

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from embeddings.amounts import duration
+from embeddings.amounts import counted, duration
 from embeddings.command_line import DONE, NOTHING_DONE
 from embeddings.connections import utc_now
 from embeddings.status import printable, runs, warning_of
@@ -94,7 +94,9 @@ class Watch:
         bar = "#" * int(BAR * share)
         running = row["state"] == "running" and row["process"] != "gone"
         state = row["state"] if row["process"] != "gone" else "dead"
-        counts = f"{n_ended} of {n_planned} cases, {row['n_failed']} failed, {row['n_items']} vectors"
+        counts = (
+            f"{n_ended} of {counted(n_planned, 'case')}, {row['n_failed']} failed, {counted(row['n_items'], 'vector')}"
+        )
         lines = [f"{row['set_id']}  {state}", f"  [{bar:.<{BAR}}] {share:4.0%}  {counts}"]
         rate = self._watched[row["run_id"]].rate(row, self._clock()) if running else None
         if rate:

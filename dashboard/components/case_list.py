@@ -29,7 +29,7 @@ def filter_form(frame: pd.DataFrame) -> None:
     column = left.selectbox("Column", options, format_func=columns.label, key="filter.column", persist_state=SESSION)
     rows = _matching(frame, str(column), right)
     words = f"filter on {columns.name_only(str(column))}"
-    st.caption(f"{int(rows.sum()):,} of {len(rows):,} items match.")
+    st.caption(f"Items that match: {int(rows.sum()):,} of {len(rows):,}.")
     with st.container(horizontal=True, gap="small"):
         for label, mode in HOW.items():
             if st.button(label, key=f"filter.{mode}", disabled=not rows.any()):
@@ -77,6 +77,8 @@ def case_list(frame: pd.DataFrame, chosen: NDArray[np.bool_]) -> None:
     event = st.dataframe(
         visible,
         hide_index=True,
+        column_config=dict(columns.headings(visible)),
+        placeholder="",
         height=280,
         on_select="rerun",
         selection_mode="multi-row",

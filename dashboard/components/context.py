@@ -15,6 +15,7 @@ from dashboard.components import notices
 from dashboard.components.selection_panel import selection_panel
 from dashboard.components.stage_order import ask_for_order
 from dashboard.plain_text import plain
+from embeddings.amounts import counted, of_patients
 from embeddings.records import CohortInfo
 from embeddings.store import StoreError
 
@@ -67,7 +68,7 @@ def frame() -> None:
     notices.simulated_banner(info)
     with st.sidebar:
         st.markdown(f"**{plain(info.name)}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
-        st.caption(f"{info.n_cases} scans of {info.n_patients} patients")
+        st.caption(of_patients(info.n_cases, info.n_patients, "scan"))
         _pick_set(sets)
         selection_panel(path)
 
@@ -119,7 +120,9 @@ def pick_stage(table: loading.EmbeddingTable, options: list[str], key: str) -> S
     staged = codes >= 0
     n_unstaged = int((~staged).sum())
     if n_unstaged:
-        st.caption(f"{n_unstaged} of {len(codes)} scans have no stage in this column and are left out here.")
+        st.caption(
+            f"Left out here, as they have no stage in this column: {n_unstaged} of {counted(len(codes), 'scan')}."
+        )
     frame = table.frame[staged].reset_index(drop=True)
     return Staged(column, frame, table.vectors[staged], codes[staged], order, n_unstaged)
 
@@ -140,4 +143,5 @@ def _pick_set(sets: pd.DataFrame) -> None:
     )
     state.choose_set(chosen)
     row = ranked.set_index("set_id").loc[chosen]
-    st.caption(f"{plain(row['encoder'])} · {plain(row['preset'])} · {row['n_items']} vectors of {row['width']} numbers")
+    vectors = counted(int(row["n_items"]), "vector")
+    st.caption(f"{plain(row['encoder'])} · {plain(row['preset'])} · {vectors} of {row['width']} numbers")

@@ -12,6 +12,7 @@ from dashboard.components.downloads import table_download
 from dashboard.plain_text import plain
 from dashboard.text_towers import score
 from dashboard.zero_shot import findings_in
+from embeddings.amounts import counted
 from embeddings.kept_work import KeptWork
 from embeddings.store import Store, StoreError
 from flexict.errors import FlexiCTError
@@ -41,7 +42,7 @@ def findings_form(path: Path, text_set: pd.Series) -> None:
         except (FlexiCTError, OSError) as error:
             st.error(plain(error))
         else:
-            st.success(f"{len(findings)} columns of scores are kept in the cohort file.")
+            st.success(f"{counted(len(findings), 'column')} of scores kept in the cohort file.")
     try:
         _kept(path, set_id)
     except StoreError as error:
@@ -70,7 +71,8 @@ def _kept(path: Path, set_id: str) -> None:
         words.markdown(plain(name))
         words.caption(plain(" against ".join(json.loads(str(row["settings"])).get("prompts", []))))
         numbers.caption(
-            f"{len(values.dropna())} scans: {values.min():.2f} to {values.max():.2f}, median {values.median():.2f}"
+            f"{counted(len(values.dropna()), 'scan')}: {values.min():.2f} to {values.max():.2f}, "
+            f"median {values.median():.2f}"
         )
         if button.button("Delete", icon=":material/delete:", key=f"findings.delete.{number}", help=f"{plain(name)}"):
             kept.delete_scores(set_id, name)

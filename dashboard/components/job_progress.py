@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import jobs, state
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
+from embeddings.amounts import counted
 from embeddings.command_line import DONE, SOME_FAILED
 from embeddings.store import StoreError
 
@@ -83,7 +84,7 @@ def _progress_bar(job: jobs.Job | jobs.RunElsewhere) -> None:
     left = f", about {elapsed / done * (planned - done):.0f} s left" if done else ""
     st.progress(
         min(1.0, done / planned),
-        text=f"{done} of {planned} scans, {int(run['n_failed'])} failed, {elapsed:.0f} s{left}",
+        text=f"{done} of {counted(planned, 'scan')}, {int(run['n_failed'])} failed, {elapsed:.0f} s{left}",
     )
 
 
@@ -95,7 +96,7 @@ def _counts(job: jobs.Job | jobs.RunElsewhere) -> str:
     if run is None:
         return ""
     failed = f" {run['n_failed']} could not be, and the cohort says why." if run["n_failed"] else ""
-    return f"{run['n_done']} of {run['n_planned']} scans are embedded.{failed}"
+    return f"{run['n_done']} of {counted(int(run['n_planned']), 'scan')} embedded.{failed}"
 
 
 def _result(job: jobs.Job) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.components.chart import chart, chart_to_select_in
 from dashboard.selection import combined
+from embeddings.amounts import counted
 
 # A plotly selection travels back as some 130 bytes a point, with every later run of the page again.
 MOST_POINTS = 5000
@@ -63,7 +64,7 @@ def mark_selected(figure: go.Figure, frame: pd.DataFrame) -> None:
         if items is not None and hasattr(trace, "selectedpoints"):
             trace.selectedpoints = _rows(items, chosen)
             trace.unselected = {"marker": {"opacity": 0.15}}
-    st.caption(f"{len(chosen)} selected scans are drawn in full, the others faded.")
+    st.caption(f"{counted(len(chosen), 'selected scan')} drawn in full, the others faded.")
 
 
 def _rows(items: Collection[object], chosen: set[str]) -> list[int]:

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import loading, state
 from dashboard.plain_text import plain
 from dashboard.selection import Selection
+from embeddings.amounts import counted
 from embeddings.connections import StoreError
 from embeddings.kept_work import LINK_PREFIX, KeptWork
 from flexict.errors import FlexiCTError
@@ -26,8 +27,8 @@ def selection_panel(path: Path) -> None:
         return
     st.markdown("**Selection**")
     if chosen:
-        items = f", {len(chosen.items):,} items" if len(chosen.items) > len(chosen.cases) else ""
-        st.caption(f"{len(chosen.cases):,} scans selected{items}")
+        items = f", {counted(len(chosen.items), 'item')}" if len(chosen.items) > len(chosen.cases) else ""
+        st.caption(f"{counted(len(chosen.cases), 'scan')} selected{items}")
     else:
         st.caption("Nothing is selected.")
     with st.container(horizontal=True, gap="small"):

@@ -44,14 +44,14 @@ STEPS = (
         "audit",
         "Shortcuts",
         "Look for columns above their chance tick, and read the sentence of each.",
-        "Whether scanner, kernel, age or size go with stage *and* can be told from the vectors, so that one of them "
-        "could stand in for the disease.",
+        "Whether scanner, kernel, age or size are associated with stage *and* are predicted by the vectors, so that "
+        "one of them could explain the stage axis.",
         "A column that is not found is not shown to be harmless, and what was not recorded cannot be tested.",
     ),
     Step(
         "probes",
         "Probes",
-        "Choose what to tell apart and a tumour size as baseline.",
+        "Choose what to predict and a tumour size as baseline.",
         "The AUC of the vectors, of the size, and of both, on the same folds: what the vectors add to a plain "
         "measurement.",
         "A good AUC in one cohort does not carry over to other hospitals, nor does it say what the vectors look at.",
@@ -61,14 +61,14 @@ STEPS = (
         "Survival",
         "Keep the stage axis as score and choose covariates.",
         "Whether patients with a higher score fare worse, and whether that holds beside stage and size.",
-        "Curves of groups tell nothing of the course of one patient, and the score was made from the same cohort.",
+        "Curves of groups say nothing about the course of one patient, and the score was made from the same cohort.",
     ),
     Step(
         "neighbours",
         "Neighbours",
-        "Pick a scan and look at the scans that are most alike, slice beside slice.",
-        "What the embedding holds to be alike, and how often such scans share a label, beside chance.",
-        "Alike in the embedding is not alike in disease.",
+        "Pick a scan and look at the scans that are most similar, slice beside slice.",
+        "Which scans are similar in the embedding, and how often such scans share a label, beside chance.",
+        "Similar in the embedding is not similar in disease.",
     ),
     Step(
         "compare",

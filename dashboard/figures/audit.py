@@ -1,4 +1,4 @@
-"""The audit: what else tells the stage, and do the vectors hold it; a line each, the vectors' own first."""
+"""The audit: what else predicts the stage, and do the vectors predict it; a line each, the vectors' own first."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from embeddings.analysis import Estimate, ShortcutAudit, ShortcutColumn
+from embeddings.amounts import counted, of_patients
+from embeddings.analysis import FALSE_DISCOVERY, Estimate, ShortcutAudit, ShortcutColumn, p_bracketed
 
-from .intervals import p_text
 from .theme import CATEGORY_COLOURS, INK, finish_print, finish_screen, panel_title, print_canvas
 
 ALPHA = 0.05
 ALONE = "Concordance with stage of each alone (dashed: 0.5)"
-HEADINGS = ("Column, told\nby the vectors", "Stage axis,\ncolumn taken out")
+HEADINGS = ("Column, predicted\nby the vectors", "Stage axis,\ncolumn removed")
 # One and a half columns of a journal page: a forest with its numbers is too much for one.
 WIDTH_MM, LINE_MM, FRAME_MM = 120.0, 5.6, 30.0
 # A printed page holds no more; the table has them all.
 MOST_PRINTED = 36
-LABEL_CHARACTERS = 26
+LABEL_CHARACTERS, KEY_CHARACTERS = 26, 52
 LINE_PX, TOP_PX, RIGHT_PX = 34, 110, 235
 # From the right end of the axes to the two columns of numbers, in points and in pixels.
 _COLUMNS_PT, _COLUMNS_PX = (7.0, 66.0), (14, 118)
@@ -32,7 +32,7 @@ _ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 
 
 def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str | None = None) -> go.Figure:
-    """The forest on screen. vectors_name: what to call the vectors that stage is told from."""
+    """The forest on screen. vectors_name: what to call the vectors."""
     lines = _lines(result, vectors_name)
     figure = go.Figure()
     own = result.stage_auc
@@ -78,7 +78,7 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
             _beside(figure, at, escape(text), xshift=pixels)
     for pixels, text in zip(_COLUMNS_PX, HEADINGS, strict=True):
         _beside(figure, -0.55, text.replace("\n", "<br>"), xshift=pixels, yanchor="bottom", align="left")
-    figure.update_xaxes(title=f"{ALONE}<br>{_key(result)}", range=_span(lines))
+    figure.update_xaxes(title="<br>".join([ALONE, *_key(result)]), range=_span(lines))
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
         ticktext=[escape(_short(line.label)) for line in lines],
@@ -99,14 +99,14 @@ def print_figure(result: ShortcutAudit, *, vectors_name: str = "vectors", footer
     draw(panels[0], result, vectors_name=vectors_name, most=drawn)
     left = len(result.columns) - drawn
     if left:
-        panel_title(panels[0], "", f"{left} more columns stand in the table")
+        panel_title(panels[0], "", f"{counted(left, 'more column')} in the table")
     return finish_print(figure, title=textwrap.fill(_title(result), 68), footer=footer)
 
 
 def draw(axes: Axes, result: ShortcutAudit, *, vectors_name: str = "vectors", most: int | None = None) -> None:
     """Draw the forest on matplotlib axes, its two columns of numbers at their right, for a layout to make room.
 
-    A mark is filled where the column goes with stage, and a dot beside a number is filled where it is beyond
+    A mark is filled where the column is associated with stage, and a dot beside a number where that is beyond
     chance, both at an adjusted p below 0.05. A tick is what a column reaches by chance. most: draw only that many
     columns.
     """
@@ -134,7 +134,7 @@ def draw(axes: Axes, result: ShortcutAudit, *, vectors_name: str = "vectors", mo
     axes.set_yticks(range(len(lines)), [_short(line.label) for line in lines], parse_math=False)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlim(*_span(lines))
-    axes.set_xlabel(f"{ALONE}\n{_key(result)}")
+    axes.set_xlabel("\n".join([ALONE, *_key(result)]))
 
 
 def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFrame:
@@ -174,6 +174,9 @@ def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFram
                 "from_vectors_high": held.high,
                 "from_vectors_p": one.column_from_vectors_p,
                 "from_vectors_p_adjusted": one.column_from_vectors_p_adjusted,
+                "stage_rho": one.before_removal.value,
+                "stage_rho_low": one.before_removal.low,
+                "stage_rho_high": one.before_removal.high,
                 "stage_rho_without": left.value,
                 "stage_rho_without_low": left.low,
                 "stage_rho_without_high": left.high,
@@ -187,22 +190,36 @@ def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFram
 
 
 def summary(result: ShortcutAudit) -> pd.DataFrame:
-    """The audit as text, one row a column: measures with intervals, every p adjusted over the columns."""
+    """The audit as text, one row a column: measures with intervals, each one-sided p with the one adjusted over the
+    columns in brackets.
+    """
     return pd.DataFrame(
         [
             {
                 "column": one.name,
                 "n": one.n,
-                "goes with stage": _with_p(_association(one), one.association_p_adjusted),
-                "stage from it, AUC": _with_p(_interval(one.stage_from_column), one.stage_from_column_p_adjusted),
-                "it from the vectors": _with_p(
-                    _interval(one.column_from_vectors, _measure(one)), one.column_from_vectors_p_adjusted
+                "associated with stage": _with_p(_association(one), one.association_p, one.association_p_adjusted),
+                "predicts stage, AUC": _with_p(
+                    _interval(one.stage_from_column), one.stage_from_column_p, one.stage_from_column_p_adjusted
                 ),
-                "stage axis without it, rho": _with_p(_interval(one.after_removal), one.after_removal_p_adjusted),
+                "predicted by the vectors": _with_p(
+                    _interval(one.column_from_vectors, _measure(one)),
+                    one.column_from_vectors_p,
+                    one.column_from_vectors_p_adjusted,
+                ),
+                "stage axis without it, rho": _with_p(
+                    _interval(one.after_removal), one.after_removal_p, one.after_removal_p_adjusted
+                ),
             }
             for one in result.columns
         ]
     )
+
+
+def about_p(result: ShortcutAudit) -> str:
+    """What the p of the summary are."""
+    tested = sum(not one.note for one in result.columns)
+    return f"p one-sided{f'; in brackets: adjusted, {FALSE_DISCOVERY} over {tested} columns' if tested > 1 else ''}."
 
 
 def left_out_data(result: ShortcutAudit) -> pd.DataFrame:
@@ -217,7 +234,7 @@ def left_out_data(result: ShortcutAudit) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Line:
-    """One line of the forest. is_filled: whether it goes with stage beyond chance (the vectors' is always)."""
+    """One line of the forest. is_filled: whether it is associated with stage beyond chance (the vectors' is always)."""
 
     label: str
     n: int
@@ -252,7 +269,7 @@ def _lines(result: ShortcutAudit, vectors_name: str) -> list[_Line]:
             one.n,
             one.stage_from_column,
             False,
-            one.association_p_adjusted < ALPHA,
+            one.is_associated,
             _dotted(_measure(one), one.column_from_vectors, one.column_from_vectors_p_adjusted),
             _dotted("rho", one.after_removal, one.after_removal_p_adjusted),
             one.stage_from_column_chance,
@@ -275,8 +292,8 @@ def _association(one: ShortcutColumn) -> str:
     return f"{'V' if one.kind == 'categorical' else 'eta'} {one.association_value:.2f}"
 
 
-def _with_p(measured: str, p: float) -> str:
-    return ", ".join(part for part in (measured, p_text(p)) if part)
+def _with_p(measured: str, p: float, p_adjusted: float) -> str:
+    return ", ".join(part for part in (measured, p_bracketed(p, p_adjusted)) if part)
 
 
 def _interval(found: Estimate, measure: str = "") -> str:
@@ -298,12 +315,13 @@ def _short(name: str) -> str:
 
 
 def _title(result: ShortcutAudit) -> str:
-    return f"Does anything else tell the stage? {result.n} cases of {result.n_patients} patients"
+    return f"Does anything else predict the stage? {of_patients(result.n, result.n_patients)}"
 
 
-def _key(result: ShortcutAudit) -> str:
+def _key(result: ShortcutAudit) -> list[str]:
     tested = sum(not one.note for one in result.columns)
-    return f"tick: chance for the column · filled: p < 0.05, adjusted for {tested} column{'' if tested == 1 else 's'}"
+    adjusted = f", adjusted: {FALSE_DISCOVERY} over {tested} columns" if tested > 1 else ""
+    return ["tick: chance for the column", *textwrap.wrap(f"filled: p < 0.05, one-sided{adjusted}", KEY_CHARACTERS)]
 
 
 def _beside(figure: go.Figure, at: float, text: str, **place: str | float) -> None:

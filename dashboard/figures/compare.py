@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import SetComparison, SetDifference, SetScore
+from embeddings.amounts import of_patients
+from embeddings.analysis import Adjusted, SetComparison, SetDifference, SetScore, p_short, p_text
 
-from .intervals import p_text
 from .theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
@@ -36,8 +36,8 @@ MEASURES = {
     "mAP": "Mean average precision of retrieval",
 }
 TITLES = {"rho": "Stage gradient", "AUC": "Linear probe", "mAP": "Retrieval"}
-KEY = "thick: given the fits · thin: fits counted in · filled: adjusted p < 0.05"
-RETRIEVAL_KEY = "thick: given the gallery · thin: gallery counted in · filled: adjusted p < 0.05"
+KEY = "thick: given the fits · thin: fits counted in · filled: p < 0.05"
+RETRIEVAL_KEY = "thick: given the gallery · thin: gallery counted in · filled: p < 0.05"
 NAME_CHARACTERS, FOOTER_CHARACTERS, LINE_PX = 26, 105, 40
 # The part of the figure on screen that the numbers take.
 NUMBERS_SHARE = 0.40
@@ -88,9 +88,9 @@ def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
         _screen_interval(figure, position, pair.low, pair.high, INK, 1.5, row=2)
         _screen_interval(figure, position, pair.low_given_fits, pair.high_given_fits, INK, 5, row=2)
         symbol = "diamond" if pair.p_adjusted < ALPHA else "diamond-open"
-        said = f"{pair.first} less {pair.second}: {_difference_text(pair)}"
+        said = f"{pair.first} less {pair.second}: {_difference_text(pair, len(result.differences))}"
         _screen_mark(figure, position, pair.value, symbol, CATEGORY_COLOURS[0], said, row=2)
-        _screen_number(figure, position, _difference_text(pair), row=2)
+        _screen_number(figure, position, _difference_text(pair, len(result.differences)), row=2)
     figure.add_vline(x=0, line={"dash": "dash", "color": INK, "width": 1}, row=2, col=1)
     ticks = (
         [f"{letter(at)}  " + "<br>".join(map(escape, _wrapped(name))) for at, name in enumerate(names)],
@@ -153,7 +153,7 @@ def draw_differences(axes: Axes, result: SetComparison) -> None:
         )
     low, high = _span_of_differences(result)
     for position, pair in enumerate(result.differences):
-        _print_number(axes, (low + high) / 2, position, _difference_text(pair))
+        _print_number(axes, (low + high) / 2, position, _difference_text(pair, len(result.differences)))
     axes.axvline(0, color=INK, linewidth=0.6, linestyle="--", zorder=0)
     labels = [f"{short[pair.first]} − {short[pair.second]}" for pair in result.differences]
     axes.set_yticks(range(len(labels)), labels)
@@ -197,7 +197,7 @@ def case_data(result: SetComparison, case_ids: Sequence[str]) -> pd.DataFrame:
 
 def title(result: SetComparison) -> str:
     """What is compared, on how many cases."""
-    return f"{TITLES[result.measure]}: {len(result.sets)} sets, {result.n} cases of {result.n_patients} patients"
+    return f"{TITLES[result.measure]}: {len(result.sets)} sets, {of_patients(result.n, result.n_patients)}"
 
 
 def wrapped_footer(figure: go.Figure, footer: str | None) -> go.Figure:
@@ -209,18 +209,21 @@ def wrapped_footer(figure: go.Figure, footer: str | None) -> go.Figure:
 
 
 def _key(result: SetComparison) -> str:
-    return RETRIEVAL_KEY if result.measure == "mAP" else KEY
+    n_pairs = len(result.differences)
+    adjusted = f", adjusted: Holm over {n_pairs} pairs" if n_pairs > 1 else ""
+    key = RETRIEVAL_KEY if result.measure == "mAP" else KEY
+    return f"{key} · p two-sided{adjusted}"
 
 
 def _score_text(one: SetScore) -> str:
     against = p_text(one.p_chance)
-    chance = f"chance {one.chance:.2f}" + (f", {against}" if against else "")
+    chance = f"chance {one.chance:.2f}" + (f", one-sided {against}" if against else "")
     return f"{one.value:z.2f} [{one.low:z.2f}, {one.high:z.2f}], {chance}"
 
 
-def _difference_text(pair: SetDifference) -> str:
-    p = p_text(pair.p_adjusted)
-    return f"{pair.value:+z.3f} [{pair.low:+z.3f}, {pair.high:+z.3f}]" + (f", adjusted {p}" if p else "")
+def _difference_text(pair: SetDifference, n_pairs: int) -> str:
+    p = p_short(pair.p, Adjusted(pair.p_adjusted, n_pairs))
+    return f"{pair.value:+z.3f} [{pair.low:+z.3f}, {pair.high:+z.3f}]" + (f", {p}" if p else "")
 
 
 def _wrapped(name: str) -> list[str]:

@@ -15,16 +15,17 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import StageGradient
-from embeddings.analysis.resampling import benjamini_hochberg
+from embeddings.amounts import of_patients
+from embeddings.analysis import AxisEvidence, StageGradient, p_short
 
 from . import by_stage, intervals
-from .intervals import IntervalRow, p_text
+from .intervals import IntervalRow
 from .map import point_size, screen_marker
 from .theme import DOUBLE_COLUMN_MM, finish_print, finish_screen, in_template, panel_title, print_canvas, stage_marks
 
 SCORE = "Stage axis, out of fold (stage steps)"
 RHO = "Spearman's rho with stage"
+HOW_ASKED = "Does the axis follow stage?"
 
 
 def screen(
@@ -46,7 +47,7 @@ def screen(
         rows=2,
         cols=2,
         specs=[[{}, {}] if has_size else [{"colspan": 2}, None], [{"colspan": 2}, None]],
-        subplot_titles=["Score by stage", *([_size_title(result)] if has_size else []), "Does it stand up?"],
+        subplot_titles=["Score by stage", *([_size_title(result)] if has_size else []), HOW_ASKED],
         row_heights=[0.56, 0.44],
         vertical_spacing=0.17,
         horizontal_spacing=0.11,
@@ -90,7 +91,7 @@ def screen(
             col=2,
         )
     intervals.screen_panel(figure, evidence_rows(result, taken_out), reference=0.0, row=2, col=1)
-    figure.update_xaxes(title=RHO, row=2, col=1)
+    figure.update_xaxes(title="<br>".join(rho_label(result)), row=2, col=1)
     return finish_screen(figure, title=_title(result), footer=footer, height=820)
 
 
@@ -119,8 +120,8 @@ def print_figure(
         print_size_panel(panels[1], result, with_unit(size_name, size_unit))
         panel_title(panels[1], "b", _size_title(result))
     intervals.print_panel(panels[-1], evidence_rows(result, taken_out), reference=0.0)
-    panels[-1].set_xlabel(RHO)
-    panel_title(panels[-1], "c" if has_size else "b", "Does it stand up?")
+    intervals.print_label(panels[-1], rho_label(result))
+    panel_title(panels[-1], "c" if has_size else "b", HOW_ASKED)
     return finish_print(figure, title=_title(result), footer=footer)
 
 
@@ -152,39 +153,52 @@ def taken_out_words(*, size: bool, covariates: bool) -> str:
 
 
 def evidence_data(result: StageGradient, taken_out: str = "size") -> pd.DataFrame:
-    """The numbers of the interval panel: one row a way of asking, with rho, interval and p, adjusted over the rows."""
+    """The numbers of the interval panel: one row a way of asking, with rho, interval and one-sided p, Holm's over the
+    rows beside it.
+    """
     rows = [
-        (name, part.rho, part.rho_low, part.rho_high, part.p_permutation, part.rho_in_sample, part.n)
+        (
+            name,
+            *(part.rho, part.rho_low, part.rho_high, part.p_permutation, part.p_adjusted),
+            *(part.rho_in_sample, part.n),
+        )
         for name, part in (
             ("out of fold", result),
             (f"after {taken_out}", result.residual),
-            ("at like size", result.size_matched),
+            ("at similar size", result.size_matched),
             ("LDA axis", result.lda),
             (f"LDA axis after {taken_out}", result.lda_residual),
         )
         if part is not None
     ]
-    table = pd.DataFrame(rows, columns=["axis", "rho", "rho_low", "rho_high", "p_permutation", "rho_in_sample", "n"])
-    table.insert(5, "p_adjusted", benjamini_hochberg(table["p_permutation"]))
-    return table
+    columns = ["axis", "rho", "rho_low", "rho_high", "p_permutation", "p_adjusted", "rho_in_sample", "n"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def evidence_rows(result: StageGradient, taken_out: str = "size") -> list[IntervalRow]:
     """The lines of the interval panel, the optimistic in-sample value first."""
     nan = float("nan")
-    rows = [
-        IntervalRow("In sample\n(optimistic)", result.rho_in_sample, nan, nan),
-        IntervalRow("Out of fold", result.rho, result.rho_low, result.rho_high, p_text(result.p_permutation)),
-    ]
-    for label, part in (
+    asked = (
+        ("Out of fold", result),
         (textwrap.fill(f"After {taken_out}", 15), result.residual),
-        ("At like size", result.size_matched),
-    ):
-        if part is not None:
-            rows.append(IntervalRow(label, part.rho, part.rho_low, part.rho_high, p_text(part.p_permutation)))
-    lda = result.lda
-    rows.append(IntervalRow("LDA axis,\nout of fold", lda.rho, lda.rho_low, lda.rho_high, p_text(lda.p_permutation)))
-    return rows
+        ("At similar size", result.size_matched),
+        ("LDA axis,\nout of fold", result.lda),
+        (textwrap.fill(f"LDA axis, after {taken_out}", 15), result.lda_residual),
+    )
+    return [IntervalRow("In sample\n(optimistic)", result.rho_in_sample, nan, nan)] + [
+        IntervalRow(label, part.rho, part.rho_low, part.rho_high, _p_of(part))
+        for label, part in asked
+        if part is not None
+    ]
+
+
+def rho_label(result: AxisEvidence) -> list[str]:
+    """The lines under an axis of rho, with what the p beside the values are."""
+    return intervals.axis_label(RHO, "one-sided", result.adjusted)
+
+
+def _p_of(part: AxisEvidence) -> str:
+    return p_short(part.p_permutation, part.adjusted)
 
 
 def print_size_panel(axes: Axes, result: StageGradient, label: str) -> None:
@@ -230,4 +244,4 @@ def _size_title(result: StageGradient) -> str:
 
 
 def _title(result: StageGradient) -> str:
-    return f"Stage gradient, {result.n} cases of {result.n_patients} patients"
+    return f"Stage gradient, {of_patients(result.n, result.n_patients)}"

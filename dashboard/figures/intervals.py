@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,10 +11,15 @@ import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 
+from embeddings.analysis import Adjusted
+
 from .theme import CATEGORY_COLOURS, INK, in_template
 
 # The part of a panel on screen that its numbers take.
 NUMBERS_SHARE = 0.32
+LINE_CHARACTERS = 34
+# Why an interval and a p can seem to disagree, for the axis of a panel that shows both.
+KEY = "interval: patients resampled, fit kept; p: fit redone to permuted labels"
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,28 @@ class IntervalRow:
     @property
     def text(self) -> str:
         """Estimate, interval and note as a sentence of numbers."""
+        return ", ".join(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """Estimate with interval, and the note where there is one: a line each."""
         span = f" [{self.low:z.2f}, {self.high:z.2f}]" if self.has_interval else ""
-        return f"{self.value:z.2f}{span}" + (f", {self.note}" if self.note else "")
+        return [f"{self.value:z.2f}{span}", *([self.note] if self.note else [])]
+
+    def wrapped(self, line_break: str) -> str:
+        """The text on one line where it is short enough, else on two."""
+        return self.text if len(self.text) <= LINE_CHARACTERS else line_break.join(self.lines)
 
 
-def p_text(p: float) -> str:
-    """A p-value with as many digits as mean something."""
-    return "" if not np.isfinite(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:z.2f}"
+def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: str = KEY) -> list[str]:
+    """The lines under an axis: the measure, what the p beside the values are, and what interval and p ask."""
+    over = f", adjusted: {adjusted.words}" if adjusted is not None and adjusted.n > 1 else ""
+    return [measure, f"p {sides}{over}", *([key] if key else [])]
+
+
+def print_label(axes: Axes, lines: Sequence[str], characters: int = 40) -> None:
+    """Such lines under matplotlib axes, in small type and no wider than a panel."""
+    axes.set_xlabel("\n".join(textwrap.fill(line, characters) for line in lines), fontsize=6)
 
 
 def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: float, row: int, col: int) -> None:
@@ -81,7 +102,8 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
             col=col,
         )
         figure.add_annotation(
-            text=escape(line.text),
+            text=escape(line.wrapped("\n")).replace("\n", "<br>"),
+            align="left",
             x=1.0,
             xref="x domain",
             xanchor="left",
@@ -135,7 +157,7 @@ def _write_numbers(axes: Axes, lines: Sequence[IntervalRow], reference: float) -
     axes.set_xlim(low, high)
     for position, line in enumerate(lines):
         axes.annotate(
-            line.text,
+            line.wrapped("\n"),
             ((low + high) / 2 if line.has_interval else line.value, position),
             xytext=(0, 4.5),
             textcoords="offset points",

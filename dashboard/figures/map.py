@@ -14,6 +14,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.amounts import counted
+
 from .colouring import ColourColumn, PointGroup
 from .theme import (
     MISSING,
@@ -241,7 +243,7 @@ def _legend_under(figure: Figure, axes: Axes, groups: tuple[PointGroup, ...], wi
 
 
 def _title(colour: ColourColumn, n: int) -> str:
-    return f"Map of {n:,} items by {colour.name}"
+    return f"Map of {counted(n, 'item')} by {colour.name}"
 
 
 def _checked(coordinates: ArrayLike, item_ids: Sequence[str], colour: ColourColumn) -> NDArray[np.float64]:

@@ -12,13 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import Estimate, Probe, ProbeModel
+from dashboard import readings
+from embeddings.amounts import of_patients
+from embeddings.analysis import Estimate, Probe, p_short
 
 from . import intervals
 from .contrast import cell_texts, text_on
-from .intervals import IntervalRow, p_text
+from .intervals import IntervalRow
 from .theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
@@ -47,7 +50,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
         specs=[[{"colspan": 2}, None], [{}, {}], *([[{"colspan": 2}, None]] if learned else [])],
         subplot_titles=[
             "Area under the ROC curve",
-            "Embedding: true and called",
+            confusion_title(result),
             "Calibration",
             *([LEARNING_TITLE] if learned else []),
         ],
@@ -56,7 +59,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
         horizontal_spacing=0.16,
     )
     intervals.screen_panel(figure, auc_rows(result, baseline_name), reference=0.5, row=1, col=1)
-    figure.update_xaxes(title=_auc_label(result), row=1, col=1)
+    figure.update_xaxes(title=escape("\n".join(auc_lines(result, baseline_name))).replace("\n", "<br>"), row=1, col=1)
 
     share = _row_share(result)
     names = [escape(one) for one in result.classes]
@@ -70,13 +73,13 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
             zmin=0,
             zmax=1,
             showscale=False,
-            hovertemplate="true %{y}, called %{x}<extra></extra>",
+            hovertemplate="true %{y}, predicted %{x}<extra></extra>",
         ),
         row=2,
         col=1,
     )
     figure.add_trace(cell_texts(share, _cell_texts(result, "<br>"), "Blues", names, named), row=2, col=1)
-    figure.update_xaxes(title="Called class", type="category", row=2, col=1)
+    figure.update_xaxes(title="Predicted class", type="category", row=2, col=1)
     figure.update_yaxes(title="True class", type="category", autorange="reversed", row=2, col=1)
 
     figure.add_trace(
@@ -134,7 +137,7 @@ def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | No
     draw_auc(panels[0], result, baseline_name=baseline_name)
     panel_title(panels[0], "a", "Area under the ROC curve")
     draw_confusion(panels[1], result)
-    panel_title(panels[1], "b", "Embedding: true and called")
+    panel_title(panels[1], "b", confusion_title(result).replace(": ", ":\n"))
     draw_calibration(panels[2], result, baseline_name=baseline_name)
     panel_title(panels[2], "c", "Calibration")
     return finish_print(figure, title=_title(result), footer=footer)
@@ -143,11 +146,11 @@ def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | No
 def draw_auc(axes: Axes, result: Probe, *, baseline_name: str = "Size") -> None:
     """Draw each model's AUC with its interval on matplotlib axes."""
     intervals.print_panel(axes, auc_rows(result, baseline_name), reference=0.5)
-    axes.set_xlabel(_auc_label(result))
+    intervals.print_label(axes, auc_lines(result, baseline_name), 48)
 
 
 def draw_confusion(axes: Axes, result: Probe) -> None:
-    """Draw the embedding's confusion matrix on matplotlib axes: cases, and their share of the true class."""
+    """Draw the embedding's confusion matrix on matplotlib axes: whole cases, and their share of the true class."""
     share = _row_share(result)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     texts = _cell_texts(result, "\n")
@@ -158,7 +161,7 @@ def draw_confusion(axes: Axes, result: Probe) -> None:
     axes.set_xticks(range(len(result.classes)), result.classes)
     labels = [f"{name}\nn = {n}" for name, n in zip(result.classes, result.n_per_class, strict=True)]
     axes.set_yticks(range(len(result.classes)), labels)
-    axes.set_xlabel("Called class")
+    axes.set_xlabel("Predicted class")
     axes.set_ylabel("True class")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -213,8 +216,11 @@ def draw_learning_curve(axes: Axes, result: Probe) -> None:
 
 
 def data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFrame:
-    """One row a model and measure, with interval; p of the embedding's AUC against chance, and of the differences."""
-    rows = []
+    """One row a model and measure, with interval; p of the embedding's AUC against chance (one-sided) and of the
+    differences (two-sided), and Holm's over those that there are.
+    """
+    nan = float("nan")
+    rows: list[tuple[object, ...]] = []
     for model in result.models:
         name = _model_name(model.name, baseline_name)
         for measure, estimate in (
@@ -223,27 +229,49 @@ def data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFrame:
             ("macro F1", model.f1),
             ("PR AUC", model.pr_auc),
         ):
-            p = result.p_chance if model is result.embedding and measure == "AUC" else np.nan
-            rows.append((name, measure, estimate.value, estimate.low, estimate.high, p))
-        rows.append((name, "Brier score", model.brier, np.nan, np.nan, np.nan))
+            tested = model is result.embedding and measure == "AUC"
+            p = (result.p_chance, result.chance_adjusted.p) if tested else (nan, nan)
+            rows.append((name, measure, estimate.value, estimate.low, estimate.high, *p))
+        rows.append((name, "Brier score", model.brier, nan, nan, nan, nan))
     if result.ordinal is not None:
         for measure, found in (
             ("quadratic-weighted kappa", result.ordinal.kappa),
             ("mean absolute error (stage steps)", result.ordinal.mean_absolute_error),
         ):
-            rows.append(("Embedding, ordinal", measure, found.value, found.low, found.high, np.nan))
-    for one in result.differences:
-        name = f"{_model_name(one.better, baseline_name)} less {_model_name(one.than, baseline_name)}"
-        rows.append((name, "difference of AUC", one.value, one.low, one.high, one.p))
-    table = pd.DataFrame(rows, columns=["model", "measure", "value", "low", "high", "p"])
+            rows.append(("Embedding, ordinal", measure, found.value, found.low, found.high, nan, nan))
+    for one, adjusted in zip(result.differences, result.differences_adjusted, strict=True):
+        name = f"{_model_name(one.better, baseline_name)} minus {_model_name(one.than, baseline_name)}"
+        rows.append((name, "difference of AUC", one.value, one.low, one.high, one.p, adjusted.p))
+    table = pd.DataFrame(rows, columns=["model", "measure", "value", "low", "high", "p", "p_adjusted"])
     return table.assign(n=result.n, n_patients=result.n_patients)
 
 
 def confusion_data(result: Probe) -> pd.DataFrame:
-    """The embedding's confusion matrix, mean over repeats: true classes by row, called classes by column."""
-    table = pd.DataFrame(result.embedding.confusion, columns=[f"called {one}" for one in result.classes])
+    """The embedding's confusion matrix: true classes by row; cases predicted as each class, whole numbers of the mean
+    over repeats, and their share of the true class.
+    """
+    table = pd.DataFrame(whole_counts(result), columns=[f"predicted {one}" for one in result.classes])
     table.insert(0, "true", result.classes)
-    return table
+    share = pd.DataFrame(_row_share(result), columns=[f"share predicted {one}" for one in result.classes])
+    return pd.concat([table, share], axis=1)
+
+
+def whole_counts(result: Probe) -> NDArray[np.intp]:
+    """The confusion matrix [K, K] in whole cases: means over repeats, rounded such that each true class keeps its
+    number of cases (largest remainders).
+    """
+    means = result.embedding.confusion
+    counts = np.floor(means + 1e-9)
+    missing = np.rint(means.sum(axis=1) - counts.sum(axis=1)).astype(np.intp)
+    for row, short in enumerate(missing):
+        counts[row, np.argsort(counts[row] - means[row], kind="stable")[:short]] += 1
+    return counts.astype(np.intp)
+
+
+def confusion_title(result: Probe) -> str:
+    """What the cells of the confusion matrix are."""
+    cells = "cases" if result.n_repeats == 1 else f"mean of {result.n_repeats} repeats, whole cases"
+    return f"Embedding, true and predicted: {cells}"
 
 
 def calibration_data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFrame:
@@ -266,16 +294,28 @@ def learning_data(result: Probe) -> pd.DataFrame:
     )
 
 
+def auc_lines(result: Probe, baseline_name: str) -> list[str]:
+    """The lines under the AUC panel: what its p are, then each difference from the baseline with its direction."""
+    lines = [_auc_label(result)]
+    if np.isfinite(result.p_chance):
+        lines = intervals.axis_label(
+            f"{lines[0]} (dashed: chance)", "one-sided, against chance", result.chance_adjusted
+        )
+    names = {model.name: _model_name(model.name, baseline_name) for model in result.models}
+    names["baseline"] = baseline_name.lower()
+    paired = zip(result.differences, result.differences_adjusted, strict=True)
+    return [*lines, *(readings.auc_difference(one, adjusted, names) for one, adjusted in paired)]
+
+
 def auc_rows(result: Probe, baseline_name: str) -> list[IntervalRow]:
-    """The lines of the AUC panel; beside the embedding stands p against chance, else p against the baseline."""
-    p = {one.better: one.p for one in result.differences}
+    """The lines of the AUC panel; a p beside a value is against chance."""
     return [
         IntervalRow(
             _model_name(model.name, baseline_name).replace(" + ", "\n+ "),
             model.auc.value,
             model.auc.low,
             model.auc.high,
-            _note(result, model, p.get(model.name), baseline_name),
+            p_short(result.p_chance, result.chance_adjusted) if model is result.embedding else "",
         )
         for model in result.models
     ]
@@ -328,15 +368,9 @@ def _interval(found: Estimate) -> str:
 def _cell_texts(result: Probe, line_break: str) -> list[list[str]]:
     share = _row_share(result)
     return [
-        [f"{count:.1f}{line_break}{part:.0%}" for count, part in zip(counts, parts, strict=True)]
-        for counts, parts in zip(result.embedding.confusion, share, strict=True)
+        [f"{count}{line_break}{part:.0%}" for count, part in zip(counts, parts, strict=True)]
+        for counts, parts in zip(whole_counts(result), share, strict=True)
     ]
-
-
-def _note(result: Probe, model: ProbeModel, p: float | None, baseline_name: str) -> str:
-    if model is result.embedding and np.isfinite(result.p_chance):
-        return f"{p_text(result.p_chance)} v. chance"
-    return "" if p is None else f"{p_text(p)} v. {baseline_name.lower()}"
 
 
 def _row_share(result: Probe) -> np.ndarray:
@@ -358,6 +392,6 @@ def _auc_label(result: Probe) -> str:
 
 def _title(result: Probe) -> str:
     return (
-        f"Linear probe, {result.n} cases of {result.n_patients} patients, "
+        f"Linear probe, {of_patients(result.n, result.n_patients)}, "
         f"{result.n_repeats} x {result.n_folds}-fold cross-validation"
     )

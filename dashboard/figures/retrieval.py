@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from embeddings.amounts import of_patients
 from embeddings.analysis import Retrieval
 
 from .intervals import NUMBERS_SHARE
@@ -169,4 +170,4 @@ def protocol_words(result: Retrieval) -> str:
 
 
 def _title(result: Retrieval) -> str:
-    return f"Retrieval of like cases, {result.n} cases of {result.n_patients} patients, {protocol_words(result)}"
+    return f"Retrieval of similar cases, {of_patients(result.n, result.n_patients)}, {protocol_words(result)}"

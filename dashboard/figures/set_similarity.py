@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from embeddings.amounts import of_patients
 from embeddings.analysis import SetSimilarity
 
 from .compare import lettered, wrapped_footer
@@ -235,7 +236,7 @@ def data(result: SetSimilarity) -> pd.DataFrame:
 
 def title(result: SetSimilarity, names: Sequence[str]) -> str:
     """What is compared, on how many cases."""
-    return f"Shared neighbours: {len(names)} sets, {result.n} cases of {result.n_patients} patients"
+    return f"Shared neighbours: {len(names)} sets, {of_patients(result.n, result.n_patients)}"
 
 
 def _span(lines: Sequence[PairRow]) -> tuple[float, float]:

@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import CoxTerm, SurvivalByScore
+from embeddings.amounts import counted
+from embeddings.analysis import FALSE_DISCOVERY, Adjusted, CoxTerm, SurvivalByScore, p_short, p_words
 
 from . import intervals
-from .intervals import IntervalRow, p_text
+from .intervals import IntervalRow
 from .survival_curves import draw, screen_panels
 from .theme import (
     BOTTOM_PX,
@@ -42,10 +43,10 @@ class RatioRow(IntervalRow):
     """A hazard ratio, placed by its logarithm and written as itself."""
 
     @property
-    def text(self) -> str:
-        """Ratio, interval and note as a sentence of numbers."""
+    def lines(self) -> list[str]:
+        """Ratio with interval, and the note where there is one: a line each."""
         value, low, high = np.exp([self.value, self.low, self.high])
-        return f"{value:.2f} [{low:.2f}, {high:.2f}]" + (f", {self.note}" if self.note else "")
+        return [f"{value:.2f} [{low:.2f}, {high:.2f}]", *([self.note] if self.note else [])]
 
 
 def screen(
@@ -67,9 +68,8 @@ def screen(
     if rows:
         intervals.screen_panel(figure, rows, reference=0.0, row=3, col=1)
         at = _ratio_ticks(rows)
-        figure.update_xaxes(
-            title="Hazard ratio", tickvals=np.log(at).tolist(), ticktext=[f"{t:g}" for t in at], row=3, col=1
-        )
+        figure.update_xaxes(title="<br>".join(_ratio_label(result)), row=3, col=1)
+        figure.update_xaxes(tickvals=np.log(at).tolist(), ticktext=[f"{t:g}" for t in at], row=3, col=1)
     figure = finish_screen(figure, title=_title(result, score_name), footer=footer, height=int(inside + frame))
     figure.update_xaxes(linecolor=TRANSPARENT, row=2, col=1)
     figure.update_yaxes(linecolor=TRANSPARENT, row=2, col=1)
@@ -113,7 +113,7 @@ def draw_ratios(axes: Axes, result: SurvivalByScore, *, score_name: str = "Score
     intervals.print_panel(axes, rows, reference=0.0)
     at = _ratio_ticks(rows)
     axes.set_xticks(np.log(at), [f"{t:g}" for t in at])
-    axes.set_xlabel("Hazard ratio")
+    intervals.print_label(axes, _ratio_label(result))
 
 
 def data(result: SurvivalByScore) -> pd.DataFrame:
@@ -181,7 +181,7 @@ def ratio_rows(result: SurvivalByScore, score_name: str) -> list[IntervalRow]:
             value=float(np.log(term.hazard_ratio)),
             low=float(np.log(term.low)),
             high=float(np.log(term.high)),
-            note=p_text(term.p_adjusted),
+            note=p_short(term.p, Adjusted(term.p_adjusted, len(terms), FALSE_DISCOVERY)),
         )
         for model, terms, _, _ in _models(result)
         for term in terms
@@ -218,12 +218,18 @@ def _ratio_ticks(rows: list[IntervalRow]) -> NDArray[np.float64]:
 
 
 def _curves_title(result: SurvivalByScore) -> str:
-    return f"Kaplan-Meier, log-rank {p_text(result.logrank_p)}"
+    return f"Kaplan-Meier, log-rank {p_words(result.logrank_p, 'two-sided')}"
 
 
 def _cox_title(result: SurvivalByScore) -> str:
-    return f"Cox (p adjusted); C-index {result.c_index:.2f} [{result.c_index_low:.2f}, {result.c_index_high:.2f}]"
+    return f"Cox; C-index {result.c_index:.2f} [{result.c_index_low:.2f}, {result.c_index_high:.2f}]"
+
+
+def _ratio_label(result: SurvivalByScore) -> list[str]:
+    # Of several models the largest; the score alone is one term, whose p needs no adjusting.
+    adjusted = Adjusted(float("nan"), len(result.cox), FALSE_DISCOVERY, "terms")
+    return intervals.axis_label("Hazard ratio", "two-sided", adjusted, key="")
 
 
 def _title(result: SurvivalByScore, score_name: str) -> str:
-    return f"Survival by {score_name}, {result.n} patients, {result.n_events} events"
+    return f"Survival by {score_name}, {counted(result.n, 'patient')}, {counted(result.n_events, 'event')}"

@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
+from embeddings.amounts import counted
 from embeddings.analysis import SurvivalByScore, SurvivalGroup
 
 from .theme import CATEGORY_COLOURS, in_template
@@ -216,4 +217,4 @@ def _last(result: SurvivalByScore) -> float:
 
 
 def _named(group: SurvivalGroup) -> str:
-    return f"{group.name}: n = {group.n}, {group.n_events} events"
+    return f"{group.name}: n = {group.n}, {counted(group.n_events, 'event')}"

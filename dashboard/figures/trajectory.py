@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import Pseudotime
+from embeddings.amounts import of_patients
+from embeddings.analysis import Pseudotime, p_text, p_words
 
 from . import by_stage, intervals
-from .intervals import IntervalRow, p_text
+from .intervals import IntervalRow
 from .map import AXIS_NAMES, MAX_VECTOR_POINTS, RIM, point_size
 from .theme import (
     CATEGORY_COLOURS,
@@ -32,7 +33,9 @@ from .theme import (
 )
 
 PSEUDOTIME = "Pseudotime (0 at the root to 1)"
-RHO = "Spearman's rho with stage"
+RHO_LABEL = intervals.axis_label(
+    "Spearman's rho with stage", "one-sided", key="interval: patients resampled, axis kept; p: axis redone"
+)
 BESIDE = "Does it beat simple axes?"
 
 
@@ -124,7 +127,7 @@ def screen(
         )
         figure.update_yaxes(title=PSEUDOTIME, row=1, col=2)
         intervals.screen_panel(figure, axis_rows(result), reference=0.0, row=2, col=1)
-        figure.update_xaxes(title=RHO, row=2, col=1)
+        figure.update_xaxes(title="<br>".join(RHO_LABEL), row=2, col=1)
     height = 820 if has_stage else 570
     return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=height))
 
@@ -210,7 +213,7 @@ def draw(axes: Axes, result: Pseudotime, *, stage_names: Mapping[float, str] | N
 def draw_axes(axes: Axes, result: Pseudotime) -> None:
     """Draw the correlation with stage of the pseudotime and of the simple axes on matplotlib axes."""
     intervals.print_panel(axes, axis_rows(result), reference=0.0)
-    axes.set_xlabel(RHO)
+    intervals.print_label(axes, RHO_LABEL)
 
 
 def axis_rows(result: Pseudotime) -> list[IntervalRow]:
@@ -282,12 +285,12 @@ def axes_data(result: Pseudotime) -> pd.DataFrame:
 def _stage_title(result: Pseudotime) -> str:
     return (
         f"By stage: rho {result.rho:z.2f} [{result.rho_low:z.2f}, {result.rho_high:z.2f}], "
-        f"{p_text(result.p_permutation)}"
+        f"{p_words(result.p_permutation, 'one-sided')}"
     )
 
 
 def _title(result: Pseudotime) -> str:
-    return f"Diffusion pseudotime, {result.n} cases of {result.n_patients} patients"
+    return f"Diffusion pseudotime, {of_patients(result.n, result.n_patients)}"
 
 
 def _checked(result: Pseudotime, coordinates: ArrayLike, item_ids: Sequence[str]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dashboard import readings
+from dashboard import defaults, readings
 from dashboard.audited_columns import Audited
 from dashboard.columns import label
 from dashboard.report.arguments import ReportSettings
@@ -35,8 +35,7 @@ from flexict.errors import FlexiCTError
 
 Result = TypeVar("Result")
 # Every permutation of these redoes many fits; more would take minutes and change no verdict.
-MAX_AUDIT_PERMUTATIONS, MAX_PSEUDOTIME_PERMUTATIONS, MAX_PROBE_PERMUTATIONS = 1000, 1000, 200
-PROBE_REPEATS = 10
+MAX_AUDIT_PERMUTATIONS = MAX_PSEUDOTIME_PERMUTATIONS = defaults.PERMUTATIONS
 # The published shares of labelled patients; in a small cohort the smallest are one patient a class, and one point.
 LEARNING_SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 RECALL_AT = (1, 3)
@@ -120,8 +119,8 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
             stages,
             patient=patients,
             baseline=baseline,
-            n_repeats=PROBE_REPEATS,
-            n_permutations=min(settings.permutations, MAX_PROBE_PERMUTATIONS),
+            n_repeats=defaults.PROBE_REPEATS,
+            n_permutations=min(settings.permutations, defaults.probe_permutations(len(cohort.present))),
             learning_shares=LEARNING_SHARES,
             n_bootstrap=settings.bootstrap,
             seed=seed,
@@ -136,7 +135,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
                 other.vectors,
                 stages[other.rows],
                 patient=patients[other.rows],
-                n_repeats=PROBE_REPEATS,
+                n_repeats=defaults.PROBE_REPEATS,
                 n_bootstrap=settings.bootstrap,
                 seed=seed,
             ),
@@ -167,6 +166,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
             cohort.vectors,
             cohort.stage,
             patient=patients,
+            n_neighbours=defaults.GRAPH_NEIGHBOURS,
             n_permutations=min(settings.permutations, MAX_PSEUDOTIME_PERMUTATIONS),
             seed=seed,
         ),

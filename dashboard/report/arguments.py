@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard import defaults
 from flexict.errors import FlexiCTError
 
 MAX_RESAMPLES = 100_000
@@ -43,9 +44,9 @@ class ReportSettings:
     set_id: str | None = None
     compare: tuple[str, ...] = ()
     selection: str | None = None
-    permutations: int = 1000
-    bootstrap: int = 1000
-    seed: int = 0
+    permutations: int = defaults.PERMUTATIONS
+    bootstrap: int = defaults.BOOTSTRAP
+    seed: int = defaults.SEED
 
     def __post_init__(self) -> None:
         """Raises ValueError on numbers out of range, and on a time without an event or an event without a time."""
@@ -83,9 +84,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--selection", metavar="NAME", help="only the cases of a selection that the cohort file keeps under this name"
     )
-    command.add_argument("--permutations", type=int, default=1000, metavar="N")
-    command.add_argument("--bootstrap", type=int, default=1000, metavar="N")
-    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.add_argument("--permutations", type=int, default=defaults.PERMUTATIONS, metavar="N")
+    command.add_argument("--bootstrap", type=int, default=defaults.BOOTSTRAP, metavar="N")
+    command.add_argument("--seed", type=int, default=defaults.SEED, metavar="N")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, new or of a report")
 
 

@@ -12,14 +12,14 @@ from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
+from dashboard import columns
 from dashboard.figures import by_stage, intervals
 from dashboard.figures import gradient as gradient_figure
-from dashboard.figures.intervals import p_text
 from dashboard.figures.theme import CATEGORY_COLOURS, Mark, stage_marks
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.cohort_selection import AnalysedCohort
 from dashboard.report.panel import SMALL_PT, Panel, Place, absent, legend_below, shortened, small_ticks, statistic
-from embeddings.analysis import AxisEvidence, StageGradient
+from embeddings.analysis import AxisEvidence, StageGradient, p_words
 
 LD1, LD2 = "Along the stages", "Middle against the ends"
 # Half-axes, in standard deviations, of the ellipse that holds 68 % of a bivariate normal group.
@@ -47,7 +47,7 @@ def stage_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Pane
     if result is None:
         return absent(letter, "stage_axis", title, findings.refused.get("gradient", ""))
     test = "Mann-Whitney" if len(np.unique(result.stage)) == 2 else "Jonckheere-Terpstra"
-    note = f"{test}, permutation {p_text(result.trend_p_permutation)}"
+    note = f"{rho_text(result)}\n{test}: {p_words(result.trend_p_permutation, 'one-sided')}, not adjusted"
     table = _cases(result, cohort).assign(score=result.score)
     return Panel(
         letter, "stage_axis", title, lambda place: _draw_by_stage(place, result, result.score, cohort, note), table
@@ -67,7 +67,10 @@ def size_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Panel
 
 def residual_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Panel:
     """The axis fitted to vectors from which size and covariates were regressed out."""
-    names = [*([cohort.size_name.lower()] if cohort.size is not None else []), *cohort.covariate_columns]
+    names = [
+        *([cohort.size_name.lower()] if cohort.size is not None else []),
+        *map(columns.label, cohort.covariate_columns),
+    ]
     result = findings.gradient
     title = "Stage axis after " + (" and ".join(names) if len(names) < 3 else f"size and {len(names) - 1} covariates")
     if result is None or result.residual is None:
@@ -82,13 +85,13 @@ def residual_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> P
 
 
 def matched_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Panel:
-    """The permutation among cases of like size, and beside it the axis asked in every way."""
-    title = "What is left at like size"
+    """The permutation among cases of similar size, and beside it the axis asked in every way."""
+    title = "What is left at similar size"
     result = findings.gradient
     if result is None:
         return absent(letter, "size_matched", title, findings.refused.get("gradient", ""))
     if result.size_matched is None:
-        title = "How much of the axis stands up"
+        title = gradient_figure.HOW_ASKED
     return Panel(
         letter,
         "size_matched",
@@ -97,7 +100,7 @@ def matched_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Pa
         gradient_figure.evidence_data(result, taken_out(cohort)),
         missing="" if result.size_matched else _why_unmatched(result),
         width_mm=183.0,
-        height_mm=60.0,
+        height_mm=66.0,
     )
 
 
@@ -109,7 +112,7 @@ def group_table(result: StageGradient, cohort: AnalysedCohort) -> pd.DataFrame:
 
 
 def null_table(result: StageGradient) -> pd.DataFrame:
-    """One row a permutation: rho of the plain test, after adjustment, and at like size."""
+    """One row a permutation: rho of the plain test, after adjustment, and at similar size."""
     parts = {"out_of_fold": result, "after_adjustment": result.residual, "at_like_size": result.size_matched}
     return pd.DataFrame({name: part.null for name, part in parts.items() if part is not None})
 
@@ -120,8 +123,9 @@ def taken_out(cohort: AnalysedCohort) -> str:
 
 
 def rho_text(part: AxisEvidence) -> str:
-    """Spearman's rho with interval and permutation p, for print."""
-    return f"Spearman {part.rho:z.2f} [{part.rho_low:z.2f}, {part.rho_high:z.2f}], {p_text(part.p_permutation)}"
+    """Spearman's rho with interval and permutation p, for print, on two lines."""
+    rho = f"Spearman {part.rho:z.2f} [{part.rho_low:z.2f}, {part.rho_high:z.2f}]"
+    return f"{rho},\n{p_words(part.p_permutation, 'one-sided', part.adjusted)}"
 
 
 def stage_names(cohort: AnalysedCohort) -> Mapping[float, str]:
@@ -242,10 +246,10 @@ def _draw_matched(place: Place, result: StageGradient, removed: str) -> None:
     left.hist(part.null, bins=30, color="#BBBBBB", edgecolor="white", linewidth=0.3)
     left.margins(y=0.16)
     left.axvline(part.rho, color=CATEGORY_COLOURS[1], linewidth=1.4)
-    left.set_xlabel("rho at like size" if result.size_matched else "rho out of fold")
+    left.set_xlabel("rho at similar size" if result.size_matched else "rho out of fold")
     left.set_ylabel("Permutations")
-    how = "exchanged at like size" if result.size_matched else "all exchanged (no size)"
-    statistic(left, f"{how}: {rho_text(part).removeprefix('Spearman ')}")
+    how = "exchanged at similar size" if result.size_matched else "all exchanged (no size)"
+    statistic(left, f"{how}: {rho_text(part)}")
     left.annotate(
         "observed",
         (part.rho, 0.99),
@@ -260,13 +264,13 @@ def _draw_matched(place: Place, result: StageGradient, removed: str) -> None:
     if result.size_matched is None:
         statistic(right, textwrap.fill(_why_unmatched(result), 46))
     intervals.print_panel(right, gradient_figure.evidence_rows(result, removed), reference=0.0)
-    right.set_xlabel(gradient_figure.RHO)
     for axes in (left, right):
         small_ticks(axes)
+    intervals.print_label(right, gradient_figure.rho_label(result), 70)
 
 
 def _why_unmatched(result: StageGradient) -> str:
     if result.size is None:
         return NO_SIZE
-    said = "No two patients of like size differ in stage: at like size nothing can be compared."
-    return next((warning for warning in result.warnings if "no test at like size" in warning), said)
+    said = "No two patients of similar size differ in stage: at similar size nothing can be compared."
+    return next((warning for warning in result.warnings if "no test at similar size" in warning), said)

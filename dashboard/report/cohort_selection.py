@@ -22,11 +22,6 @@ from embeddings.records import CohortInfo
 from embeddings.store import Store
 from flexict.errors import FlexiCTError
 
-# Columns that a stage must not be told from: how and where the scan was made, and of whom.
-SUSPECTS = (
-    *("site", "centre", "center", "hospital", "institution", "scanner", "manufacturer", "vendor", "model"),
-    *("kernel", "thickness", "spacing", "contrast", "kvp", "dose", "sex", "gender", "age"),
-)
 EMBEDDED = "embedded"
 Losses = tuple[tuple[str, int], ...]
 
@@ -214,7 +209,9 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
         time=None if time_column is None else rows[time_column].to_numpy(dtype=object),
         event=None if event_column is None else rows[event_column].to_numpy(dtype=object),
         time_column=time_column,
-        suspects=_suspects(rows, stage_column, [c for c in (size_column, *covariates, *baseline) if c]),
+        suspects=_suspects(
+            rows, stage_column, staging.codes[kept], [c for c in (size_column, *covariates, *baseline) if c]
+        ),
         compared=compared,
         flow=tuple(flow),
         warnings=(
@@ -284,7 +281,7 @@ def _not_embedded(store: Store, set_id: str, frame: pd.DataFrame) -> Losses:
 def _refused_rows(store: Store, record: Mapping[str, Any]) -> tuple[str, ...]:
     failures = store.failures(str(record["set_id"]))
     outside = set(failures["case_id"]) - set(store.cases()["case_id"])
-    return (f"{len(outside)} rows of the CSV could not be used and are not in the file.",) if outside else ()
+    return (f"Rows of the CSV that could not be used and are not in the file: {len(outside)}.",) if outside else ()
 
 
 def _unsized(size: NDArray[np.float64]) -> Losses:
@@ -297,14 +294,9 @@ def _constant_words(adjusted: Design | None) -> tuple[str, ...]:
     return (f"Left out of the covariates as all cases share one value: {', '.join(constant)}.",) if constant else ()
 
 
-def _suspects(rows: pd.DataFrame, stage_column: str, chosen: Sequence[str]) -> Audited:
-    """The columns of the audit: those the user named, and those whose name tells of scan, site or person."""
-    found = list(dict.fromkeys(chosen))
-    for column in columns.describing(rows):
-        parts = column.casefold().replace("-", "_").split("_")
-        if column not in found and column != stage_column and any(part in SUSPECTS for part in parts):
-            found.append(column)
-    return audited(rows, found)
+def _suspects(rows: pd.DataFrame, stage_column: str, stage: NDArray[np.int64], chosen: Sequence[str]) -> Audited:
+    """The columns of the audit: those the user named, then those that the page audits by default."""
+    return audited(rows, list(dict.fromkeys([*chosen, *columns.suspects(rows, stage_column, stage)])))
 
 
 def _compared(store: Store, record: Mapping[str, Any], label: str, cases: pd.Series) -> ComparedSet:

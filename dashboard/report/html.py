@@ -6,7 +6,6 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-import numpy as np
 import pandas as pd
 
 from dashboard import disclosure, readings
@@ -17,20 +16,11 @@ from dashboard.report.cohort_selection import AnalysedCohort, FlowStep
 from dashboard.report.outcome_panels import cox_table
 from dashboard.report.panel import Panel
 from dashboard.report.provenance import set_record, statements
+from dashboard.result_tables import as_text
+from embeddings.amounts import counted, of_patients
+from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit
 
 MOST_ROWS = 60
-# Long texts and columns that say the same as another: they would make the table too wide to read.
-_IN_CSV_ONLY = (
-    "kind",
-    "levels",
-    "stage_auc_p",
-    "association_p",
-    "from_vectors_p",
-    "stage_rho_without_p",
-    "verdict",
-    "note",
-    "n_splits",
-)
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2329; --page: #ffffff; --rule: #c9d1d6; --soft: #eef2f4; --warn: #fff1d6;
   --warn-ink: #5b3d00; }
@@ -71,12 +61,12 @@ def html_report(
     patients = len(set(cohort.patients))
     parts = [
         f"<h1>Stage gradient report: {escape(cohort.info.name)}</h1>",
-        f'<p class="quiet">{cohort.n} cases of {patients} patients · {escape(cohort.label)} · {created} UTC</p>',
+        f'<p class="quiet">{of_patients(cohort.n, patients)} · {escape(cohort.label)} · {created} UTC</p>',
         "".join(f'<p class="banner">{escape(one)}.</p>' for one in statements(cohort)[:-1]),
         f"<p>{escape(disclosure.RESEARCH_ONLY)}. All figures describe groups of cases; they say nothing of a single "
         "patient.</p>",
         *(f'<p class="lead">{escape(one)}</p>' for one in sentences(findings, cohort)),
-        _verdicts(findings),
+        _audit(findings),
         _warnings(cohort, findings),
         "<h2>Cases</h2>",
         _flow(cohort.flow),
@@ -85,8 +75,8 @@ def html_report(
         _image(figure_png, "Composed figure, panels " + ", ".join(panel.letter for panel in panels if panel.letter)),
         "<h2>Main tests</h2>",
         table_html(tests),
-        '<p class="quiet">Intervals are 95 %, over patients. Adjusted p: false discovery rate over the rows of this '
-        "table (Benjamini and Hochberg 1995).</p>",
+        '<p class="quiet">Intervals are 95 %. A p is adjusted over the tests of its own analysis, as on its page in '
+        f"the app. {escape(readings.TWO_QUESTIONS)}</p>",
         "<h2>Panels</h2>",
         *(_panel(panel, findings, cohort) for panel in panels),
         "<h2>Methods</h2>",
@@ -118,10 +108,12 @@ def sentences(findings: Findings, cohort: AnalysedCohort) -> list[str]:
     return said
 
 
-def _verdicts(findings: Findings) -> str:
-    """What the audit says of every column."""
-    verdicts = findings.audit.verdicts if findings.audit is not None else ()
-    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in verdicts)}</ul>" if verdicts else ""
+def _audit(findings: Findings) -> str:
+    """What the audit says, and of every column."""
+    if findings.audit is None:
+        return ""
+    items = "".join(f"<li>{escape(one)}</li>" for one in findings.audit.verdicts)
+    return f'<p class="lead">{escape(readings.audit(findings.audit))}</p><ul>{items}</ul>'
 
 
 def _warnings(cohort: AnalysedCohort, findings: Findings) -> str:
@@ -163,16 +155,44 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
     if "case_id" in panel.table or "not shown because" in panel.table or panel.key == "survival":
         body = "" if panel.missing else f'<p class="quiet">Data: data/{escape(panel.name)}.csv</p>'
     else:
-        body = table_html(panel.table.drop(columns=[c for c in _IN_CSV_ONLY if c in panel.table]))
+        body = table_html(panel.table.drop(columns="n_splits", errors="ignore"))
     if panel.key == "stage_axis" and findings.gradient is not None:
         body = table_html(axis_panels.group_table(findings.gradient, cohort)) + body
     if panel.key == "shortcuts" and findings.audit is not None:
+        body = _audited(findings.audit, cohort.label)
         left_out = audit_figure.left_out_data(findings.audit)
         if not left_out.empty:
-            body += "<h3>The stage axis on one level, trained with it and without</h3>" + table_html(left_out)
+            body += (
+                "<h3>The stage axis on the cases of one level, trained with others of it and without</h3>"
+                + table_html(left_out)
+            )
     if panel.key == "survival" and findings.survival is not None:
         body += table_html(cox_table(findings.survival))
-    return head + body
+    said = _about_p(panel.key, findings)
+    return head + body + (f'<p class="quiet">{escape(said)}</p>' if said else "")
+
+
+def _audited(audit: ShortcutAudit, label: str) -> str:
+    """The audit as the page shows it; the CSV has every number by itself."""
+    own = audit.stage_auc
+    said = f"Stage predicted from {label}: AUC {own.value:z.2f} [{own.low:z.2f}, {own.high:z.2f}]"
+    return f"<p>{escape(said)}</p>{table_html(audit_figure.summary(audit))}"
+
+
+def _about_p(key: str, findings: Findings) -> str:
+    """What the p of a panel's table are."""
+    if key == "linear_probe" and findings.probe is not None:
+        return (
+            "p of the AUC: one-sided, against chance; of a difference: two-sided; adjusted: "
+            f"{findings.probe.chance_adjusted.words}."
+        )
+    if key == "size_matched" and findings.gradient is not None:
+        return f"p one-sided; adjusted: {findings.gradient.adjusted.words}. {readings.TWO_QUESTIONS}"
+    if key == "shortcuts" and findings.audit is not None:
+        return f"{audit_figure.about_p(findings.audit)} {readings.TWO_QUESTIONS}"
+    if key == "survival" and findings.survival is not None:
+        return f"p two-sided; adjusted: {FALSE_DISCOVERY} over the terms of a model."
+    return ""
 
 
 def _provenance(cohort: AnalysedCohort, versions: dict[str, str]) -> str:
@@ -184,43 +204,13 @@ def _provenance(cohort: AnalysedCohort, versions: dict[str, str]) -> str:
 
 
 def table_html(table: pd.DataFrame, most: int = MOST_ROWS) -> str:
-    """A table; value, low and high become one cell, and what all rows lack is left out."""
-    shown = _with_intervals(table.dropna(axis=1, how="all"))
-    head = "".join(f"<th>{escape(str(column).replace('_', ' '))}</th>" for column in shown.columns)
-    rows = []
-    for values in shown.head(most).itertuples(index=False):
-        cells = (escape(_text(value, str(column))) for column, value in zip(shown.columns, values, strict=True))
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    more = len(shown) - most
-    note = f'<p class="quiet">{more} more rows stand in the CSV.</p>' if more > 0 else ""
+    """A table of results as text; what all rows lack is left out."""
+    shown = as_text(table.dropna(axis=1, how="all").head(most))
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in shown.columns)
+    rows = [
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for cells in shown.itertuples(index=False)
+    ]
+    more = len(table) - most
+    note = f'<p class="quiet">{counted(more, "more row")} in the CSV.</p>' if more > 0 else ""
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>{note}'
-
-
-def _with_intervals(table: pd.DataFrame) -> pd.DataFrame:
-    joined = table.copy()
-    for column in table.columns:
-        stem = str(column)
-        ends = ("low", "high") if stem in ("value", "hazard_ratio") else (f"{stem}_low", f"{stem}_high")
-        if not all(end in joined for end in ends):
-            continue
-        joined[column] = [_interval(*row) for row in zip(table[column], table[ends[0]], table[ends[1]], strict=True)]
-        joined = joined.drop(columns=list(ends)).rename(columns={column: f"{stem} [95 % interval]"})
-    return joined
-
-
-def _interval(value: float, low: float, high: float) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:z.3f}" + ("" if pd.isna(low) else f" [{low:z.3f}, {high:z.3f}]")
-
-
-def _text(value: object, column: str) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        is_p = column in ("p", "p adjusted") or column.endswith(("_p", "p_adjusted", "p_permutation"))
-        if is_p:
-            return "< 0.001" if number < 0.001 else f"{number:.3f}"
-        return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:z.3f}"
-    return str(value)

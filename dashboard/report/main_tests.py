@@ -1,6 +1,8 @@
-"""The tests a report rests on, in one table, their p adjusted for being several."""
+"""The tests a report rests on, in one table; a p is adjusted over the tests of its own analysis, as on its page."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,45 +10,69 @@ import pandas as pd
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.axis_panels import taken_out
 from dashboard.report.cohort_selection import AnalysedCohort
-from embeddings.analysis.resampling import benjamini_hochberg
+from embeddings.analysis import Adjusted, Probe, StageGradient
 
-COLUMNS = ["test", "measure", "value", "low", "high", "p", "p adjusted", "n", "n patients"]
+COLUMNS = ["test", "measure", "value", "low", "high", "sides", "p", "p adjusted", "adjusted by", "n", "n patients"]
+Row = tuple[object, ...]
 
 
 def main_tests(findings: Findings, cohort: AnalysedCohort) -> pd.DataFrame:
-    """One row a test with interval, p and n; p adjusted over the rows (Benjamini and Hochberg 1995)."""
-    rows: list[tuple[object, ...]] = []
-    gradient, probe = findings.gradient, findings.probe
-    if gradient is not None:
-        adjusted = f"after {taken_out(cohort)}"
-        for name, part in (
-            ("Stage axis, out of fold", gradient),
-            (f"Stage axis {adjusted}", gradient.residual),
-            ("Stage axis at like size", gradient.size_matched),
-            ("Discriminant, out of fold", gradient.lda),
-            (f"Discriminant {adjusted}", gradient.lda_residual),
-        ):
-            if part is not None:
-                measured = ("Spearman's rho", part.rho, part.rho_low, part.rho_high, part.p_permutation)
-                rows.append((name, *measured, part.n, part.n_patients))
-    if probe is not None:
-        auc = probe.embedding.auc
-        sizes = (probe.n, probe.n_patients)
-        measure = "AUC" if len(probe.classes) == 2 else "macro AUC"
-        if np.isfinite(probe.p_chance):
-            rows.append(("Probe against chance", measure, auc.value, auc.low, auc.high, probe.p_chance, *sizes))
-        for one in probe.differences:
-            name = f"Probe, {one.better} less {cohort.baseline_name}"
-            rows.append((name, f"difference of {measure}", one.value, one.low, one.high, one.p, *sizes))
+    """One row a test with interval, p and n. Where an analysis makes several tests, Holm's p over them stands beside
+    the raw one; a test by itself has no adjusted p.
+    """
+    rows: list[Row] = []
+    if findings.gradient is not None:
+        rows += _gradient_rows(findings.gradient, taken_out(cohort))
+    if findings.probe is not None:
+        rows += _probe_rows(findings.probe, cohort.baseline_name)
     if findings.trajectory is not None:
         time = findings.trajectory
-        measured = ("Spearman's rho", time.rho, time.rho_low, time.rho_high, time.p_permutation)
-        rows.append(("Pseudotime", *measured, time.n, time.n_patients))
+        measured = ("Spearman's rho", time.rho, time.rho_low, time.rho_high)
+        rows.append(("Pseudotime", *measured, *_p("one-sided", time.p_permutation), time.n, time.n_patients))
     if findings.survival is not None:
         survival = findings.survival
         interval = (survival.c_index, survival.c_index_low, survival.c_index_high)
-        rows.append(("Survival by tertile, log-rank", "C-index", *interval, survival.logrank_p, survival.n, survival.n))
-    p = np.array([row[5] for row in rows], dtype=np.float64)
-    adjusted_p, known = p.copy(), np.isfinite(p)
-    adjusted_p[known] = benjamini_hochberg(p[known])
-    return pd.DataFrame([(*row[:6], q, *row[6:]) for row, q in zip(rows, adjusted_p, strict=True)], columns=COLUMNS)
+        p = _p("two-sided", survival.logrank_p)
+        rows.append(("Survival by tertile, log-rank", "C-index", *interval, *p, survival.n, survival.n))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _gradient_rows(result: StageGradient, removed: str) -> Sequence[Row]:
+    asked = (
+        ("Stage axis, out of fold", result),
+        (f"Stage axis after {removed}", result.residual),
+        ("Stage axis at similar size", result.size_matched),
+        ("Discriminant, out of fold", result.lda),
+        (f"Discriminant after {removed}", result.lda_residual),
+    )
+    return [
+        (
+            *(name, "Spearman's rho", part.rho, part.rho_low, part.rho_high),
+            *_p("one-sided", part.p_permutation, part.adjusted),
+            *(part.n, part.n_patients),
+        )
+        for name, part in asked
+        if part is not None
+    ]
+
+
+def _probe_rows(result: Probe, baseline_name: str) -> Sequence[Row]:
+    auc, sizes = result.embedding.auc, (result.n, result.n_patients)
+    measure = "AUC" if len(result.classes) == 2 else "macro AUC"
+    rows: list[Row] = []
+    if np.isfinite(result.p_chance):
+        p = _p("one-sided", result.p_chance, result.chance_adjusted)
+        rows.append(("Probe against chance", measure, auc.value, auc.low, auc.high, *p, *sizes))
+    names = {"embedding": "embedding", "combined": f"embedding with {baseline_name}"}
+    for one, adjusted in zip(result.differences, result.differences_adjusted, strict=True):
+        name = f"Probe, {names[one.better]} minus {baseline_name} alone"
+        p = _p("two-sided", one.p, adjusted)
+        rows.append((name, f"difference of {measure}", one.value, one.low, one.high, *p, *sizes))
+    return rows
+
+
+def _p(sides: str, p: float, adjusted: Adjusted | None = None) -> tuple[str, float, float, str]:
+    """Sides, p, adjusted p and how it was adjusted."""
+    if adjusted is None or adjusted.n < 2:
+        return sides, p, float("nan"), ""
+    return sides, p, adjusted.p, adjusted.words

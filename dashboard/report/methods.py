@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dashboard import caveats
-from dashboard.readings import event_reading
+from dashboard.columns import label
+from dashboard.readings import auc_difference, event_reading
 from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
 from dashboard.report.provenance import ORACLE, PRODUCT, statements
-from embeddings.analysis import ShortcutColumn
-from embeddings.analysis.gradient.evidence import AxisEvidence
+from embeddings.amounts import counted, of_patients
+from embeddings.analysis import FALSE_DISCOVERY, AxisEvidence, ShortcutColumn, p_words
 
 _REFERENCES = {
     "flexict": "Universal CT Representations from Anatomy to Disease Phenotype through Agglomerative Pretraining. "
@@ -29,6 +30,7 @@ _REFERENCES = {
     "fusion": "Cormack GV, Clarke CLA, Büttcher S. Reciprocal rank fusion outperforms Condorcet and individual rank "
     "learning methods. SIGIR 2009:758-759.",
     "fdr": "Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B 1995;57:289-300.",
+    "holm": "Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65-70.",
     "pseudotime": "Haghverdi L, Büttner M, Wolf FA, Buettner F, Theis FJ. Diffusion pseudotime robustly reconstructs "
     "lineage branching. Nat Methods 2016;13:845-848.",
     "kaplan": "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. "
@@ -76,7 +78,7 @@ def methods(
         if text
     ]
     sources = ("scipy", "lifelines") if findings.survival else ("scipy",)
-    paragraphs.append(_software(settings, versions, cite("fdr"), cite(*sources)))
+    paragraphs.append(_software(settings, versions, cite(*sources)))
     for name, sentence in findings.refused.items():
         paragraphs.append(f"Not done, {name}: {sentence}")
     return paragraphs, [f"{number}. {_REFERENCES[key]}" for number, key in enumerate(cite.keys, start=1)]
@@ -102,9 +104,10 @@ def _cases(cohort: AnalysedCohort, settings: ReportSettings, cite: _Citations) -
     grouped = "; ".join(f"{name}: {', '.join(stages)}" for name, stages in settings.groups)
     encoder = str(record["encoder"])
     source = f"{encoder} {cite('flexict')}" if encoder.startswith("flexict") else encoder
+    analysed = f"{of_patients(cohort.n, patients, 'scan')} {'was' if cohort.n == 1 else 'were'} analysed"
     return (
-        f"Cohort {cohort.info.name}: of {cohort.info.n_cases} CT scans, {cohort.n} scans of {patients} patients were "
-        f"analysed{f' ({lost})' if lost else ''}. {said} Vectors of {record['width']} numbers came from {source} "
+        f"Cohort {cohort.info.name}: of {counted(cohort.info.n_cases, 'CT scan')}, {analysed}"
+        f"{f' ({lost})' if lost else ''}. {said} Vectors of {record['width']} numbers came from {source} "
         f"(weights SHA-256 {str(record['weights_sha256'])[:12]}, view {record['view']}, preset {record['preset']}, "
         f"pooling {record['pooling']}). The stage was read from the column {cohort.stage_column}"
         f"{f', grouped as {grouped}' if grouped else ''} and ordered {' < '.join(cohort.stage_names)} "
@@ -136,7 +139,7 @@ def _gradient(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
     result = findings.gradient
     if result is None:
         return ""
-    discriminants, permutation = cite("ledoit"), cite("permutation")
+    discriminants, permutation, holm = cite("ledoit"), cite("permutation"), cite("holm")
     two = len(np.unique(result.stage)) == 2
     test = f"the Mann-Whitney test {cite('mannwhitney')}" if two else f"the Jonckheere-Terpstra test {cite('trend')}"
     text = (
@@ -144,31 +147,39 @@ def _gradient(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
         f"effective degrees of freedom), in {result.n_folds}-fold cross-validation by patient repeated "
         f"{result.n_repeats} times, so that no case is scored by an axis that saw a scan of its patient; and shrinkage "
         f"linear discriminants {discriminants} on the same folds. Agreement with stage is Spearman's rho "
-        f"(n = {result.n} cases of {result.n_patients} patients) with a 95 % bootstrap interval over patients "
-        f"({result.n_bootstrap} resamples, fitted axes kept), tested by {result.n_permutations} permutations of the "
-        f"stage between patients, the whole cross-fit redone in each {permutation}; the trend over stages by "
-        f"{test} on the same permutations. Out of fold, {_numbers(result)}; the axis scored on the cases it was fitted "
-        f"to would have shown rho = {result.rho_in_sample:z.3f}."
+        f"(n = {of_patients(result.n, result.n_patients)}) with a 95 % bootstrap interval over patients "
+        f"({result.n_bootstrap} resamples, fitted axes kept), tested one-sided by {result.n_permutations} permutations "
+        f"of the stage between patients, the whole cross-fit redone in each {permutation}: an interval and a p that "
+        f"seem to disagree answer different questions. The p-values of the {result.n_tests} tests of the axis were "
+        f"adjusted for each other by Holm's method {holm}. Out of fold, {_numbers(result)}; the trend over "
+        f"stages by {test} on the same permutations, {p_words(result.trend_p_permutation, 'one-sided')} (not "
+        "adjusted). The axis scored on the cases it was fitted to would have shown "
+        f"rho = {result.rho_in_sample:z.3f}."
     )
     if result.residual is not None:
-        size = f"tumour size ({cohort.size_column}, as a restricted cubic spline of its logarithm)"
-        names = [*([size] if cohort.size_column else []), *cohort.covariate_columns]
+        size = f"tumour size ({label(cohort.size_column or '')}, as a restricted cubic spline of its logarithm)"
+        names = [*([size] if cohort.size_column else []), *map(label, cohort.covariate_columns)]
+        they, them = ("it was", "it") if len(names) == 1 else ("they were", "them")
         text += (
-            f" To account for {_listed(names)}, these were regressed out of the vectors with coefficients of the "
-            f"training folds, and the permuted stages kept their relation with {'it' if len(names) == 1 else 'them'} "
+            f" To account for {_listed(names)}, {they} regressed out of the vectors with coefficients of the "
+            f"training folds, and the permuted stages kept their relation with {them} "
             f"{cite('freedman')}: {_numbers(result.residual)}."
         )
     if result.size_matched is not None:
         text += (
-            " At like size, cases were compared and stages exchanged only within bins of three patients of like size: "
-            f"{_numbers(result.size_matched)}."
+            " At similar size, cases were compared and stages exchanged only within bins of three patients of similar "
+            f"size: {_numbers(result.size_matched)}."
         )
-    return text
+    text += f" The discriminant, out of fold: {_numbers(result.lda)}"
+    if result.lda_residual is not None:
+        text += f"; after the same regression {_numbers(result.lda_residual)}"
+    return f"{text}."
 
 
 def _numbers(part: AxisEvidence) -> str:
     return (
-        f"rho = {part.rho:z.3f} [{part.rho_low:z.3f}, {part.rho_high:z.3f}], permutation p = {part.p_permutation:.4g}"
+        f"rho = {part.rho:z.3f} [{part.rho_low:z.3f}, {part.rho_high:z.3f}], "
+        f"{p_words(part.p_permutation, 'one-sided', part.adjusted)}"
     )
 
 
@@ -198,16 +209,16 @@ def _probe(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> str:
         f"Linear probe: logistic regression in {result.n_folds}-fold cross-validation stratified by stage and grouped "
         f"by patient, repeated {result.n_repeats} times, the penalty chosen by an inner cross-validation of the "
         f"training folds; {'AUC' if len(result.classes) == 2 else 'macro one-against-rest AUC'} {auc.value:.3f} "
-        f"[{auc.low:.3f}, {auc.high:.3f}] (n = {result.n} cases of {result.n_patients} patients, "
+        f"[{auc.low:.3f}, {auc.high:.3f}] (n = {of_patients(result.n, result.n_patients)}, "
         f"{result.n_bootstrap} patient bootstrap resamples)"
     )
     if np.isfinite(result.p_chance):
-        text += f", against chance by {result.n_permutations} permutations with refitting p = {result.p_chance:.4g}"
+        p = p_words(result.p_chance, "one-sided", result.chance_adjusted)
+        text += f", against chance by {result.n_permutations} permutations with refitting {p}"
     if result.baseline is not None:
-        gains = "; ".join(
-            f"{one.better} less {one.than} {one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}], p = {one.p:.3g}"
-            for one in result.differences
-        )
+        names = {"embedding": "embedding", "combined": "combined model", "baseline": "the baseline"}
+        paired = zip(result.differences, result.differences_adjusted, strict=True)
+        gains = "; ".join(auc_difference(one, adjusted, names).replace("\u00a0", " ") for one, adjusted in paired)
         text += f". The clinical baseline ({cohort.baseline_name}) and the combined model used the same folds: {gains}"
     return text + "."
 
@@ -225,9 +236,9 @@ def _audit(findings: Findings, cite: _Citations) -> str:
         + _listed([_audited(one) for one in result.columns])
         + ", the concordance (AUC) with stage of an axis from the column alone, out of fold as that of the vectors; "
         "how well the vectors predict the column (AUC, or Spearman's rho for numbers); and the correlation with stage "
-        f"of an axis from vectors out of which the column was regressed; tested by {result.n_permutations} "
-        f"permutations, p-values adjusted over the columns {cite('fdr')} (n = {result.n} cases of "
-        f"{result.n_patients} patients)."
+        f"of an axis from vectors out of which the column was regressed; tested one-sided by {result.n_permutations} "
+        f"permutations, each kind of p-value adjusted over the columns ({FALSE_DISCOVERY} {cite('fdr')}; n = "
+        f"{of_patients(result.n, result.n_patients)})."
     )
 
 
@@ -237,11 +248,12 @@ def _survival(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
         return ""
     return (
         f"Survival (column {cohort.time_column}) by tertile of the out-of-fold stage axis: Kaplan-Meier "
-        f"curves {cite('kaplan')} with a log-rank test, Cox's model {cite('cox')} with a test of proportional hazards "
+        f"curves {cite('kaplan')} with a log-rank test "
+        f"({p_words(result.logrank_p, 'two-sided')}), Cox's model {cite('cox')} with a test of proportional hazards "
         f"{cite('schoenfeld')}, Harrell's C {cite('harrell')} {result.c_index:.3f} [{result.c_index_low:.3f}, "
-        f"{result.c_index_high:.3f}] (n = {result.n} patients, {result.n_events} events; {result.n_excluded} scans "
-        f"without a known outcome or beyond a patient's first were left out; {result.n_bootstrap} resamples). "
-        f"{event_reading(result)}"
+        f"{result.c_index_high:.3f}] (n = {counted(result.n, 'patient')}, "
+        f"{counted(result.n_events, 'event')}; left out without a known outcome or beyond a patient's first: "
+        f"{counted(result.n_excluded, 'scan')}; {result.n_bootstrap} resamples). {event_reading(result)}"
     )
 
 
@@ -252,15 +264,16 @@ def _pseudotime(findings: Findings, cite: _Citations) -> str:
     return (
         f"Diffusion pseudotime {cite('pseudotime')} on a graph of {result.n_neighbours} neighbours from the root "
         f"chosen as {result.root_rule}: rho with stage {result.rho:z.3f} [{result.rho_low:z.3f}, "
-        f"{result.rho_high:z.3f}], p = {result.p_permutation:.4g} by {result.n_permutations} permutations in which the "
-        f"root is chosen anew; the first principal component reaches {result.pc1_rho:z.3f} (n = {result.n})."
+        f"{result.rho_high:z.3f}], {p_words(result.p_permutation, 'one-sided')} by {result.n_permutations} "
+        "permutations in which the root is chosen anew; the first principal component reaches "
+        f"{result.pc1_rho:z.3f} (n = {result.n})."
     )
 
 
-def _software(settings: ReportSettings, versions: Mapping[str, str], false_discovery: str, sources: str) -> str:
+def _software(settings: ReportSettings, versions: Mapping[str, str], sources: str) -> str:
     parts = ", ".join(f"{name} {number}" for name, number in versions.items() if name not in (PRODUCT, ORACLE))
     return (
-        f"p-values of the main tests were adjusted for the false discovery rate {false_discovery}. "
+        "Where one analysis makes several tests, their p-values are adjusted over these, not across analyses. "
         f"Seed {settings.seed}. "
         f"Software: FlexiCT Phenotype Explorer {versions[PRODUCT]}, with {parts} {sources}."
     )

@@ -10,12 +10,11 @@ import pandas as pd
 from dashboard import columns
 from dashboard.figures import survival as survival_figure
 from dashboard.figures import trajectory as trajectory_figure
-from dashboard.figures.intervals import p_text
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.axis_panels import stage_names
 from dashboard.report.cohort_selection import AnalysedCohort
 from dashboard.report.panel import Panel, Place, absent, small_ticks, statistic
-from embeddings.analysis import Pseudotime, SurvivalByScore
+from embeddings.analysis import Pseudotime, SurvivalByScore, p_words
 
 SCORE_NAME = "Stage axis"
 SURVIVAL_TITLE = "Survival by tertile of the stage axis"
@@ -72,7 +71,7 @@ def _draw_survival(place: Place, result: SurvivalByScore, time_label: str) -> No
     axes = place.subplots()
     survival_figure.draw(axes, result, time_label=time_label)
     concordance = f"C {result.c_index:.2f} [{result.c_index_low:.2f}, {result.c_index_high:.2f}]"
-    statistic(axes, f"log-rank {p_text(result.logrank_p)}; {concordance}")
+    statistic(axes, f"log-rank {p_words(result.logrank_p, 'two-sided')}; {concordance}")
     small_ticks(axes)
 
 

@@ -1,4 +1,4 @@
-"""Panels a and b: are like cases of like stage, and can the stage be read from the vectors?"""
+"""Panels a and b: are similar cases of the same stage, and do the vectors predict the stage?"""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from dashboard import readings
 from dashboard.figures import intervals
-from dashboard.figures.intervals import IntervalRow, p_text
+from dashboard.figures.intervals import IntervalRow
 from dashboard.figures.theme import category_marks
 from dashboard.report.analysis_plan import Findings, NamedRetrieval
 from dashboard.report.cohort_selection import AnalysedCohort
 from dashboard.report.panel import GREY, SMALL_PT, Panel, Place, absent, legend_below, shortened, small_ticks, statistic
-from embeddings.analysis import Probe
-from embeddings.analysis.probe.probe import ProbeModel
-from embeddings.analysis.resampling import benjamini_hochberg
+from embeddings.analysis import Probe, ProbeModel, p_words
 
 RETRIEVAL_TITLE = "Retrieval: a case of the same stage among the nearest"
 PROBE_TITLE = "Linear probe of stage"
@@ -148,7 +147,9 @@ def probe_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Pane
 
 
 def probe_table(probe: Probe, compared: Sequence[tuple[str, Probe]], cohort: AnalysedCohort) -> pd.DataFrame:
-    """One row a model and measure with its interval; then the differences of AUC; p adjusted over the rows."""
+    """One row a model and measure with its interval, p of the embedding's AUC one-sided against chance; then the
+    differences of AUC, p two-sided; beside each p Holm's over the tests of the probe.
+    """
     nan = float("nan")
     rows: list[dict[str, object]] = []
     for name, model, result in _models(probe, compared, cohort):
@@ -158,37 +159,32 @@ def probe_table(probe: Probe, compared: Sequence[tuple[str, Probe]], cohort: Ana
             ("macro F1", model.f1),
             ("PR AUC", model.pr_auc),
         ):
-            chance_p = result.p_chance if model is result.embedding and measure.endswith("AUC") else nan
-            p = chance_p if measure != "PR AUC" else nan
-            rows.append(
-                {"model": name, "measure": measure, "value": one.value, "low": one.low, "high": one.high, "p": p}
-            )
+            tested = result is probe and model is result.embedding and one is model.auc
+            rows.append({"model": name, "measure": measure, "value": one.value, "low": one.low, "high": one.high})
+            rows[-1] |= {"p": probe.p_chance if tested else nan}
+            rows[-1] |= {"p_adjusted": probe.chance_adjusted.p if tested else nan}
             rows[-1] |= {"n": result.n, "n_patients": result.n_patients}
     if probe.ordinal is not None:
         kappa = probe.ordinal.kappa
         row = {"model": cohort.label, "measure": "ordinal: weighted kappa", "value": kappa.value, "low": kappa.low}
-        rows.append({**row, "high": kappa.high, "p": nan, "n": probe.n, "n_patients": probe.n_patients})
+        rows.append({**row, "high": kappa.high, "p": nan, "p_adjusted": nan, "n": probe.n})
+        rows[-1] |= {"n_patients": probe.n_patients}
     names = _model_names(cohort)
-    for difference in probe.differences:
+    for difference, adjusted in zip(probe.differences, probe.differences_adjusted, strict=True):
         rows.append(
             {
-                "model": f"{names[difference.better]} less {names[difference.than]}",
+                "model": f"{names[difference.better]} minus {names[difference.than]}",
                 "measure": "difference of AUC",
                 "value": difference.value,
                 "low": difference.low,
                 "high": difference.high,
                 "p": difference.p,
+                "p_adjusted": adjusted.p,
                 "n": probe.n,
                 "n_patients": probe.n_patients,
             }
         )
-    table = pd.DataFrame(rows)
-    p_values = table["p"].to_numpy(dtype=np.float64)
-    known = np.isfinite(p_values)
-    adjusted = np.full(len(p_values), np.nan)
-    adjusted[known] = benjamini_hochberg(p_values[known])
-    table.insert(list(table).index("p") + 1, "p_adjusted", adjusted)
-    return table
+    return pd.DataFrame(rows)
 
 
 def learning_table(probe: Probe) -> pd.DataFrame:
@@ -213,13 +209,11 @@ def _models(
 
 def _draw_probe(place: Place, probe: Probe, compared: Sequence[tuple[str, Probe]], cohort: AnalysedCohort) -> None:
     left, right = place.subplots(1, 2, sharey=True, width_ratios=(1.0, 0.85))
-    p = {one.better: one.p for one in probe.differences}
     areas, accuracies = [], []
-    for name, model, result in _models(probe, compared, cohort):
+    for name, model, _ in _models(probe, compared, cohort):
         parts = [shortened(part, 30) for part in name.split(" + ")]
         label = textwrap.fill(" + ".join(parts), 20)
-        note = p_text(p[model.name]) if result is probe and model.name in p else ""
-        areas.append(IntervalRow(label, model.auc.value, model.auc.low, model.auc.high, note))
+        areas.append(IntervalRow(label, model.auc.value, model.auc.low, model.auc.high))
         accuracy = model.balanced_accuracy
         accuracies.append(IntervalRow(label, accuracy.value, accuracy.low, accuracy.high))
     intervals.print_panel(left, areas, reference=0.5)
@@ -227,10 +221,18 @@ def _draw_probe(place: Place, probe: Probe, compared: Sequence[tuple[str, Probe]
     intervals.print_panel(right, accuracies, reference=chance)
     right.tick_params(labelleft=False)
     area = "AUC" if len(probe.classes) == 2 else f"Macro AUC, {len(probe.classes)} stages"
-    left.set_xlabel(f"{area} (p v. baseline)" if p else area)
+    left.set_xlabel(area)
     right.set_xlabel("Balanced accuracy")
     for axes in (left, right):
         small_ticks(axes)
+    statistic(right, f"dashed: chance, {chance:.2f}")
+    names = _model_names(cohort)
+    lines = []
     if np.isfinite(probe.p_chance):
-        statistic(left, f"vectors against chance: {p_text(probe.p_chance)}")
-    statistic(right, f"chance {chance:.2f}")
+        p = p_words(probe.p_chance, "one-sided", probe.chance_adjusted)
+        lines.append(f"{names['embedding']} against chance: AUC {probe.embedding.auc.value:z.2f}, {p}")
+    paired = zip(probe.differences, probe.differences_adjusted, strict=True)
+    lines += [readings.auc_difference(one, adjusted, names) for one, adjusted in paired]
+    if lines:
+        said = "\n".join(textwrap.fill(line, 88, subsequent_indent="   ") for line in lines)
+        place.supxlabel(said, x=0.01, ha="left", fontsize=SMALL_PT)

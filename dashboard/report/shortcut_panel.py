@@ -1,4 +1,4 @@
-"""Panel f: does anything else explain the stage, and do the vectors know it?"""
+"""Panel f: does anything else predict the stage, and do the vectors predict it?"""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dashboard.figures import audit as audit_figure
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.cohort_selection import AnalysedCohort
 from dashboard.report.panel import Panel, Place, absent, small_ticks, statistic
+from embeddings.amounts import counted
 from embeddings.analysis.audit.audit import ShortcutAudit
 
-TITLE = "Does anything else tell the stage?"
+TITLE = "Does anything else predict the stage?"
 MOST_DRAWN = 10
 
 
 def shortcut_panel(letter: str, findings: Findings, cohort: AnalysedCohort) -> Panel:
-    """Concordance with stage of the vectors and of each column alone, and what the vectors know of the column."""
+    """Concordance with stage of the vectors and of each column alone, and how well the vectors predict the column."""
     if findings.audit is None:
         return absent(letter, "shortcuts", TITLE, findings.refused.get("audit", ""))
     audit = findings.audit
@@ -34,4 +35,4 @@ def _draw(place: Place, audit: ShortcutAudit) -> None:
     small_ticks(axes)
     more = len(audit.columns) - MOST_DRAWN
     if more > 0:
-        statistic(axes, f"{more} more columns stand in the table")
+        statistic(axes, f"{counted(more, 'more column')} in the table")

@@ -1,10 +1,10 @@
-"""Could the stage axis be something else: the site, the scanner, the size? One sentence a column."""
+"""Does something else explain the stage axis: the site, the scanner, the size? One sentence a column."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import analyses, caveats, columns, loading, readings
+from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.audited_columns import audited
 from dashboard.components import notices
 from dashboard.components.chart import chart
@@ -14,18 +14,20 @@ from dashboard.components.waiting import section
 from dashboard.figures import audit as audit_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
+from dashboard.result_tables import as_text
+from embeddings.amounts import counted, of_patients
 from embeddings.analysis import ShortcutAudit
 from flexict.errors import FlexiCTError
 
 MANY_COLUMNS = 12
 # So that all columns stand side by side on a small screen.
 TABLE_PX = {
-    "column": 154,
+    "column": 130,
     "n": 42,
-    "goes with stage": 112,
-    "stage from it, AUC": 156,
-    "it from the vectors": 186,
-    "stage axis without it, rho": 170,
+    "associated with stage": 160,
+    "predicts stage, AUC": 200,
+    "predicted by the vectors": 226,
+    "stage axis without it, rho": 206,
 }
 
 
@@ -37,15 +39,15 @@ def _page(found: Context) -> None:
     options = [c for c in columns.covariates(staged.frame) if c != staged.column]
     if not options:
         st.info(
-            f"This cohort has no column beside *{plain(columns.label(staged.column))}* whose values differ: what else "
-            "could tell the stage cannot be asked. Add site, scanner, kernel, slice thickness, sex, age or tumour size "
+            f"This cohort has no column beside *{plain(columns.label(staged.column))}* whose values differ, so that "
+            "there is nothing to audit. Add site, scanner, kernel, slice thickness, sex, age or tumour size "
             "to the CSV and embed again: vectors that are there already are kept."
         )
         return
     chosen = st.multiselect(
-        "Could the stage axis be one of these?",
+        "Which columns could explain the stage axis?",
         options,
-        default=columns.suspects(staged.frame, staged.column),
+        default=columns.suspects(staged.frame, staged.column, staged.codes),
         format_func=columns.label,
         key=f"audit.columns.{staged.column}",
         persist_state=SESSION,
@@ -58,11 +60,11 @@ def _page(found: Context) -> None:
         st.caption(f"Not recorded in this cohort, and so not audited: {', '.join(unrecorded)}.")
     with st.expander("Settings"):
         n_permutations = st.select_slider(
-            "Permutations", [199, 999, 4999], 999, key="audit.permutations", persist_state=SESSION
+            "Permutations", [200, 1000, 5000], defaults.PERMUTATIONS, key="audit.permutations", persist_state=SESSION
         )
         seed = st.number_input("Seed", 0, 10_000, 0, key="audit.seed", persist_state=SESSION)
     if not chosen:
-        st.info("Choose at least one column to ask whether the stage axis could be it.")
+        st.info("Choose at least one column to ask whether it explains the stage axis.")
         return
     try:
         result = analyses.audit(
@@ -87,7 +89,7 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
     chart(
         audit_figure.screen(result, vectors_name=name, footer=found.footer),
         "audit.chart",
-        "Concordance with stage of the vectors and of each column alone, and how well the vectors hold the column",
+        "Concordance with stage of the vectors and of each column alone, and how well the vectors predict the column",
     )
     figure_downloads(
         "shortcuts",
@@ -101,45 +103,46 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
         column_config={name: st.column_config.Column(width=px) for name, px in TABLE_PX.items()},
     )
     table_download("shortcuts-table", lambda: audit_figure.summary(result))
-    st.caption("Every p is adjusted over the columns.")
+    st.caption(f"{audit_figure.about_p(result)} {readings.TWO_QUESTIONS}")
     _left_out(result)
     with st.expander("How is this computed?"):
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients; a case without a value is left out of that "
-            "column's row. *Goes with stage*: Cramér's V (categories) or the correlation ratio η (numbers). *Stage "
-            "from it*: concordance with stage (with two stages the area under the ROC curve) of a prediction "
+            f"n = {of_patients(result.n, result.n_patients, 'scan')}; a case without a value is left out of that "
+            "column's row. *Associated with stage*: Cramér's V (categories) or the correlation ratio η (numbers). "
+            "*Predicts stage*: concordance with stage (with two stages the area under the ROC curve) of a prediction "
             "from the column, out of fold and by patient. Its chance, the tick in the figure, is the mean over "
-            "permuted stages, and lies below 0.5 for a column of few levels: what such a column seems to tell by "
-            "chance in the training folds is wrong the other way on the cases left out. *It from the vectors*: area "
-            "under the ROC curve (categories, mean over levels) or Spearman's ρ (numbers) of the column's out-of-fold "
-            "prediction from the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with stage after "
-            "the column is regressed out of the vectors with coefficients of the training folds. Each p is one-sided "
-            f"over {result.n_permutations} permutations of patients, adjusted over the columns for the false discovery "
-            f"rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients ({result.n_bootstrap} draws). "
-            "A column that is not shown to matter may still matter in a larger cohort, and what the CSV does not "
-            f"record cannot be audited. Seed {result.seed}."
+            "permuted stages, and lies below 0.5 for a column of few levels: what such a column seems to predict by "
+            "chance in the training folds is wrong the other way on the cases left out. *Predicted by the vectors*: "
+            "area under the ROC curve (categories, mean over levels) or Spearman's ρ (numbers) of the column's "
+            "out-of-fold prediction from the vectors. *Stage axis without it*: ρ of the out-of-fold stage axis with "
+            "stage after the column is regressed out of the vectors with coefficients of the training folds. Each p is "
+            f"one-sided over {result.n_permutations} permutations of patients, adjusted over the columns for the false "
+            "discovery rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients "
+            f"({result.n_bootstrap} draws). A column is said to explain the stage axis where it is associated with "
+            "stage, the vectors predict it, and the axis is not shown to follow stage once it is removed (or the two "
+            "divide the cases alike). A column that is not shown to matter may still matter in a larger cohort, and "
+            f"what the CSV does not record cannot be audited. Seed {result.seed}."
         )
     st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 
 
 def _verdicts(result: ShortcutAudit) -> None:
-    """A sentence a column; of many columns those that stand in for the stage, the others behind a click."""
+    """A sentence a column; of many columns those that explain the stage axis, the others behind a click."""
     warning = readings.audit_resolution(result)
     if warning:
         st.warning(plain(warning))
-    first = [
-        one for one in result.verdicts if one.startswith(readings.CANNOT_TELL) or len(result.verdicts) <= MANY_COLUMNS
-    ]
+    few = len(result.columns) <= MANY_COLUMNS
+    first = [one.verdict for one in result.columns if few or one.explains_axis]
     rest = [one for one in result.verdicts if one not in first]
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in first))
     if rest:
-        with st.expander(f"The other {len(rest)} columns, a sentence each"):
+        with st.expander(f"{counted(len(rest), 'other column')}, a sentence each"):
             st.markdown("\n".join(f"- {plain(sentence)}" for sentence in rest))
 
 
 def _left_out(result: ShortcutAudit) -> None:
     table = audit_figure.left_out_data(result)
-    st.subheader("Stage read where the axis was never trained")
+    st.subheader("The stage axis where it was never trained")
     if table.empty:
         st.caption(
             "No level of a category (such as a site) has five patients' scans or more of two stages, with two stages "
@@ -149,10 +152,9 @@ def _left_out(result: ShortcutAudit) -> None:
     st.caption(
         "Each level, such as one site, is left out of the training in turn: concordance with stage on its cases when "
         "others of the level were trained on, when none was, and the drop. A clear drop says that the axis does not "
-        "carry over."
+        "carry over to a new level."
     )
-    shown = {"auc_within": "AUC, others of it trained on", "auc_left_out": "AUC, none trained on"}
-    st.dataframe(table.rename(columns=shown).round(3), hide_index=True)
+    st.dataframe(as_text(table), hide_index=True)
     table_download("shortcuts-left-out-table", lambda: table)
 
 

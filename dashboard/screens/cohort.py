@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import loading, state
+from dashboard import columns, loading, state
 from dashboard.components import tour
 from dashboard.components.downloads import table_download
 from dashboard.components.job_progress import job_progress
@@ -57,7 +57,7 @@ def _overview(path: Path) -> None:
     if not sets.empty:
         st.markdown("**Embedding sets**")
         shown = sets[list(SET_COLUMNS)].assign(weights_sha256=sets["weights_sha256"].str[:12])
-        st.dataframe(shown, hide_index=True, column_config=dict(SET_COLUMNS))
+        st.dataframe(shown, hide_index=True, column_config=dict(SET_COLUMNS), placeholder="")
         table_download(f"{path.stem}-embedding-sets", lambda: sets[list(SET_COLUMNS)])
     if not failures.empty:
         st.markdown("**What could not be embedded, and why**")
@@ -81,10 +81,11 @@ def _overview(path: Path) -> None:
     empty = [c for c in cases if cases[c].isna().all()]
     hidden = {"image_path", "mask_path", *empty}
     listed = cases.drop(columns=[c for c in cases if c in hidden])
-    st.dataframe(listed, hide_index=True, height=320)
+    st.dataframe(listed, hide_index=True, height=320, column_config=dict(columns.headings(listed)), placeholder="")
     table_download(f"{path.stem}-scans", lambda: listed)
     with st.expander(f"Runs of the job ({len(runs)})"):
-        st.dataframe(runs.drop(columns=["settings"]), hide_index=True)
+        shown = runs.drop(columns=["settings"])
+        st.dataframe(shown, hide_index=True, column_config=dict(columns.headings(shown)), placeholder="")
         table_download(f"{path.stem}-runs", lambda: runs)
 
 

@@ -21,6 +21,8 @@ from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
+from dashboard.result_tables import as_text
+from embeddings.amounts import of_patients
 from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
 from flexict.errors import FlexiCTError
 
@@ -129,8 +131,8 @@ def _default(usable: pd.DataFrame, set_id: str) -> list[str]:
 
 def _say_common(same: loading.SameCases) -> None:
     n, patients = len(same.frame), same.frame["patient_id"].nunique()
-    left_out = f"; {same.n_left_out} more are not in every set and are left out" if same.n_left_out else ""
-    st.caption(f"{n} scans of {patients} patients are in all of these sets{left_out}.")
+    left_out = f"; left out, as not in every set: {same.n_left_out}" if same.n_left_out else ""
+    st.caption(f"In all of these sets: {of_patients(n, patients, 'scan')}{left_out}.")
 
 
 def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> tuple[str | None, NDArray[np.float64] | None]:
@@ -195,7 +197,7 @@ def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None
         st.subheader(compare_figure.TITLES[part.measure])
         st.markdown(f"#### {plain(readings.set_comparison(part))}")
         if part.classes:
-            st.caption(f"Label: {plain(', '.join(part.classes))}. n = {part.n} scans of {part.n_patients} patients.")
+            st.caption(f"Label: {plain(', '.join(part.classes))}. n = {of_patients(part.n, part.n_patients, 'scan')}.")
         _measure(part, frame, footer)
 
 
@@ -211,12 +213,13 @@ def _measure(part: SetComparison, frame: pd.DataFrame, footer: str | None) -> No
         },
     )
     with st.expander("Numbers"):
-        st.dataframe(compare_figure.data(part).round(4), hide_index=True)
-        st.dataframe(compare_figure.difference_data(part).round(4), hide_index=True)
+        st.dataframe(as_text(compare_figure.data(part)), hide_index=True)
+        st.dataframe(as_text(compare_figure.difference_data(part), {"p": "p, two-sided"}), hide_index=True)
+        st.caption("p of a difference: two-sided; adjusted: Holm over the pairs.")
 
 
 def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataFrame, footer: str | None) -> None:
-    st.subheader("Do the sets hold the same cases to be alike?")
+    st.subheader("Are the same cases similar in all sets?")
     k = int(
         st.segmented_control("Nearest cases", found.k, default=_middle(found.k), key="compare.k", persist_state=SESSION)
         or _middle(found.k)
@@ -262,6 +265,7 @@ def _disagreements(result: EncoderComparison, found: SetSimilarity, k: int, fram
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="",
         column_config={
             "case_id": "Case",
             "patient_id": "Patient",
@@ -272,7 +276,7 @@ def _disagreements(result: EncoderComparison, found: SetSimilarity, k: int, fram
     )
     with st.container(horizontal=True):
         st.button(
-            f"Select these {count} scans on every page",
+            f"Select {'this scan' if count == 1 else f'these {count} scans'} on every page",
             icon=":material/ads_click:",
             key="compare.select",
             on_click=state.select,
@@ -287,20 +291,20 @@ def _how(result: EncoderComparison) -> None:
     with st.expander("How is this computed?"):
         widths = ", ".join(f"{plain(name)}: {width}" for name, width in zip(result.names, result.widths, strict=True))
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients in every set (numbers in a vector: {widths}). All "
+            f"n = {of_patients(result.n, result.n_patients, 'scan')} in every set (numbers in a vector: {widths}). All "
             "sets are scored on the same folds by patient, the same resamples and the same permutations, each as on "
             "its own page.\n\n"
             "**Difference.** The wide interval and the adjusted p are of the *sets*: the paired patient bootstrap "
             "given the fits, its variance doubled, since another cohort would give other fits as well: of equally good "
-            "simulated sets, tests that hold the fits fixed called 7 to 22 % different where 5 % is due. For "
+            "simulated sets, tests that keep the fits as they are called 7 to 22 % different where 5 % is due. For "
             "retrieval, where nothing is fitted, the bootstrap takes patients as queries and as candidates. The narrow "
-            "interval and `p_given_fits` in the table are of *these fits*: for the axes ranks of out-of-fold scores, "
-            "for retrieval average precisions, are swapped between the two sets patient by patient (null: they can be "
-            "exchanged); for probes it is the paired bootstrap. p is adjusted over the pairs by Holm's method, which "
-            "allows for any dependence.\n\n"
-            "**Shared neighbours.** Mean Jaccard index of the k most alike cases by cosine, of other patients; chance "
-            "by formula. **CKA**: linear centred kernel alignment of the patients' mean vectors, debiased, so that 0 "
-            "is expected of unrelated sets however wide; interval by jackknife over patients.\n\n"
+            "interval and the p given these fits in the table are of *these fits*: for the axes ranks of out-of-fold "
+            "scores, for retrieval average precisions, are swapped between the two sets patient by patient (null: they "
+            "can be exchanged); for probes it is the paired bootstrap. Each p is two-sided and adjusted over the pairs "
+            "by Holm's method, which allows for any dependence.\n\n"
+            "**Shared neighbours.** Mean Jaccard index of the k most similar cases by cosine, of other patients; "
+            "chance by formula. **CKA**: linear centred kernel alignment of the patients' mean vectors, debiased, so "
+            "that 0 is expected of unrelated sets however wide; interval by jackknife over patients.\n\n"
             f"A set that is not shown to be better is not shown to be equal. Seed {result.seed}."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, caveats, columns, loading, readings
+from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.components import notices
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
@@ -15,7 +15,9 @@ from dashboard.figures import gradient as gradient_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.report.case_columns import MAX_LEVELS, Design, design
-from embeddings.analysis import StageGradient
+from dashboard.result_tables import as_text
+from embeddings.amounts import counted, of_patients
+from embeddings.analysis import StageGradient, p_words
 from flexict.errors import FlexiCTError
 
 NO_SIZE = "(do not test size)"
@@ -51,11 +53,15 @@ def _page(found: Context) -> None:
     notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, covariates, size=size_column))
     kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
     if not kept.all():
-        st.caption(f"{int((~kept).sum())} staged scans lack the size or a covariate and are left out.")
+        st.caption(f"Left out, as they lack the size or a covariate: {counted(int((~kept).sum()), 'staged scan')}.")
     rows = staged.frame[kept].reset_index(drop=True)
     with st.expander("Settings"):
         n_permutations = st.select_slider(
-            "Permutations", [200, 1000, 5000, 10_000], 1000, key="gradient.permutations", persist_state=SESSION
+            "Permutations",
+            [200, 1000, 5000, 10_000],
+            defaults.PERMUTATIONS,
+            key="gradient.permutations",
+            persist_state=SESSION,
         )
         seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed", persist_state=SESSION)
     try:
@@ -120,7 +126,7 @@ def _show(
     shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")
     after, matched = result.residual, result.size_matched
     shown[2].metric(f"ρ after {taken_out}", f"{after.rho:z.2f}" if after else "not tested")
-    shown[3].metric("ρ at like size", f"{matched.rho:z.2f}" if matched else "not tested")
+    shown[3].metric("ρ at similar size", f"{matched.rho:z.2f}" if matched else "not tested")
     st.markdown(_second_opinion(result, taken_out))
     names = {float(code): name for code, name in enumerate(staged.order)}
     unit = (columns.unit(size_column) or "") if size_column else ""
@@ -138,7 +144,7 @@ def _show(
         figure,
         staged.frame,
         "gradient.chart",
-        "Score by stage, score against size, and the correlation with stage under four ways of asking",
+        "Score by stage, score against size, and the correlation with stage in several ways of asking",
         "the stage gradient",
     )
     figure_downloads(
@@ -154,34 +160,31 @@ def _show(
         lambda: gradient_figure.data(result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit),
         {"Intervals": lambda: gradient_figure.evidence_data(result, taken_out)},
     )
-    st.dataframe(gradient_figure.evidence_data(result, taken_out).round(4), hide_index=True)
+    st.dataframe(as_text(gradient_figure.evidence_data(result, taken_out)), hide_index=True)
+    st.caption(f"p one-sided; adjusted: {result.adjusted.words}. {readings.TWO_QUESTIONS}")
     with st.expander("How is this computed?"):
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients. The axis is ordinal ridge, fitted in "
+            f"n = {of_patients(result.n, result.n_patients, 'scan')}. The axis is ordinal ridge, fitted in "
             f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; a case is scored "
             "only by axes that saw no scan of its patient. ρ is Spearman's, its interval a 95 % bootstrap over "
             f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-fit is redone under "
-            f"{result.n_permutations} permutations of stage between patients. Trend across stages: "
-            f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, permutation p = {result.trend_p_permutation:.3g}. "
+            f"{result.n_permutations} permutations of stage between patients, and adjusted over the {result.n_tests} "
+            "tests of this page by Holm's method. Trend across stages: "
+            f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, "
+            f"{p_words(result.trend_p_permutation, 'one-sided')} by the same permutations, not adjusted. "
             "Size and covariates: a spline of log size, and the covariates as they are, are regressed out of the "
-            "vectors with coefficients of the training folds. At like size: cases are compared, and stages exchanged, "
-            "only among three "
-            f"patients of like size. Seed {result.seed}."
+            "vectors with coefficients of the training folds. At similar size: cases are compared, and stages "
+            "exchanged, only among three "
+            f"patients of similar size. Seed {result.seed}."
         )
 
 
 def _second_opinion(result: StageGradient, taken_out: str) -> str:
     """The discriminant's figures, plain and after adjustment."""
-    said = (
-        f"A second opinion, the shrinkage discriminant (LDA): {readings.rho_words(result.lda)}, "
-        f"{readings.p_words(result.lda.p_permutation, result.n_permutations)}"
-    )
+    said = f"A second opinion, the shrinkage discriminant (LDA): {readings.axis_words(result.lda)}"
     after = result.lda_residual
     if after is not None:
-        said += (
-            f"; after {taken_out} {readings.rho_words(after)}, "
-            f"{readings.p_words(after.p_permutation, result.n_permutations)}"
-        )
+        said += f"; after {taken_out} {readings.axis_words(after)}"
     return f"{said}."
 
 

@@ -20,6 +20,7 @@ from dashboard.components.viewer.scans import forget_scans
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
+from embeddings.amounts import counted
 from embeddings.analysis import nearest
 from embeddings.images import read_scan
 from embeddings.mask_labels import normal_label
@@ -329,7 +330,7 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
     )
     front = ["rank", "cosine", "case_id", "patient_id"]
     shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]
-    st.dataframe(shown, hide_index=True)
+    st.dataframe(shown, hide_index=True, column_config=dict(columns.headings(shown)), placeholder="")
     table_download("look-up", lambda: shown)
     with st.expander("How is this computed?"):
         st.markdown(
@@ -337,7 +338,7 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
             f"{plain(str(found.embedding_set['weights_sha256'])[:12])}...), preset "
             f"{plain(found.embedding_set['preset'])} and code version of the set {plain(found.set_id)}; with any other "
             "it is refused. Its vector (of slices: the mean) is compared with those of "
-            f"n = {len(table.frame)} scans by cosine. A scan of the cohort finds "
+            f"n = {counted(len(table.frame), 'scan')} by cosine. A scan of the cohort finds "
             "itself with a cosine of 1. A scan from another scanner or kernel may be like others for that alone: see "
             "**Shortcuts**. Nothing of the scan is written to the cohort file."
         )

@@ -23,6 +23,7 @@ from dashboard.figures.colouring import MAX_CATEGORIES, ColourColumn
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.selection import combined, mode_of
+from embeddings.amounts import counted
 from flexict.errors import FlexiCTError
 
 MOST_FOR_UMAP = 150_000
@@ -51,7 +52,7 @@ def _page(found: Context) -> None:
         _show(found, frame, colour_by, settings, chosen)
     with st.expander("Select by the values of a column"):
         filter_form(frame)
-    st.subheader(f"{frame['case_id'][chosen].nunique():,} selected scans" if chosen.any() else "All items")
+    st.subheader(counted(frame["case_id"][chosen].nunique(), "selected scan") if chosen.any() else "All items")
     case_list(frame, chosen)
     if chosen.any():
         st.page_link("screens/neighbours.py", label="See them and their neighbours", icon=":material/compare:")
@@ -153,7 +154,7 @@ def _layer(
         "colour": colour.label,
         "axes": axes,
         "footer": footer,
-        "alt": f"Map of {len(_frame):,} items coloured by {colour.name}",
+        "alt": f"Map of {counted(len(_frame), 'item')} coloured by {colour.name}",
     }
     return Layer(
         token=hashlib.sha256(repr((key[:3], key[4])).encode()).hexdigest()[:16],

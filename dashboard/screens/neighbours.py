@@ -1,4 +1,4 @@
-"""Pick a case or a slice, and see what is most like it; and whether like cases share a label."""
+"""Pick a case or a slice, and see what is most similar; and whether similar cases share a label."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dashboard.components.waiting import section
 from dashboard.figures import retrieval as retrieval_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
+from embeddings.amounts import counted, of_patients
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
 from flexict.errors import FlexiCTError
@@ -45,7 +46,7 @@ def _page(found: Context) -> None:
         value=True,
         key="neighbours.patients",
         persist_state=SESSION,
-        help="Scans of one patient are alike for other reasons",
+        help="Scans of one patient are similar for other reasons",
     )
     index = int(frame.index[frame["item_id"] == query_id][0])
     try:
@@ -82,7 +83,12 @@ def _page(found: Context) -> None:
     listed = frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     front = ["rank", "cosine", "item_id", "case_id", "patient_id"]
     shown = listed[[*front, *[c for c in columns.describing(frame) if c not in front]]]
-    st.dataframe(shown, hide_index=True, column_config={"item_id": st.column_config.TextColumn(width=ITEM_PX)})
+    st.dataframe(
+        shown,
+        hide_index=True,
+        placeholder="",
+        column_config={**columns.headings(shown), "item_id": st.column_config.TextColumn("item id", width=ITEM_PX)},
+    )
     table_download(f"neighbours-{query['case_id']}", lambda: shown)
     st.caption("Similar in the embedding does not mean the same diagnosis.")
 
@@ -104,7 +110,7 @@ def _facts(row: pd.Series) -> str:
 
 
 def _retrieval(found: Context) -> None:
-    st.subheader("Do like cases share a label?")
+    st.subheader("Do similar cases share a label?")
     table = loading.case_table(found.path, found.set_id)
     options = columns.classes(table.frame)
     if not options:
@@ -148,7 +154,9 @@ def _retrieval(found: Context) -> None:
     labelled = rows[label].notna().to_numpy(dtype=bool)
     n_absent = len(table.frame) - int(labelled.sum())
     if n_absent:
-        st.caption(f"{n_absent} of {len(table.frame)} scans lack the label or one of the sets and are left out.")
+        st.caption(
+            f"Left out, as they lack the label or one of the sets: {n_absent} of {counted(len(table.frame), 'scan')}."
+        )
     key = (str(found.path), found.set_id, loading.revision(found.path), label, tuple(fused))
     try:
         result = analyses.retrieval(
@@ -180,8 +188,8 @@ def _show_retrieval(found: Context, result: Retrieval) -> None:
     )
     if result.n_without_match:
         st.caption(
-            f"{result.n_without_match} of {result.n} cases carry a label that no other patient has: "
-            "no search can succeed for them, and they count as failures."
+            f"Cases with a label that no other patient has: {result.n_without_match} of {result.n}. No search can "
+            "succeed for them, and they count as failures."
         )
     with st.expander("How is this computed?"):
         fusion = (
@@ -190,9 +198,9 @@ def _show_retrieval(found: Context, result: Retrieval) -> None:
             else ""
         )
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients, {retrieval_figure.protocol_words(result)}; scans "
+            f"n = {of_patients(result.n, result.n_patients, 'scan')}, {retrieval_figure.protocol_words(result)}; scans "
             "of the query's own patient are never among the answers, which are ordered by cosine similarity."
-            f"{fusion} Recall@k: share of queries with a match among the k most alike; Precision@k: mean share of "
+            f"{fusion} Recall@k: share of queries with a match among the k most similar; Precision@k: mean share of "
             "matches among them; mAP: mean average precision over the whole order. Grey: what a random order "
             f"reaches, by formula. Intervals: bootstrap over patients ({result.n_bootstrap} draws), as queries and as "
             f"answers. Seed {result.seed}."

@@ -1,4 +1,4 @@
-"""What a linear probe reads from the embedding, and what that adds to a plain measurement."""
+"""What a linear probe predicts from the embedding, and what that adds to a plain measurement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, caveats, columns, loading, readings
+from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
@@ -19,23 +19,20 @@ from dashboard.components.waiting import section
 from dashboard.figures import probe as probe_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
+from dashboard.result_tables import as_text
+from embeddings.amounts import counted, of_patients
 from embeddings.analysis import Probe, StageLabel
 from flexict.errors import FlexiCTError
-
-# Four classes and more cost some seconds for every ten permutations.
-MANY_CLASSES = 4
 
 
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
     targets = columns.classes(table.frame)
     if not targets:
-        st.info("No column has two to eight classes to tell apart. Add one to the CSV and embed again.")
+        st.info("No column has two to eight classes to predict. Add one to the CSV and embed again.")
         return
     left, middle, right = st.columns(3)
-    target = left.selectbox(
-        "Tell apart", targets, format_func=columns.label, key="probes.target", persist_state=SESSION
-    )
+    target = left.selectbox("Predict", targets, format_func=columns.label, key="probes.target", persist_state=SESSION)
     classes = _classes(table.frame, str(target))
     cut = None
     if classes.ordered and len(classes.order) > 2:
@@ -57,19 +54,25 @@ def _page(found: Context) -> None:
     labels = classes.labels if cut is None else [_grouped(v, classes.order, cut) for v in classes.labels]
     kept = np.array([v is not None for v in labels]) & analyses.complete_rows(table.frame, baseline)
     if not kept.all():
-        st.caption(f"{int((~kept).sum())} of {len(kept)} scans lack the class or the baseline and are left out.")
+        st.caption(
+            f"Left out, as they lack the class or the baseline: {int((~kept).sum())} of {counted(len(kept), 'scan')}."
+        )
     rows = table.frame[kept].reset_index(drop=True)
     y = _in_order([str(v) for v, keep in zip(labels, kept, strict=True) if keep], classes, cut)
-    many = len(set(y.tolist())) >= MANY_CLASSES
+    usual = defaults.probe_permutations(len(set(y.tolist())))
     with st.expander("Settings"):
         repeats = st.select_slider(
-            "Repeats of the cross-validation", [2, 5, 20], 5, key="probes.repeats", persist_state=SESSION
+            "Repeats of the cross-validation",
+            [2, 5, 10, 20],
+            defaults.PROBE_REPEATS,
+            key="probes.repeats",
+            persist_state=SESSION,
         )
         n_permutations = st.select_slider(
             "Permutations against chance",
             [0, 100, 200, 500, 1000],
-            100 if many else 200,
-            key=f"probes.permutations.{many}",
+            usual,
+            key=f"probes.permutations.{usual}",
             persist_state=SESSION,
             help="The whole cross-validation is redone in each; with many classes this takes long",
         )
@@ -174,15 +177,21 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
             **({"Learning curve": lambda: probe_figure.learning_data(result)} if result.learning_curve else {}),
         },
     )
-    st.dataframe(probe_figure.data(result, baseline_name=name).round(4), hide_index=True)
+    table = probe_figure.data(result, baseline_name=name).drop(columns=["n", "n_patients"])
+    st.dataframe(as_text(table), hide_index=True)
+    st.caption(
+        "p of the embedding's AUC: one-sided, against chance; of a difference: two-sided. Adjusted: Holm over the "
+        f"tests of this page. {readings.TWO_QUESTIONS}"
+    )
     with st.expander("How is this computed?"):
         sizes = ", ".join(f"{c}: {n}" for c, n in zip(result.classes, result.n_per_class, strict=True))
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients ({plain(sizes)}). Logistic regression in "
+            f"n = {of_patients(result.n, result.n_patients, 'scan')} ({plain(sizes)}). Logistic regression in "
             f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; its strength is "
             "chosen by an inner cross-validation on the training folds, never on the cases reported. Baseline and "
             "combined model use the same folds. Intervals and the paired difference are bootstraps over patients "
-            f"({result.n_bootstrap} draws) given the fitted models. {_further(result)}Seed {result.seed}."
+            f"({result.n_bootstrap} draws) given the fitted models. The confusion matrix is the mean over repeats, "
+            f"rounded to whole cases. {_further(result)}Seed {result.seed}."
         )
 
 
@@ -202,7 +211,7 @@ def _further(result: Probe) -> str:
     if result.ordinal is not None:
         said += (
             "Ordinal probe: a logistic regression of *above stage k* for every k (Frank and Hall 2001), on the same "
-            "folds; the called stage is the median of the predicted distribution. "
+            "folds; the predicted stage is the median of the predicted distribution. "
         )
     return said
 

@@ -18,6 +18,7 @@ from dashboard.report import process
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
 from dashboard.report.case_columns import is_numeric
 from dashboard.report.write import Report
+from embeddings.amounts import counted
 from embeddings.connections import StoreError
 from embeddings.stages import read_column
 from flexict.errors import FlexiCTError
@@ -170,7 +171,7 @@ def _selection(found: Context) -> str | None:
     """Name of the selection that is reported alone, kept in the cohort file so that the command finds it, or None."""
     chosen = state.selected()
     if not chosen or not st.toggle(
-        f"Only the {len(chosen.cases):,} selected scans",
+        f"Only the {counted(len(chosen.cases), 'selected scan')}",
         key="report.selected",
         persist_state=SESSION,
         help="The command names the selection, which is kept in the cohort file",

@@ -16,6 +16,7 @@ from dashboard.components.slice_viewer import Panel, show_panels
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.text_towers import ranking
+from embeddings.amounts import counted
 from embeddings.store import Store
 from embeddings.text_search import SCORE, text_sets
 from flexict.errors import FlexiCTError
@@ -106,8 +107,8 @@ def _search(found: Context, text_set: pd.Series) -> None:
     _see_neighbours(found, set_id, cases)
     with st.expander("How is this computed?"):
         st.markdown(
-            f"n = {len(cases)} scans of the set {plain(set_id)}. The sentence goes through the text tower of "
-            f"{plain(text_set['encoder'])} and becomes a vector in the space of the scans' vectors; similarity is "
+            f"n = {counted(len(cases), 'scan')} of the set {plain(set_id)}. The sentence goes through the text tower "
+            f"of {plain(text_set['encoder'])} and becomes a vector in the space of the scans' vectors; similarity is "
             "the cosine of the two, times the factor that the encoder learned (exp of its logit scale). It orders "
             "scans. It is no probability, has no threshold, and says nothing of whether any scan fits: some scan is "
             "always first. Source: arXiv 2605.21906."
@@ -161,7 +162,9 @@ def _table(found: Context, cases: pd.DataFrame, first: int) -> None:
         shown,
         hide_index=True,
         height=320,
+        placeholder="",
         column_config={
+            **columns.headings(shown),
             "case_id": st.column_config.TextColumn("Case", width=ITEM_PX),
             SCORE: st.column_config.NumberColumn("Similarity", format="%.2f"),
         },

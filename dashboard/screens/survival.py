@@ -1,4 +1,4 @@
-"""Do patients with a higher score fare worse, and is that more than the covariates tell?"""
+"""Do patients with a higher score fare worse, and does that remain beside the covariates?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from dashboard.components.waiting import section
 from dashboard.figures import survival as survival_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
-from embeddings.analysis import SurvivalByScore
+from dashboard.result_tables import as_text
+from embeddings.amounts import counted
+from embeddings.analysis import FALSE_DISCOVERY, SurvivalByScore, p_number
 from flexict.errors import FlexiCTError
 
 STAGE_AXIS, PSEUDOTIME = "Stage axis (out of fold)", "Pseudotime"
@@ -122,12 +124,11 @@ def _score_from_vectors(
     if which == STAGE_AXIS:
         # Asked for as the gradient page does, so that one fit serves both.
         scores = analyses.gradient(
-            (*key, None, ()), staged.vectors, staged.codes, staged.patients, None, None, 1000, 0, slot="survival.score"
+            (*key, None, ()), staged.vectors, staged.codes, staged.patients, None, None, slot="survival.score"
         ).score
     else:
-        neighbours = min(15, max(5, len(staged.frame) // 5))
         scores = analyses.trajectory(
-            key, staged.vectors, staged.codes, staged.patients, None, neighbours, 0, slot="survival.score"
+            key, staged.vectors, staged.codes, staged.patients, None, slot="survival.score"
         ).pseudotime
     by_item = dict(zip(staged.frame["item_id"], scores, strict=True))
     return np.array([by_item.get(item, np.nan) for item in table.frame["item_id"]], dtype=np.float64)
@@ -153,15 +154,16 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
     st.caption(plain(readings.event_reading(result)))
     score_name, time_label = _started(score_name), _started(columns.label(time))
     if result.n_excluded:
-        parts = [f"{result.n_missing} lack the score, the time or the event"] if result.n_missing else []
+        parts = [f"{result.n_missing} without the score, the time or the event"] if result.n_missing else []
         if result.n_repeat_scans:
-            parts.append(f"{result.n_repeat_scans} are further scans of a patient (the first one counts)")
-        st.caption(f"{result.n_excluded} of {result.n + result.n_excluded} scans are left out: {'; '.join(parts)}.")
+            parts.append(f"{counted(result.n_repeat_scans, 'further scan')} of a patient (the first one counts)")
+        total = counted(result.n + result.n_excluded, "scan")
+        st.caption(f"Left out: {result.n_excluded} of {total}: {'; '.join(parts)}.")
     for warning in result.warnings:
         st.warning(plain(warning))
     shown = st.columns(4)
     alone = result.score_alone
-    shown[0].metric("Log-rank p", f"{result.logrank_p:.2g}", help="Over all groups of the score")
+    shown[0].metric("Log-rank p, two-sided", p_number(result.logrank_p), help="Over all groups of the score")
     shown[1].metric("Hazard ratio per SD", f"{alone.hazard_ratio:.2f}" if alone else "not fitted")
     shown[2].metric("C-index", f"{result.c_index:.2f}", help="Of two patients, the higher score has the event first")
     follow_up = result.median_follow_up
@@ -184,16 +186,19 @@ def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -
             "Cox": lambda: survival_figure.cox_data(result, score_name=score_name),
         },
     )
-    st.dataframe(survival_figure.group_data(result).round(4), hide_index=True)
-    st.dataframe(survival_figure.cox_data(result, score_name=score_name).round(4), hide_index=True)
+    st.dataframe(as_text(survival_figure.group_data(result)), hide_index=True)
+    st.dataframe(
+        as_text(survival_figure.cox_data(result, score_name=score_name), {"p": "p, two-sided"}), hide_index=True
+    )
+    st.caption(f"p two-sided; adjusted: {FALSE_DISCOVERY} over the terms of a model.")
     with st.expander("How is this computed?"):
         st.markdown(
-            f"n = {result.n} patients, {result.n_events} events; one scan a patient. Groups are cut by rank of the "
-            "score, never by outcome; equal scores stay together. Curves are Kaplan-Meier's with 95 % bands "
-            "(Greenwood, log-log). The log-rank test is over all groups. Cox's model has the score and other numbers "
-            "per standard deviation, categories against their most frequent level, ties in Efron's way; p is Wald's, "
-            "adjusted over the terms of a model (Benjamini-Hochberg). `ph_p` tests proportional hazards by scaled "
-            "Schoenfeld residuals. The C-index is Harrell's, its interval a bootstrap over patients "
+            f"n = {counted(result.n, 'patient')}, {counted(result.n_events, 'event')}; one scan a patient. Groups are "
+            "cut by rank of the score, never by outcome; equal scores stay together. Curves are Kaplan-Meier's with 95 "
+            "% bands (Greenwood, log-log). The log-rank test is over all groups. Cox's model has the score and other "
+            "numbers per standard deviation, categories against their most frequent level, ties in Efron's way; p is "
+            "Wald's, adjusted over the terms of a model (Benjamini-Hochberg); the test of proportional hazards is by "
+            "scaled Schoenfeld residuals. The C-index is Harrell's, its interval a bootstrap over patients "
             f"({result.n_bootstrap} draws), given the score. Seed {result.seed}. The stage axis is scored out of fold, "
             "and no score is fitted to survival."
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, caveats, columns, loading, readings
+from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
@@ -17,6 +17,8 @@ from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
+from dashboard.result_tables import as_text
+from embeddings.amounts import of_patients
 from embeddings.analysis import Pseudotime
 from flexict.errors import FlexiCTError
 
@@ -35,7 +37,7 @@ def _page(found: Context) -> None:
         "Start of the trajectory", [BY_STAGE, *case_ids], key="trajectory.root", persist_state=SESSION
     )
     neighbours = right.slider(
-        "Neighbours in the graph", 5, 50, min(15, max(5, len(case_ids) // 5)), key="trajectory.k", persist_state=SESSION
+        "Neighbours in the graph", 5, 50, defaults.GRAPH_NEIGHBOURS, key="trajectory.k", persist_state=SESSION
     )
     key = (str(found.path), found.set_id, loading.revision(found.path))
     root = None if start == BY_STAGE else case_ids.index(str(start))
@@ -47,7 +49,7 @@ def _page(found: Context) -> None:
     try:
         with shown, section():
             result = analyses.trajectory(
-                (*key, staged.column), staged.vectors, staged.codes, staged.patients, root, neighbours, 0
+                (*key, staged.column), staged.vectors, staged.codes, staged.patients, root, neighbours
             )
         with shown, section():
             xy = analyses.projection(
@@ -101,14 +103,16 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
     )
     with st.expander("How is this computed?"):
         st.markdown(
-            f"n = {result.n} scans of {result.n_patients} patients. A graph joins each case with its "
+            f"n = {of_patients(result.n, result.n_patients, 'scan')}. A graph joins each case with its "
             f"{result.n_neighbours} nearest; pseudotime is the diffusion distance (Haghverdi et al. 2016, "
             f"{result.n_components} components) from the start, {plain(result.root_rule)}. p is one-sided over "
             f"{result.n_permutations} permutations of stage, each with its own start. The interval of ρ is a "
-            "bootstrap over patients with the pseudotime held fixed. An order that changes with the subsample or the "
-            "start is no trajectory. The first principal component, turned towards stage in every permutation too, and "
-            "the out-of-fold stage axis of the Gradient page, refitted in every permutation, are the alternatives that "
-            f"it has to beat. Seed {result.seed}. The map is drawn for orientation; pseudotime does not use it."
+            "bootstrap over patients with the pseudotime kept as it is, so that it and the p answer different "
+            "questions. An order "
+            "that changes with the subsample or the start is no trajectory. The first principal component, turned "
+            "towards stage in every permutation too, and the out-of-fold stage axis of the Gradient page, refitted in "
+            f"every permutation, are the alternatives that it has to beat. Seed {result.seed}. The map is drawn for "
+            "orientation; pseudotime does not use it."
         )
     st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 
@@ -166,7 +170,7 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
         {"Cases": lambda: courses_figure.cases_data(courses)},
     )
     table = courses_figure.summary(courses, labels=labels)
-    st.dataframe(table.round(4), hide_index=True)
+    st.dataframe(as_text(table, {"p": "p, two-sided"}), hide_index=True)
     table_download("covariates-along-pseudotime-tests", lambda: table, "Tests")
     first = courses.smooths[0]
     with st.expander("How are these computed?"):
@@ -176,8 +180,8 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
             f"({first.n_bootstrap} draws); the pseudotime is taken as known. ρ: Spearman, which sees a course that "
             "only rises or only falls; p: two-sided over "
             f"{first.n_permutations} permutations of the patients, adjusted by Benjamini and Hochberg over the "
-            "covariates shown. A covariate that runs along the course may be what the course is: compare the "
-            f"Gradient page with it taken out. Seed {first.seed}."
+            "covariates shown. A covariate that changes along the course may be what orders the cases: compare the "
+            f"Gradient page with it removed. Seed {first.seed}."
         )
 
 

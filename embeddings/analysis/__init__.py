@@ -14,6 +14,7 @@ from .compare import (
 from .estimate import Estimate
 from .gradient import AxisEvidence, StageGradient, StageGroup, stage_gradient
 from .gram import Gram
+from .p_values import FALSE_DISCOVERY, Adjusted, Sides, p_bracketed, p_number, p_short, p_text, p_words
 from .probe import AucDifference, LearningPoint, OrdinalProbe, Probe, ProbeModel, StageLabel, linear_probe
 from .projection import Projection, project
 from .retrieval import PROTOCOLS, Neighbours, Protocol, Retrieval, RetrievalAtK, evaluate, nearest
@@ -21,7 +22,9 @@ from .survival import AtRisk, CoxTerm, SurvivalByScore, SurvivalGroup, by_score,
 from .trajectory import Courses, Pseudotime, Smooth, Stability, along, along_each, pseudotime
 
 __all__ = [
+    "FALSE_DISCOVERY",
     "PROTOCOLS",
+    "Adjusted",
     "Alignment",
     "AtRisk",
     "AucDifference",
@@ -49,6 +52,7 @@ __all__ = [
     "SetSimilarity",
     "ShortcutAudit",
     "ShortcutColumn",
+    "Sides",
     "Smooth",
     "Stability",
     "StageGradient",
@@ -66,6 +70,11 @@ __all__ = [
     "linear_probe",
     "nearest",
     "one_quantity",
+    "p_bracketed",
+    "p_number",
+    "p_short",
+    "p_text",
+    "p_words",
     "project",
     "pseudotime",
     "shortcuts",

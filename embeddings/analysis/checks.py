@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.amounts import counted
 from flexict.errors import FlexiCTError
 
 
@@ -90,7 +91,9 @@ def checked_draws(analysis: str, *, seed: int, at_least: int = 0, **numbers: int
         raise FlexiCTError(f"The {analysis} needs a seed of 0 or above, not {seed}.")
     for name, number in numbers.items():
         if number < at_least:
-            raise FlexiCTError(f"The {analysis} needs at least {at_least} {name}, not {number}.")
+            raise FlexiCTError(
+                f"The {analysis} needs at least {counted(at_least, name.removesuffix('s'))}, not {number}."
+            )
 
 
 def patient_numbers(patient: ArrayLike | Sequence[str] | None, analysis: str, *, n: int) -> NDArray[np.intp]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from embeddings.amounts import counted
 from embeddings.job.engine import Pace
 
 MOST_NAMED = 5
@@ -56,7 +57,7 @@ class RunSummary:
         rate = f" ({self.n_items / self.seconds:.2g} vectors/s)" if self.n_items and self.seconds > 0 else ""
         looked_at = self.n_embedded > 0 and self.n_items == 0
         done = "read again, no new vector needed," if looked_at else "embedded"
-        parts = [f"{self.n_embedded} of {self.n_planned} cases {done} in {self.seconds:.0f} s{rate}"]
+        parts = [f"{self.n_embedded} of {counted(self.n_planned, 'case')} {done} in {self.seconds:.0f} s{rate}"]
         if self.n_done_before:
             parts.append(f"{self.n_done_before} were there before")
         if self.n_failed:
@@ -67,9 +68,9 @@ class RunSummary:
         if self.n_left_out:
             parts.append(f"{self.n_left_out} left for another run")
         if self.n_refused:
-            parts.append(f"{self.n_refused} row{'s' if self.n_refused > 1 else ''} of the CSV could not be used")
+            parts.append(f"{counted(self.n_refused, 'row')} of the CSV could not be used")
         if self.n_unmeasured:
-            parts.append(f"{self.n_unmeasured} lesion mask{'s' if self.n_unmeasured > 1 else ''} could not be measured")
+            parts.append(f"{counted(self.n_unmeasured, 'lesion mask')} could not be measured")
         if self.changed:
             parts.append(
                 f"{len(self.changed)} of them anew because their files or seeds changed ({_named(self.changed)})"

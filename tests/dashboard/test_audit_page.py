@@ -63,7 +63,7 @@ def test_every_column_has_its_verdict_and_its_row(settings: Settings, store_path
     assert "Tumour size is the mean rank of" in said
     assert all(columns.label(c) in said for c in sizes)
     for name in rows["column"]:
-        assert f"- {name} " in said or f"from {name} here" in said
+        assert f"- {name} " in said
     assert "scanner, kernel, slice thickness, contrast medium, sex" in said
     assert "Benjamini and Hochberg" in said
     labels = [b.label for b in app.get("download_button")]
@@ -74,8 +74,8 @@ def test_a_site_that_is_nearly_the_stage_is_called_out_first(settings: Settings,
     path = cohort_with(lambda number, held: held | {"hospital": ("first", "second", "third")[number % 3]})
     app = open_app(settings, path, "audit")
     chosen(app).set_value(["hospital", "age"]).run()
-    assert app.markdown[0].value.startswith("#### Stage cannot be told from 1 of 2 columns here: hospital.")
-    assert "Stage cannot be told from hospital here" in text_of(app)
+    assert app.markdown[0].value.startswith("#### 1 of 2 columns alone explains the stage axis here: hospital.")
+    assert "- hospital alone explains the stage axis here" in text_of(app)
     assert len(app.dataframe[0].value) == 2
 
 
@@ -158,20 +158,33 @@ def result() -> ShortcutAudit:
     return shortcuts(X, stage, known, n_permutations=99, n_bootstrap=20)
 
 
-def test_the_reading_counts_the_columns_that_stage_cannot_be_told_from(result: ShortcutAudit) -> None:
-    assert readings.audit(result) == "Stage cannot be told from 1 of 2 columns here: site."
+def test_the_reading_names_the_columns_that_explain_the_axis(result: ShortcutAudit) -> None:
+    assert readings.audit(result) == "1 of 2 columns alone explains the stage axis here: site."
+    twice = dataclasses.replace(result, columns=(*result.columns, dataclasses.replace(result.columns[0], name="town")))
+    assert readings.audit(twice) == "2 of 3 columns each alone explain the stage axis here: site, town."
     harmless = dataclasses.replace(result, columns=result.columns[1:])
-    assert "None of 1 columns" in readings.audit(harmless)
+    assert readings.audit(harmless) == (
+        "age is not shown both to be associated with stage and to be predicted by the vectors."
+    )
     assert "None of the columns can be audited" in readings.audit(
         dataclasses.replace(result, columns=result.columns[2:])
     )
 
 
-def test_a_column_that_is_held_but_leaves_the_axis_standing_is_said_so(result: ShortcutAudit) -> None:
+def test_a_column_that_is_predicted_but_does_not_explain_the_axis_is_said_so(result: ShortcutAudit) -> None:
     site = result.columns[0]
     assert max(site.association_p_adjusted, site.column_from_vectors_p_adjusted) < 0.05
-    standing = dataclasses.replace(site, verdict="site goes with stage ..., but the stage axis stands")
-    assert "1 goes with stage" in readings.audit(dataclasses.replace(result, columns=(standing, result.columns[1])))
+    beyond = dataclasses.replace(
+        site, kind="numeric", after_removal_p=0.001, after_removal_p_adjusted=0.002, before_removal_p=0.001
+    )
+    assert readings.audit(dataclasses.replace(result, columns=(beyond, result.columns[1]))) == (
+        "1 of 2 columns is associated with stage and predicted by the vectors (site), but it alone does not explain "
+        "the stage axis."
+    )
+    no_axis = dataclasses.replace(beyond, before_removal_p=0.4, after_removal_p_adjusted=0.6)
+    assert readings.audit(dataclasses.replace(result, columns=(no_axis,))).endswith(
+        "but no stage axis is shown that could be explained."
+    )
 
 
 def test_too_few_permutations_for_the_number_of_columns_are_called_out(result: ShortcutAudit) -> None:
@@ -180,7 +193,7 @@ def test_too_few_permutations_for_the_number_of_columns_are_called_out(result: S
     assert "at least 40 permutations" in str(readings.audit_resolution(coarse))
 
 
-def test_of_many_columns_the_ones_that_stand_in_for_the_stage_are_said_first(
+def test_of_many_columns_the_ones_that_explain_the_axis_are_said_first(
     settings: Settings, cohort_with: MakeCohort
 ) -> None:
     many = {f"column_{k:02d}": k for k in range(13)}
@@ -191,7 +204,7 @@ def test_of_many_columns_the_ones_that_stand_in_for_the_stage_are_said_first(
 
     app = open_app(settings, cohort_with(change), "audit")
     chosen(app).set_value([*many, "hospital"]).run()
-    assert "Stage cannot be told from hospital here" in app.markdown[1].value
+    assert "- hospital alone explains the stage axis here" in app.markdown[1].value
     assert "column 05" not in app.markdown[1].value
-    assert "The other 13 columns" in [one.label for one in app.expander][1]
+    assert "13 other columns" in [one.label for one in app.expander][1]
     assert "- column 05" in text_of(app)

@@ -57,12 +57,12 @@ def test_without_a_cohort_the_page_says_what_to_do(settings: Settings) -> None:
 def test_sets_of_two_views_are_compared_case_by_case(settings: Settings, store_path: Path) -> None:
     app = open_page(settings, store_path)
     said = text_of(app)
-    assert "41 scans of 36 patients are in all of these sets" in said
+    assert "In all of these sets: 41 scans of 36 patients." in said
     assert [s.value for s in app.subheader] == [
         "Stage gradient",
         "Linear probe",
         "Retrieval",
-        "Do the sets hold the same cases to be alike?",
+        "Are the same cases similar in all sets?",
     ]
     assert "It is not shown that the two sets differ in how well they follow stage" in said
     assert "the two sets share" in said
@@ -86,7 +86,7 @@ def test_only_cases_in_every_set_are_compared_and_the_rest_counted(settings: Set
     add_set(cohort, "partial", noise=0.1, cases=slice(0, 34))
     said = text_of(open_page(settings, cohort))
     assert "34 scans" in said
-    assert "7 more are not in every set and are left out" in said
+    assert "left out, as not in every set: 7" in said
 
 
 def test_the_cases_that_sets_disagree_on_can_be_selected_on_every_page(settings: Settings, store_path: Path) -> None:
@@ -151,4 +151,4 @@ def test_stage_and_label_can_be_left_out(settings: Settings, store_path: Path) -
     app.selectbox(key="compare.stage").select("(do not compare stage axes)").run()
     app.selectbox(key="compare.label").select("(do not compare probes and retrieval)").run()
     assert not app.exception
-    assert [s.value for s in app.subheader] == ["Do the sets hold the same cases to be alike?"]
+    assert [s.value for s in app.subheader] == ["Are the same cases similar in all sets?"]

@@ -38,7 +38,7 @@ def test_a_second_set_that_is_better_is_named_first_with_its_sign_turned(result:
     assert result.probe is not None
     pair = replace(result.probe.differences[0], value=-0.2, low=-0.3, high=-0.1, p_adjusted=0.01)
     said = readings.set_comparison(replace(result.probe, sets=result.probe.sets[:2], differences=(pair,)))
-    assert said.startswith("weak tells the classes apart better than strong (difference in AUC 0.20 [0.10,\u00a00.30]")
+    assert said.startswith("weak predicts the class better than strong (difference in AUC 0.20 [0.10,\u00a00.30]")
 
 
 def test_no_difference_is_called_not_shown(result: EncoderComparison) -> None:
@@ -60,6 +60,8 @@ def test_shared_neighbours_stand_beside_chance(result: EncoderComparison) -> Non
     assert "share most" in said
     assert f"chance {found.overlaps[0].chance:.2f}"[:9] in said
     pair = tuple(replace(one, low=0.5) for one in found.overlaps if (one.first, one.second) == ("strong", "weak"))
-    assert "share more than chance has it" in readings.set_similarity(replace(found, overlaps=pair), 10)
+    assert "the two sets share more than by chance" in readings.set_similarity(replace(found, overlaps=pair), 10)
     pair = tuple(replace(one, low=0.0) for one in pair)
-    assert "not shown to be more than by chance" in readings.set_similarity(replace(found, overlaps=pair), 10)
+    assert "the two sets are not shown to share more than by chance" in readings.set_similarity(
+        replace(found, overlaps=pair), 10
+    )

@@ -26,7 +26,7 @@ CHANGES: dict[str, list[tuple[str, str, Any]]] = {
         ("select_slider", "probes.repeats", 2),
         ("select_slider", "probes.permutations.False", 0),
     ],
-    "audit": [("multiselect", "audit.columns.stage", ["site"]), ("select_slider", "audit.permutations", 199)],
+    "audit": [("multiselect", "audit.columns.stage", ["site"]), ("select_slider", "audit.permutations", 200)],
     "neighbours": [("number_input", "neighbours.k", 2), ("toggle", "neighbours.patients", False)],
     "map": [("slider", "map.neighbours", 9), ("selectbox", "filter.column", "age")],
     "compare": [("select_slider", "compare.repeats", 2), ("number_input", "compare.seed", 4)],

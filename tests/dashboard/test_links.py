@@ -93,7 +93,7 @@ def test_a_link_opens_cohort_set_selection_and_colour(settings: Settings, store:
     assert not app.exception
     assert app.selectbox(key="map.colour").value == "age"
     assert [h.value for h in app.subheader] == ["1 selected scans"]
-    assert any("1 scans selected" in c.value for c in app.sidebar.caption)
+    assert any("1 scan selected" in c.value for c in app.sidebar.caption)
     assert app.query_params["cohort"] == store.name
     assert app.query_params["set"] == slices
     assert app.query_params["selection"] == word

@@ -132,7 +132,7 @@ def a_gradient_of_size_is_told_from_one_beyond_size(found: Run) -> None:
     assert result.rho > 0.6
     assert result.p_permutation < 0.05
     assert result.size_rho > 0.7
-    # Severity drives both size and stage, so that little of the gradient is left at like size.
+    # Severity drives both size and stage, so that little of the gradient is left at similar size.
     assert result.residual.rho < result.rho - 0.3
     assert result.size_matched.rho < result.rho - 0.3
     assert result.residual.rho_in_sample > result.residual.rho
@@ -144,13 +144,13 @@ def a_planted_site_is_found_out_and_the_balanced_scanner_is_not_accused(found: R
     names = found.names
     assert names["planted"].p_permutation < 0.05
     site = names["planted_audit"].columns[0]
-    assert site.verdict.startswith("Stage cannot be told from site here")
+    assert site.verdict.startswith("site alone explains the stage axis here")
     assert site.column_from_vectors.value > 0.95
     assert {part.level for part in site.left_out} == {"A", "B"}
     assert max(part.within for part in site.left_out) < 0.65
     scanner = names["audit"].columns[0]
     assert scanner.name == "scanner"
-    assert scanner.verdict.startswith("scanner is not shown to go with stage")
+    assert scanner.verdict.startswith("scanner is not shown to be associated with stage")
     assert "scanner" not in names["suspects"]
     assert set(names["left_out"]["column"]) >= {"scanner", "kernel"}
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dashboard.components.browser_payload import Part, part
 from dashboard.figures.colouring import ColourColumn
+from embeddings.amounts import counted
 
 # More points than this are sent as a density, and as points again once fewer than MOST_IN_VIEW are in view.
 MOST_POINTS = 150_000
@@ -167,7 +168,7 @@ def _points(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     n, shown = len(layer.item_ids), len(rows)
     parts = _point_parts(layer, rows, view) if layer.binned else layer.all_points
-    note = f"{n:,} items" if shown == n else f"{shown:,} of {n:,} items in view"
+    note = counted(n, "item") if shown == n else f"{shown:,} of {counted(n, 'item')} in view"
     arrays = {**parts, "selected": np.packbits(selected[rows])}
     return {**header, "mode": "points", "view": view, "note": note}, arrays
 
@@ -219,5 +220,5 @@ def _density(
         "group": group,
         "share": np.round(255 * chosen / np.maximum(1, counts)).astype(np.uint8),
     }
-    note = f"{len(rows):,} items as a density; zoom in until single items show (below {MOST_IN_VIEW:,})"
+    note = f"{counted(len(rows), 'item')} as a density; zoom in until single items show (below {MOST_IN_VIEW:,})"
     return {**header, "mode": "density", "view": view, "columns": COLUMNS, "rows": ROWS, "note": note}, arrays

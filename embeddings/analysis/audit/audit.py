@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.amounts import counted, of_patients
+
 from .. import progress
 from ..checks import checked_codes, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
@@ -67,11 +69,12 @@ def shortcuts(
     n_bootstrap: int = 500,
     seed: int = 0,
 ) -> ShortcutAudit:
-    """For each column: does it go with stage, do the vectors hold it, and what is left of the stage without it?
+    """For each column: is it associated with stage, do the vectors predict it, what is left of the axis without it?
 
-    A column can stand in for the disease only where it goes with stage and the vectors hold it. Every prediction
-    is the ordinal ridge of `stage_gradient` (for a category one against the rest), out of fold and by patient, so
-    that a permutation refits it by a matrix product. Cases without a value are left out of that column's row.
+    A column can explain the stage axis only where it is associated with stage and the vectors predict it. Every
+    prediction is the ordinal ridge of `stage_gradient` (for a category one against the rest), out of fold and by
+    patient, so that a permutation refits it by a matrix product. Cases without a value are left out of that column's
+    row.
 
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. covariates: name -> [n] numbers or categories,
     None or NaN where missing; or name -> columns [n] of numbers that measure one quantity, which are audited as one by
@@ -145,8 +148,9 @@ def _audited(
     if len(cases) < MIN_CASES or np.unique(codes).size < 2 or n_patients < FOLDS:
         return unanswered(
             column,
-            f"{column.name} is known of {len(cases)} cases of {n_patients} patients and {np.unique(codes).size} "
-            f"stages: at least {MIN_CASES} cases, {FOLDS} patients and 2 stages are needed.",
+            f"{column.name} has a value in {of_patients(len(cases), n_patients)} and "
+            f"{counted(np.unique(codes).size, 'stage')}: at least {MIN_CASES} cases, {FOLDS} patients and 2 stages are "
+            "needed.",
         )
     held = gram.of_cases(cases)
     features = Gram.of(column.features(), ANALYSIS)
@@ -164,14 +168,18 @@ def _audited(
             vectors = settings.smoother(lambda train: held, patients)
         known, known_p = _column_from_vectors(column, vectors, patients, settings)
     except NothingToExchangeError:
-        return unanswered(column, f"No two patients can exchange their {column.name} or stage: nothing can be tested.")
-    goes_with = cramers_v(column.one_hot(), np.vstack([codes, permuted])) if column.is_categorical else None
-    if goes_with is None:
-        goes_with = correlation_ratio(column.values, np.vstack([codes, permuted]))
+        return unanswered(
+            column, f"{column.name} cannot be tested: no two patients can exchange its values or their stage."
+        )
+    associated = cramers_v(column.one_hot(), np.vstack([codes, permuted])) if column.is_categorical else None
+    if associated is None:
+        associated = correlation_ratio(column.values, np.vstack([codes, permuted]))
     with progress.part(0.4, 0.5):
         of_column = settings.smoother(lambda train: features, patients)
     alone = settings.concordance(of_column @ codes, codes, patients)
     alone_null = concordance_columns(of_column @ permuted.T, permuted.T)
+    axis, axis_null = vectors @ codes, spearman_columns(vectors @ permuted.T, permuted.T)
+    before = estimate(weighted_spearman(axis, codes, settings.weights(patients)))
     with progress.part(0.7, 0.9):
         left = settings.smoother(without, patients)
     remaining, remaining_p = _after_removal(left, design, codes, patients, settings)
@@ -182,8 +190,8 @@ def _audited(
         n=len(cases),
         n_levels=len(column.levels),
         association="Cramer's V" if column.is_categorical else "correlation ratio eta",
-        association_value=float(goes_with[0]),
-        association_p=permutation_p(float(goes_with[0]), goes_with[1:]),
+        association_value=float(associated[0]),
+        association_p=permutation_p(float(associated[0]), associated[1:]),
         association_p_adjusted=nan,
         stage_from_column=alone,
         stage_from_column_chance=float(alone_null.mean()),
@@ -192,6 +200,8 @@ def _audited(
         column_from_vectors=known,
         column_from_vectors_p=known_p,
         column_from_vectors_p_adjusted=nan,
+        before_removal=before,
+        before_removal_p=permutation_p(before.value, axis_null),
         after_removal=remaining,
         after_removal_p=remaining_p,
         after_removal_p_adjusted=nan,
@@ -269,7 +279,7 @@ def _left_out(
 
 def _adjusted(columns: list[ShortcutColumn]) -> list[ShortcutColumn]:
     """Every kind of p-value adjusted over the columns that have one."""
-    goes_with = benjamini_hochberg([one.association_p for one in columns])
+    associated = benjamini_hochberg([one.association_p for one in columns])
     held = benjamini_hochberg([one.column_from_vectors_p for one in columns])
     left = benjamini_hochberg([one.after_removal_p for one in columns])
     alone = benjamini_hochberg([one.stage_from_column_p for one in columns])
@@ -281,5 +291,5 @@ def _adjusted(columns: list[ShortcutColumn]) -> list[ShortcutColumn]:
             after_removal_p_adjusted=float(third),
             stage_from_column_p_adjusted=float(fourth),
         )
-        for one, first, second, third, fourth in zip(columns, goes_with, held, left, alone, strict=True)
+        for one, first, second, third, fourth in zip(columns, associated, held, left, alone, strict=True)
     ]

@@ -9,7 +9,7 @@ from ..estimate import Estimate
 from .covariate import Covariate
 
 ALPHA = 0.05
-# A category that goes with stage this closely is nearly the same split as the stage itself.
+# A category that is associated with stage this closely is nearly the same split as the stage itself.
 ALIKE = 0.9
 
 
@@ -37,9 +37,10 @@ class ShortcutColumn:
     is some way below 0.5 for a column of few levels, as the slope of a training fold then leans against the
     cases left out. column_from_vectors: area under the ROC
     curve (categories, mean over levels) or Spearman's rho (numbers) of the column's out-of-fold prediction
-    from the vectors. after_removal: Spearman's rho of the out-of-fold stage axis with stage after the column
-    is regressed out of the vectors. note: why something is missing, or empty. parts: the columns that were audited
-    as one, by the mean of their ranks; empty for a column by itself.
+    from the vectors. before_removal: Spearman's rho of the out-of-fold stage axis with stage on the cases that have
+    a value, its p one-sided and, being one question for all columns, not adjusted; after_removal: the same after the
+    column is regressed out of the vectors. note: why something is missing, or empty. parts: the columns that were
+    audited as one, by the mean of their ranks; empty for a column by itself.
     """
 
     name: str
@@ -57,6 +58,8 @@ class ShortcutColumn:
     column_from_vectors: Estimate
     column_from_vectors_p: float
     column_from_vectors_p_adjusted: float
+    before_removal: Estimate
+    before_removal_p: float
     after_removal: Estimate
     after_removal_p: float
     after_removal_p_adjusted: float
@@ -64,6 +67,34 @@ class ShortcutColumn:
     verdict: str
     note: str
     parts: tuple[str, ...] = ()
+
+    @property
+    def is_associated(self) -> bool:
+        """Whether it is shown to be associated with stage."""
+        return self.association_p_adjusted < ALPHA
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether the vectors are shown to predict it."""
+        return self.column_from_vectors_p_adjusted < ALPHA
+
+    @property
+    def has_axis(self) -> bool:
+        """Whether the stage axis is shown to follow stage on the cases that have a value."""
+        return self.before_removal_p < ALPHA
+
+    @property
+    def is_same_split(self) -> bool:
+        """Whether it divides the cases nearly as the stage does."""
+        return self.kind == "categorical" and self.association_value >= ALIKE
+
+    @property
+    def explains_axis(self) -> bool:
+        """Whether it alone explains the stage axis: associated with stage, predicted by the vectors, and no stage
+        axis is shown without it.
+        """
+        remains = self.after_removal_p_adjusted < ALPHA and not self.is_same_split
+        return self.is_associated and self.is_predicted and self.has_axis and not remains
 
 
 def unanswered(column: Covariate, note: str) -> ShortcutColumn:
@@ -86,6 +117,8 @@ def unanswered(column: Covariate, note: str) -> ShortcutColumn:
         column_from_vectors=unknown,
         column_from_vectors_p=nan,
         column_from_vectors_p_adjusted=nan,
+        before_removal=unknown,
+        before_removal_p=nan,
         after_removal=unknown,
         after_removal_p=nan,
         after_removal_p_adjusted=nan,
@@ -101,29 +134,40 @@ def verdict(column: ShortcutColumn) -> str:
     if column.note:
         return column.note
     name = column.name
-    goes = f"{column.association} {column.association_value:.2f}"
-    held = (
+    measured = f"{column.association} {column.association_value:.2f}"
+    predicted = (
         f"AUC {column.column_from_vectors.value:.2f}"
         if column.kind == "categorical"
         else f"rho {column.column_from_vectors.value:.2f}"
     )
-    if column.association_p_adjusted >= ALPHA:
-        known = "hold it" if column.column_from_vectors_p_adjusted < ALPHA else "are not shown to hold it either"
-        return f"{name} is not shown to go with stage ({goes}); the vectors {known} ({held})."
-    if column.column_from_vectors_p_adjusted >= ALPHA:
-        return f"{name} goes with stage ({goes}), but the vectors are not shown to hold it ({held})."
-    shared = f"{name} goes with stage ({goes}) and the vectors hold it ({held})"
-    remaining = f"rho {column.after_removal.value:.2f}"
-    if column.association_value >= ALIKE and column.kind == "categorical":
-        return f"Stage cannot be told from {name} here: {shared}, and the two are nearly the same split."
-    if math.isnan(column.after_removal_p):
-        return f"Stage cannot be told from {name} here: {shared}, and it fixes the stage."
-    if column.after_removal_p_adjusted >= ALPHA:
+    if not column.is_associated:
+        known = "predict it" if column.is_predicted else "are not shown to predict it either"
+        return f"{name} is not shown to be associated with stage ({measured}); the vectors {known} ({predicted})."
+    if not column.is_predicted:
         return (
-            f"Stage cannot be told from {name} here: {shared}; once it is taken out of the vectors, no stage axis "
-            f"is shown ({remaining})."
+            f"{name} is associated with stage ({measured}), but the vectors are not shown to predict it ({predicted})."
         )
-    return f"{shared}, but the stage axis stands after it is taken out of the vectors ({remaining})."
+    before, after = f"rho {column.before_removal.value:.2f}", f"rho {column.after_removal.value:.2f}"
+    shared = f"{name} is associated with stage ({measured}) and the vectors predict it ({predicted})"
+    if not column.has_axis:
+        return f"{shared}, but there is no stage axis to explain: the axis is not shown to follow stage ({before})."
+    if not column.explains_axis:
+        return (
+            f"{shared}, but it alone does not explain the stage axis: with it removed from the vectors, the axis "
+            f"still follows stage ({after})."
+        )
+    explains = f"{name} alone explains the stage axis here: it is associated with stage ({measured})"
+    if column.is_same_split:
+        return (
+            f"{explains}, so closely that the two are nearly the same split of the cases, and the vectors predict it "
+            f"({predicted})."
+        )
+    if math.isnan(column.after_removal_p):
+        return f"{explains}, so closely that it determines the stage, and the vectors predict it ({predicted})."
+    return (
+        f"{explains}, the vectors predict it ({predicted}), and with it removed from the vectors no stage axis is "
+        f"shown ({after}; {before} before)."
+    )
 
 
 def of_parts(column: ShortcutColumn) -> str:

@@ -103,7 +103,7 @@ def compare_sets(
         gradient = part("Stage gradient", stage, lambda some, codes: compare_gradients(some, codes, draws))
     with progress.part(0.3, 0.7, "cross-validating the probes"):
         probe = part("Linear probe", label, lambda some, y: compare_probes(some, y, draws, n_repeats=n_repeats))
-    with progress.part(0.7, 0.85, "searching for like cases"):
+    with progress.part(0.7, 0.85, "searching for similar cases"):
         retrieval = part("Retrieval", label, lambda some, y: compare_retrieval(some, y, draws))
     similarity = None
     with progress.part(0.85, 1.0, "comparing neighbourhoods"):

@@ -1,4 +1,4 @@
-"""Tumour size and covariates as columns to be regressed out, and bins of like size."""
+"""Tumour size and covariates as columns to be regressed out, and bins of similar size."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def size_design(
 
 
 def size_bins(size: NDArray[np.float64], patient: NDArray[np.intp], *, per_bin: int, seed: int = 0) -> NDArray[np.intp]:
-    """The bin of like size of every case `[n]`, of about `per_bin` patients each, by a patient's mean log
+    """The bin of similar size of every case `[n]`, of about `per_bin` patients each, by a patient's mean log
     size; patients of equal size are dealt to neighbouring bins at random, whatever their order in the table.
     """
     mean_size = np.bincount(patient, np.log(size)) / np.bincount(patient)

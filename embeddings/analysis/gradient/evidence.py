@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ..resampling import bootstrap_weights, percentile_interval, permutation_p
+from ..p_values import Adjusted
+from ..resampling import bootstrap_weights, holm, percentile_interval, permutation_p
 from ..serialise import plain
 from ..trend import column_correlations, weighted_correlations, weighted_spearman
 
@@ -22,21 +24,28 @@ class AxisEvidence:
     """One way of asking whether the axis follows stage.
 
     `rho` is Spearman's, of out-of-fold scores; `rho_low`, `rho_high` the 95 % patient bootstrap interval
-    given the fitted axes; `p_permutation` one-sided, the cross-fit redone under every permutation; `null`
-    [n_permutations] the rho of each; `rho_in_sample` the optimistic value of an axis scored on the cases it
-    was fitted to.
+    given the fitted axes; `p_permutation` one-sided, the cross-fit redone under every permutation; `p_adjusted`
+    the same after Holm (1979) over the `n_tests` of the analysis; `null` [n_permutations] the rho of each;
+    `rho_in_sample` the optimistic value of an axis scored on the cases it was fitted to.
     """
 
     rho: float
     rho_low: float
     rho_high: float
     p_permutation: float
+    p_adjusted: float
+    n_tests: int
     rho_in_sample: float
     n: int
     n_patients: int
     seed: int
     score: NDArray[np.float64]
     null: NDArray[np.float64]
+
+    @property
+    def adjusted(self) -> Adjusted:
+        """The adjusted p, as it is written beside the other."""
+        return Adjusted(self.p_adjusted, self.n_tests)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the null distribution as plain Python values, of which its 95 % quantile stays."""
@@ -84,11 +93,14 @@ class Labelling:
             draws = weighted_correlations(permuted.ranks_of(score[:, None]).T, stage_ranks.T, self._weights)
         low, high = percentile_interval(draws)
         rho, null_rho = rho_of(score), column_correlations(permuted.ranks_of(null), permuted.ranks)
+        p = permutation_p(rho, null_rho)
         return AxisEvidence(
             rho=rho,
             rho_low=low,
             rho_high=high,
-            p_permutation=permutation_p(rho, null_rho),
+            p_permutation=p,
+            p_adjusted=p,
+            n_tests=1,
             rho_in_sample=rho_of(in_sample),
             n=len(self.stage),
             n_patients=int(self.patient.max()) + 1,
@@ -133,3 +145,12 @@ class PermutedStages:
 def own_fields(evidence: AxisEvidence) -> dict[str, Any]:
     """The fields of an `AxisEvidence` by name, to make a richer result of it."""
     return {field.name: getattr(evidence, field.name) for field in fields(AxisEvidence)}
+
+
+def adjusted_for_each_other(tests: Mapping[str, AxisEvidence | None]) -> dict[str, AxisEvidence | None]:
+    """The tests with their p adjusted (Holm 1979, which allows for any dependence) over those that there are."""
+    there = [one for one in tests.values() if one is not None]
+    adjusted = iter(holm([one.p_permutation for one in there]))
+    return {
+        name: one and replace(one, p_adjusted=float(next(adjusted)), n_tests=len(there)) for name, one in tests.items()
+    }

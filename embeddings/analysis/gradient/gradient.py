@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.amounts import counted
 from flexict.errors import FlexiCTError
 
 from .. import progress
@@ -25,7 +26,7 @@ from .crossfit import (
     out_of_fold_smoother,
     repeats_for,
 )
-from .evidence import AxisEvidence, Labelling, PermutedStages, own_fields
+from .evidence import AxisEvidence, Labelling, PermutedStages, adjusted_for_each_other, own_fields
 
 ANALYSIS = "stage gradient"
 MIN_CASES = 20
@@ -62,7 +63,7 @@ class StageGradient(AxisEvidence):
     `lda_residual` ask the same of a shrinkage discriminant, a second opinion; `discriminants` [n, 1 or 2]
     holds its out-of-fold score and, with three stages or more, that of the middle stages against the ends.
     `residual` and `size_matched` are None where they were not asked for or cannot be had, which `warnings`
-    then say. `warnings` say what limits the result.
+    then say. The p of these tests are adjusted for each other (Holm). `warnings` say what limits the result.
     """
 
     stage: NDArray[np.float64]
@@ -108,7 +109,7 @@ def stage_gradient(
       are regressed out of the vectors, with coefficients of the training folds, before the axis is fitted;
       permuted stages keep their relation with size and covariates (`resampling.permuted_given`).
     - `size_matched` (with `size`): cases are compared, and stages exchanged, only within bins of three
-      patients of like size; `rho` is the correlation of ranks within bins, pooled over bins. Where stage and size
+      patients of similar size; `rho` is the correlation of ranks within bins, pooled over bins. Where stage and size
       both change between scans of a patient, on the first scan of each.
 
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. patient: [n] ids (every case its own patient
@@ -163,13 +164,19 @@ def stage_gradient(
     if sizes is not None:
         size_rho = spearman(overall.score, sizes)
         size_low, size_high = percentile_interval(labelling.resampled(overall.score, sizes))
-        with progress.part(*share["rest"], "comparing cases of like size"):
+        with progress.part(*share["rest"], "comparing cases of similar size"):
             matched, said = _size_matched(gram, plain, labelling, sizes, n_permutations)
         warnings += said
 
+    tests = adjusted_for_each_other(
+        {"plain": overall, "residual": residual, "size_matched": matched, "lda": lda, "lda_residual": lda_residual}
+    )
+    adjusted_plain, adjusted_lda = tests["plain"], tests["lda"]
+    assert adjusted_plain is not None
+    assert adjusted_lda is not None
     trend = jonckheere_terpstra(overall.score, codes)
     return StageGradient(
-        **own_fields(overall),
+        **own_fields(adjusted_plain),
         stage=codes,
         size=sizes,
         size_rho=size_rho,
@@ -178,11 +185,11 @@ def stage_gradient(
         groups=_groups(overall.score, codes, patients),
         trend=trend,
         trend_p_permutation=_trend_p(plain, permuted, codes),
-        lda=lda,
-        lda_residual=lda_residual,
+        lda=adjusted_lda,
+        lda_residual=tests["lda_residual"],
         discriminants=plain.discriminants(lda.score),
-        residual=residual,
-        size_matched=matched,
+        residual=tests["residual"],
+        size_matched=tests["size_matched"],
         n_folds=FOLDS,
         n_repeats=n_repeats,
         n_permutations=n_permutations,
@@ -236,7 +243,7 @@ def _keeping(
 ) -> tuple[PermutedStages | None, list[str]]:
     """Stages permuted such that they keep their relation with the columns regressed out, and what is to be said."""
     columns, n_patients = int(np.linalg.matrix_rank(design)) - 1, int(labelling.patient.max()) + 1
-    taken = f"{columns} columns of size and covariates are taken out of the vectors of {n_patients} patients"
+    taken = f"{counted(columns, 'column')} of size and covariates removed from vectors of {n_patients} patients"
     if columns > n_patients / 2:
         return None, [f"{taken}: nothing that can be relied on is left, so there is no axis after them."]
     try:
@@ -254,14 +261,14 @@ def _size_matched(
 ) -> tuple[AxisEvidence | None, list[str]]:
     said = []
     if _varies(labelling.stage, labelling.patient) and _varies(size, labelling.patient):
-        # Bins hold patients, ranks are of scans: growth within a patient would count as stage at like size.
+        # Bins hold patients, ranks are of scans: growth within a patient would count as stage at similar size.
         first = np.sort(np.unique(labelling.patient, return_index=True)[1])
         said.append(
-            f"The test at like size takes the first scan of each of the {len(first)} patients, as stage and size both "
-            "change between scans of a patient."
+            f"The test at similar size takes the first scan of each of the {len(first)} patients, as stage and size "
+            "both change between scans of a patient."
         )
         if np.unique(labelling.stage[first]).size < 2:
-            return None, ["The first scans of all patients share a stage, so there is no test at like size."]
+            return None, ["The first scans of all patients share a stage, so there is no test at similar size."]
         first_scans, size = gram.of_cases(first), size[first]
         labelling = replace(labelling, stage=labelling.stage[first], patient=labelling.patient[first])
         axes = _Axes(lambda train: first_scans, labelling, repeats_for(len(first)))
@@ -271,12 +278,12 @@ def _size_matched(
             labelling.stage, labelling.patient, n_permutations=n_permutations, seed=labelling.seed, within=bins
         )
     except NothingToExchangeError:
-        return None, ["No two patients of like size differ in stage, so there is no test at like size."]
+        return None, ["No two patients of similar size differ in stage, so there is no test at similar size."]
     mixed = [np.unique(labelling.stage[bins == one]).size > 1 for one in np.unique(bins)]
     if np.mean(mixed) < MIXED_BINS:
         said.append(
-            f"Only {sum(mixed)} of {len(mixed)} groups of like size hold different stages: the test at like size rests "
-            "on those alone."
+            f"Only {sum(mixed)} of {len(mixed)} groups of similar size have different stages: the test at similar size "
+            "rests on those alone."
         )
     return axes.ridge(PermutedStages(within, bins)), said
 
@@ -297,18 +304,19 @@ def _trend_p(axes: _Axes, permuted: PermutedStages, stage: NDArray[np.float64]) 
 def _warnings(stage: NDArray[np.float64], patient: NDArray[np.intp]) -> list[str]:
     single = [level for level in np.unique(stage) if np.unique(patient[stage == level]).size == 1]
     said = [
-        f"Stage {level:g} has a single patient: its place on the axis cannot be told from that patient's own."
-        for level in single
+        f"Stage {level:g} has a single patient: on the axis, stage and patient cannot be separated." for level in single
     ]
     if len(single) > NAMED_STAGES:
-        said = [f"{len(single)} stages have a single patient each: group stages to tell stage from patient."]
+        said = [
+            f"{len(single)} stages have a single patient each: group stages, as stage and patient cannot be separated."
+        ]
     highest, lowest = np.zeros(patient.max() + 1), np.full(patient.max() + 1, np.inf)
     np.maximum.at(highest, patient, stage)
     np.minimum.at(lowest, patient, stage)
     if (highest > lowest).any() and np.unique(np.bincount(patient)).size > 1:
         said.append(
-            f"{(highest > lowest).sum()} patients have scans of different stages, so that in a permutation only "
-            "patients with equally many scans exchange theirs."
+            f"Patients with scans of different stages: {(highest > lowest).sum()}. In a permutation, only patients "
+            "with equally many scans therefore exchange theirs."
         )
     return said
 

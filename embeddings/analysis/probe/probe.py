@@ -15,10 +15,12 @@ from .. import progress
 from ..checks import checked_columns, checked_draws, patient_numbers
 from ..estimate import Estimate, estimate
 from ..gram import Gram
+from ..p_values import Adjusted
 from ..resampling import (
     bootstrap_weights,
     grouped_folds,
     highest_by_patient,
+    holm,
     permutation_p,
     permuted_labels,
     two_sided_p,
@@ -85,7 +87,8 @@ class Probe:
     """Result of `linear_probe`. baseline, combined and differences are empty without a baseline.
 
     p_chance: one-sided, of the embedding's AUC against chance, the whole nested cross-validation redone for
-    every permutation, on folds that know no label (NaN without permutations). ordinal: None with two classes.
+    every permutation, on folds that know no label (NaN without permutations). The tests of a probe are p_chance,
+    where it was asked for, and the differences. ordinal: None with two classes.
     """
 
     classes: tuple[str, ...]
@@ -111,9 +114,28 @@ class Probe:
         """The models that were fitted, the embedding first."""
         return tuple(one for one in (self.embedding, self.baseline, self.combined) if one is not None)
 
+    @property
+    def chance_adjusted(self) -> Adjusted:
+        """p_chance after Holm (1979) over the tests of the probe."""
+        return self._adjusted[0]
+
+    @property
+    def differences_adjusted(self) -> tuple[Adjusted, ...]:
+        """The p of each difference after Holm (1979) over the tests of the probe."""
+        return self._adjusted[1:]
+
+    @property
+    def _adjusted(self) -> tuple[Adjusted, ...]:
+        raw = [self.p_chance, *(one.p for one in self.differences)]
+        return tuple(Adjusted(float(p), int(np.isfinite(raw).sum())) for p in holm(raw))
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain Python values."""
-        return plain(self)
+        """Everything as plain Python values, the adjusted p among them."""
+        values = plain(self)
+        values["p_chance_adjusted"] = plain(self.chance_adjusted.p)
+        for one, adjusted in zip(values["differences"], self.differences_adjusted, strict=True):
+            one["p_adjusted"] = plain(adjusted.p)
+        return values
 
 
 def linear_probe(

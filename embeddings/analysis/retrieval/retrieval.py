@@ -166,7 +166,7 @@ def evaluate(
     splits = _splits(protocol, number, patients, n_splits=n_splits, seed=seed)
     for done, (queries, support) in enumerate(splits):
         allowed = support & (patients[queries][:, None] != patients)
-        with progress.part(0.9 * done / len(splits), 0.9 * (done + 1) / len(splits), "searching for like cases"):
+        with progress.part(0.9 * done / len(splits), 0.9 * (done + 1) / len(splits), "searching for similar cases"):
             rounds.append(answered(sets, number, queries, allowed, k=k, fusion_k=fusion_k))
     progress.report(9, 10, "resampling the patients")
     weights = bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)

@@ -13,6 +13,7 @@ from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 from lifelines.statistics import proportional_hazard_test
 from numpy.typing import NDArray
 
+from ..p_values import FALSE_DISCOVERY, Adjusted, p_words
 from ..resampling import benjamini_hochberg
 from .cox_design import Term, covariate_terms, flaw, per_sd
 
@@ -145,8 +146,9 @@ def _doubts(terms: tuple[CoxTerm, ...], n_events: int) -> list[str]:
         )
     for term in terms:
         if term.ph_p_adjusted < ALPHA:
+            adjusted = Adjusted(term.ph_p_adjusted, len(terms), FALSE_DISCOVERY, "terms")
             said.append(
-                f"The hazard ratio of {term.name} changes over the follow-up (test of proportional hazards, adjusted "
-                f"p = {term.ph_p_adjusted:.2g}): read it as an average over the time observed."
+                f"The hazard ratio of {term.name} changes over the follow-up (test of proportional hazards, "
+                f"{p_words(term.ph_p, 'two-sided', adjusted)}): read it as an average over the time observed."
             )
     return said

@@ -14,6 +14,7 @@ from .. import progress
 from ..checks import checked_codes, checked_vectors, patient_numbers
 from ..gradient.evidence import Labelling
 from ..gram import Gram
+from ..p_values import p_words
 from ..resampling import percentile_interval, permutation_p, permuted_labels
 from ..serialise import plain
 from ..trend import spearman
@@ -219,8 +220,8 @@ def _warnings(n_copies: int, n: int, width: float, rho: float, p: float, pc1_rho
             f"{n_copies} of {n} cases have exactly the vector of another case and share its place in the order: "
             "check whether a scan was entered twice."
         )
-    if p > 0.05:
-        said.append(f"The pseudotime follows stage no better than chance would (p = {p:.2g}).")
+    if p >= 0.05:
+        said.append(f"The pseudotime is not shown to follow stage beyond chance ({p_words(p, 'one-sided')}).")
     elif pc1_rho >= rho:
         said.append(
             f"The first principal component follows stage as well (rho {pc1_rho:.2f} against {rho:.2f}): "

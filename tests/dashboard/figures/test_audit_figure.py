@@ -10,8 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from dashboard.figures import audit, figure_bytes
-from dashboard.figures.intervals import p_text
-from embeddings.analysis import ShortcutAudit, shortcuts
+from embeddings.analysis import ShortcutAudit, p_bracketed, shortcuts
 
 FOOTER = "Simulated demonstration cohort"
 NAMES = ["<b>site</b>", "tumour size (mm)", "sex", "one level"]
@@ -118,7 +117,7 @@ def test_prints_keep_all_text_on_the_page_and_apart(result: ShortcutAudit, count
     assert not any(one.overlaps(other) for k, one in enumerate(boxes) for other in boxes[:k])
     svg = figure_bytes(figure, "svg").decode()
     assert FOOTER in svg
-    assert ("24 more columns stand in the table" in svg) == (count == 60)
+    assert ("24 more columns in the table" in svg) == (count == 60)
 
 
 def test_the_forest_is_drawn_into_given_axes_with_only_as_many_columns_as_asked(result: ShortcutAudit) -> None:
@@ -153,9 +152,10 @@ def test_tables_hold_the_numbers_of_the_result(result: ShortcutAudit) -> None:
 
     summary = audit.summary(result).set_index("column")
     site = result.columns[0]
-    assert summary.loc[NAMES[0], "goes with stage"].startswith(f"V {site.association_value:.2f}, p")
-    assert summary.loc[NAMES[1], "goes with stage"].startswith("eta ")
-    assert f"], {p_text(site.stage_from_column_p_adjusted)}" in summary.loc[NAMES[0], "stage from it, AUC"]
+    assert summary.loc[NAMES[0], "associated with stage"].startswith(f"V {site.association_value:.2f}, p")
+    assert summary.loc[NAMES[1], "associated with stage"].startswith("eta ")
+    both = p_bracketed(site.stage_from_column_p, site.stage_from_column_p_adjusted)
+    assert f"], {both}" in summary.loc[NAMES[0], "predicts stage, AUC"]
     assert summary.loc["one level"].tolist()[1:] == ["", "", "", ""]
 
     left = audit.left_out_data(result)

@@ -88,7 +88,7 @@ def test_the_print_is_two_columns_wide_with_both_panels(result: EncoderCompariso
         figure = compare.print_figure(part, footer=FOOTER)
         assert figure.get_size_inches()[0] * 25.4 == pytest.approx(183)
         svg = figure_bytes(figure, "svg").decode()
-        for text in ("A − B", "B − C", "adjusted p", "tick: chance", FOOTER):
+        for text in ("A − B", "B − C", "p two-sided, adjusted: Holm over 3", "tick: chance", FOOTER):
             assert text in svg
         stays_on_the_page(figure)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from dashboard import readings
 from dashboard.figures import figure_bytes, probe
-from embeddings.analysis import Probe, linear_probe
+from embeddings.analysis import Probe, linear_probe, p_number
 
 SHARES = (0.1, 0.5, 1.0)
 
@@ -101,19 +101,71 @@ def test_without_an_ordinal_probe_the_table_has_no_row_of_it(result: Probe) -> N
     assert "Embedding, ordinal" not in set(probe.data(replace(result, ordinal=None))["model"])
 
 
-def test_the_embedding_is_set_against_chance_and_the_combined_model_against_the_baseline(result: Probe) -> None:
+def with_difference(result: Probe, value: float, p: float) -> Probe:
+    """The embedding by itself so much better than the baseline, with this p."""
+    combined, alone = result.differences
+    assert (alone.better, alone.than) == ("embedding", "baseline")
+    return replace(result, p_chance=0.01, differences=(combined, replace(alone, value=value, p=p)))
+
+
+def test_a_p_beside_a_value_is_against_chance_and_a_comparison_has_a_line_of_its_own(result: Probe) -> None:
     notes = [row.note for row in probe.auc_rows(result, "Volume")]
-    assert notes[0] == "p = 0.025 v. chance"
-    assert notes[1] == ""
-    assert notes[2].endswith("v. volume")
-    untested = [row.note for row in probe.auc_rows(replace(result, p_chance=np.nan), "Volume")]
-    assert untested[0].endswith("v. volume")
+    assert notes == [f"p = 0.025, adjusted {p_number(result.chance_adjusted.p)}", "", ""]
+    untested = probe.auc_rows(replace(result, p_chance=np.nan), "Volume")
+    assert [row.note for row in untested] == ["", "", ""]
+
+    combined = replace(result.differences[0], p=0.9)
+    worse = with_difference(replace(result, differences=(combined, result.differences[1])), -0.12, 0.002)
+    line = plain_spaces(probe.auc_lines(worse, "Volume")[-1])
+    assert line.startswith("Embedding minus volume: -0.12 [")
+    assert line.endswith("two-sided p = 0.002, 0.006 after Holm over 3 tests, worse than volume")
+    better = with_difference(worse, 0.12, 0.002)
+    assert probe.auc_lines(better, "Volume")[-1].endswith("better than volume")
+    unclear = with_difference(worse, -0.12, 0.04)
+    assert plain_spaces(probe.auc_lines(unclear, "Volume")[-1]).endswith(
+        "two-sided p = 0.040, 0.080 after Holm over 3 tests, no difference from volume shown"
+    )
+    for text in ("worse than volume", "one-sided, against chance"):
+        assert text in str(probe.screen(worse, baseline_name="Volume").layout.xaxis.title.text).replace("<br>", " ")
+        assert text in " ".join(probe.print_figure(worse, baseline_name="Volume").axes[0].get_xlabel().split())
+
+
+def plain_spaces(text: str) -> str:
+    return text.replace("\u00a0", " ")
 
 
 def test_the_reading_says_the_p_against_chance(result: Probe) -> None:
-    assert "p\u00a0≤\u00a00.025 against it" in readings.probe(result, "volume")
-    assert readings.probe(result, "volume").startswith("From the embedding alone")
-    weak = readings.probe(replace(result, p_chance=0.3), "volume")
-    assert weak.startswith("Not shown to be better than chance")
-    assert "p\u00a0=\u00a00.300" in weak
-    assert "against it" not in readings.probe(replace(result, p_chance=np.nan, n_permutations=0), "volume")
+    said = plain_spaces(readings.probe(result, "volume"))
+    assert said.startswith("From the embedding alone, a linear probe predicts the class with AUC")
+    assert f"one-sided p = 0.025, {p_number(result.chance_adjusted.p)} after Holm over 3 tests" in said
+    weak = plain_spaces(readings.probe(replace(result, p_chance=0.3), "volume"))
+    assert weak.startswith("The embedding alone is not shown to predict the class better than chance")
+    assert "one-sided p = 0.30" in weak
+    untested = readings.probe(replace(result, p_chance=np.nan, n_permutations=0), "volume")
+    assert "one-sided" not in untested
+
+
+def test_the_verdict_goes_by_the_adjusted_p(result: Probe) -> None:
+    combined, alone = result.differences
+    just = replace(result, p_chance=0.03, differences=(replace(combined, p=0.8), replace(alone, p=0.9)))
+    assert just.chance_adjusted.p == pytest.approx(0.09)
+    assert "is not shown to predict the class better than chance" in readings.probe(just, "volume")
+    clear = replace(just, p_chance=0.01)
+    assert "predicts the class with AUC" in readings.probe(clear, "volume")
+
+
+def test_a_confusion_matrix_of_several_repeats_counts_whole_cases(cohort: dict[str, Any]) -> None:
+    repeated = linear_probe(cohort["X"], cohort["stage"], n_repeats=3, n_bootstrap=5)
+    means = repeated.embedding.confusion
+    assert (means != np.rint(means)).any(), "the means are fractions of cases"
+    counts = probe.whole_counts(repeated)
+    assert counts.sum(axis=1).tolist() == list(repeated.n_per_class)
+    assert np.abs(counts - means).max() < 1
+    table = probe.confusion_data(repeated)
+    assert table[[f"predicted {one}" for one in repeated.classes]].to_numpy().tolist() == counts.tolist()
+    shares = table[[f"share predicted {one}" for one in repeated.classes]].to_numpy()
+    assert shares.sum(axis=1) == pytest.approx(1.0)
+    drawn = str(probe.screen(repeated).data)
+    for count, share in zip(counts.ravel(), shares.ravel(), strict=True):
+        assert f"{count}<br>{share:.0%}" in drawn
+    assert "mean of 3 repeats, whole cases" in str(probe.screen(repeated).layout)

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
+from embeddings.amounts import counted
+
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 60_000
 PAGES = {
@@ -202,7 +204,7 @@ def whole(page: Page) -> None:
 
 def expect_selected(page: Page, number: int) -> None:
     """Wait until the sidebar says so."""
-    words = f"{number} scans selected" if number else "Nothing is selected."
+    words = f"{counted(number, 'scan')} selected" if number else "Nothing is selected."
     expect(page.get_by_test_id("stSidebar").get_by_text(words)).to_be_visible(timeout=WAIT_MS)
     settle(page)
 

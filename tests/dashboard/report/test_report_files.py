@@ -8,6 +8,7 @@ import math
 import re
 import subprocess
 import sys
+from html import unescape
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -17,10 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard import columns
 from dashboard.caveats import T_STAGE_AND_SIZE
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import select_cases
-from embeddings.analysis import evaluate, linear_probe, stage_gradient
+from embeddings.analysis import evaluate, linear_probe, p_number, stage_gradient
 from embeddings.analysis.gram import Gram
 
 LETTERS = "abcdefghi"
@@ -144,24 +146,98 @@ def test_settings_versions_and_provenance_are_recorded(record: dict[str, Any], c
     assert record["refused"] == {}
 
 
-def test_p_values_of_a_table_are_adjusted(full_report: Path, record: dict[str, Any]) -> None:
-    tests = [row for row in record["main_tests"] if row["p"] is not None]
-    assert len(tests) >= 8
-    by_hand = adjusted_by_hand([row["p"] for row in tests])
-    for row in tests:
-        assert row["p adjusted"] == pytest.approx(by_hand[row["p"]])
-        assert row["p adjusted"] >= row["p"]
+def test_a_p_is_adjusted_over_the_tests_of_its_own_analysis(full_report: Path, record: dict[str, Any]) -> None:
+    tests = {row["test"]: row for row in record["main_tests"]}
+    axis = [row for name, row in tests.items() if name.startswith(("Stage axis", "Discriminant"))]
+    probe = [row for name, row in tests.items() if name.startswith("Probe")]
+    assert (len(axis), len(probe)) == (5, 3)
+    for family in (axis, probe):
+        by_hand = holm_by_hand([row["p"] for row in family])
+        assert [row["p adjusted"] for row in family] == pytest.approx(by_hand)
+        assert {row["adjusted by"] for row in family} == {f"Holm over {len(family)} tests"}
+    assert all(tests[name]["p adjusted"] is None for name in ("Pseudotime", "Survival by tertile, log-rank"))
+    assert {row["sides"] for row in axis} == {"one-sided"}
+    assert [row["sides"] for row in probe] == ["one-sided", "two-sided", "two-sided"]
+
+
+def holm_by_hand(values: list[float]) -> list[float]:
+    order = sorted(range(len(values)), key=values.__getitem__)
+    found, largest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, values[place] * (len(values) - rank)))
+        found[place] = largest
+    return found
+
+
+def test_one_test_has_one_p_wherever_it_is_written(full_report: Path, record: dict[str, Any], html: str) -> None:
+    main = {row["test"]: row for row in record["main_tests"]}
     with (full_report / "data" / "h_size_matched.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    by_hand = adjusted_by_hand([float(row["p_permutation"]) for row in rows])
-    assert [float(row["p_adjusted"]) for row in rows] == pytest.approx(
-        [by_hand[float(row["p_permutation"])] for row in rows]
-    )
+        panel = {row["axis"]: row for row in csv.DictReader(stream)}
+    for name, axis in (
+        ("Stage axis, out of fold", "out of fold"),
+        ("Stage axis after size and covariates", "after size and covariates"),
+        ("Stage axis at similar size", "at similar size"),
+        ("Discriminant, out of fold", "LDA axis"),
+    ):
+        assert float(panel[axis]["p_permutation"]) == main[name]["p"]
+        assert float(panel[axis]["p_adjusted"]) == main[name]["p adjusted"]
+    row, text = main["Stage axis, out of fold"], visible(html)
+    words = f"one-sided p = {p_number(row['p'])}, {p_number(row['p adjusted'])} after Holm over 5 tests"
+    assert text.count(words) >= 2, "in the headline and in the methods"
+    assert words in (full_report / "methods.md").read_text("utf-8")
+    assert words in " ".join(figure_texts(full_report / "panels" / "d_stage_axis.svg"))
+    with (full_report / "data" / "b_linear_probe.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["p"]]
+    probe = [row for name, row in main.items() if name.startswith("Probe")]
+    assert [float(row["p"]) for row in rows] == [row["p"] for row in probe]
+    assert [float(row["p_adjusted"]) for row in rows] == pytest.approx([row["p adjusted"] for row in probe])
 
 
-def adjusted_by_hand(values: list[float]) -> dict[float, float]:
-    p = sorted(values)
-    return {value: min(min(1.0, p[j] * len(p) / (j + 1)) for j in range(i, len(p))) for i, value in enumerate(p)}
+def test_the_probe_panel_says_which_way_a_comparison_goes(full_report: Path, record: dict[str, Any]) -> None:
+    said = " ".join(figure_texts(full_report / "panels" / "b_linear_probe.svg"))
+    probe = record["results"]["probe"]
+    assert "against chance: AUC" in said
+    outcomes = {
+        True: ("better than diameter", "worse than diameter"),
+        False: ("no difference from diameter shown",) * 2,
+    }
+    for one in probe["differences"]:
+        better, worse = outcomes[one["p_adjusted"] < 0.05]
+        assert (better if one["value"] > 0 else worse) in said
+        assert f"minus diameter: {one['value']:+z.2f} [{one['low']:+z.2f}, {one['high']:+z.2f}], two-sided p" in said
+    values = re.findall(r"0\.\d\d \[0\.\d\d, [01]\.\d\d\][^;]{0,6}p ", said)
+    assert not values, "no p stands beside a value of the forest"
+
+
+def figure_texts(path: Path) -> list[str]:
+    """The texts of an SVG in the order in which they are drawn, no-break spaces as spaces."""
+    found = re.findall(r"<(?:text|tspan)[^>]*>([^<]*)<", path.read_text("utf-8"))
+    return [unescape(one).replace("\u00a0", " ") for one in found]
+
+
+def visible(html: str) -> str:
+    page = _Page()
+    page.feed(html)
+    return " ".join("".join(page.text).replace("\u00a0", " ").split())
+
+
+def test_every_p_is_written_in_one_format(full_report: Path, html: str) -> None:
+    for text in (visible(html), (full_report / "methods.md").read_text("utf-8")):
+        assert not re.search(r"p(-value)? ?[=<] ?\d+(\.\d+)?e-", text)
+        assert not re.search(r"\d(\.\d+)?e-\d\d", text)
+        assert all(re.fullmatch(r"0\.\d{2,6}|1\.00", one) for one in re.findall(r"\bp = ([\d.]+\d)", text))
+    assert "None" not in visible(html)
+    for name in ("p_adjusted", "p_permutation", "ph_p", "rho_low", "n_patients", "stage_auc"):
+        assert name not in html, "a column's name in the program is no heading"
+
+
+def test_page_and_report_audit_the_same_columns_by_default(cohort_path: Path, set_ids: dict[str, str]) -> None:
+    cohort = select_cases(ReportSettings(cohort_path, "t_category", set_id=set_ids["lesion"]))
+    on_page = columns.suspects(cohort.frame, "t_category", cohort.stage)
+    assert list(cohort.suspects) == [columns.label(one) for one in on_page]
+    assert {"diameter (mm)", "site", "age (years)"} - {"age (years)"} <= set(cohort.suspects)
+    asked = select_cases(ReportSettings(cohort_path, "t_category", size="diameter_mm", set_id=set_ids["lesion"]))
+    assert set(asked.suspects) == set(cohort.suspects), "a size that is asked for is audited once"
 
 
 class _Page(HTMLParser):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from embeddings.analysis import Gram
 from embeddings.analysis.audit.audit import shortcuts
 from embeddings.analysis.audit.covariate import OTHER, read_covariate
+from embeddings.analysis.audit.shortcut import verdict
 
 QUICK: dict[str, Any] = {"n_permutations": 199, "n_bootstrap": 50}
 
@@ -40,7 +42,7 @@ def test_a_gradient_that_is_the_site_is_told() -> None:
     assert column.association_p_adjusted < 0.05
     assert column.column_from_vectors.low > 0.8
     assert column.after_removal_p > 0.05
-    assert found.verdicts[0].startswith("Stage cannot be told from site here")
+    assert found.verdicts[0].startswith("site alone explains the stage axis here: it is associated with stage")
     # Without any case of a site to learn from, the site's own signal no longer helps.
     assert np.mean([one.auc for one in column.left_out]) < 0.62
 
@@ -50,12 +52,53 @@ def test_a_gradient_beside_the_site_stands() -> None:
     found = shortcuts(X, stage, {"site": site}, **QUICK)
     column = found.columns[0]
     assert column.after_removal.low > 0.2
-    assert "the stage axis stands after it is taken out" in column.verdict
+    assert (
+        "but it alone does not explain the stage axis: with it removed from the vectors, the axis still"
+        in column.verdict
+    )
     assert {one.level for one in column.left_out} == {"a", "b", "c"}
     assert sum(one.n for one in column.left_out) == 120
     assert min(one.auc for one in column.left_out) > 0.6
     for one in column.left_out:
         assert one.drop == pytest.approx(one.within - one.auc)
+
+
+def test_a_verdict_can_be_read_in_one_way_only() -> None:
+    X, stage, site = cohort(follows="site")
+    column = shortcuts(X, stage, {"site": site}, **QUICK).columns[0]
+    assert column.explains_axis
+    assert verdict(column) == (
+        "site alone explains the stage axis here: it is associated with stage (Cramer's V 0.70), the vectors predict "
+        f"it (AUC {column.column_from_vectors.value:.2f}), and with it removed from the vectors no stage axis is shown "
+        f"(rho {column.after_removal.value:.2f}; rho {column.before_removal.value:.2f} before)."
+    )
+    beyond = replace(column, after_removal_p_adjusted=0.01)
+    assert not beyond.explains_axis
+    assert "it alone does not explain the stage axis" in verdict(beyond)
+    unpredicted = replace(column, column_from_vectors_p_adjusted=0.3)
+    assert not unpredicted.explains_axis
+    assert "but the vectors are not shown to predict it" in verdict(unpredicted)
+    unrelated = replace(column, association_p_adjusted=0.3)
+    assert not unrelated.explains_axis
+    assert verdict(unrelated).startswith("site is not shown to be associated with stage")
+
+
+def test_where_there_is_no_stage_axis_nothing_explains_it() -> None:
+    X, stage, site = cohort(follows="site")
+    column = replace(shortcuts(X, stage, {"site": site}, **QUICK).columns[0], before_removal_p=0.3)
+    assert not column.explains_axis
+    assert "there is no stage axis to explain" in verdict(column)
+
+
+def test_the_axis_before_removal_is_the_one_of_the_cases_with_a_value() -> None:
+    X, stage, site = cohort(follows="stage")
+    found = shortcuts(X, stage, {"site": site, "some": [*site[:80], *[None] * 40]}, **QUICK)
+    everyone, some = found.columns
+    alone = shortcuts(X[:80], stage[:80], {"site": site[:80]}, **QUICK).columns[0]
+    assert everyone.before_removal.value > 0.4
+    assert everyone.before_removal_p == 1 / 200
+    assert some.before_removal.value != everyone.before_removal.value
+    assert alone.before_removal.value == pytest.approx(some.before_removal.value, abs=0.05)
 
 
 def test_what_the_vectors_do_not_hold_is_no_shortcut() -> None:
@@ -65,7 +108,7 @@ def test_what_the_vectors_do_not_hold_is_no_shortcut() -> None:
     found = shortcuts(X, stage, {"site": random_site, "age": rng.normal(60, 8, 120)}, **QUICK)
     for column in found.columns:
         assert column.association_p_adjusted > 0.05
-        assert "not shown to go with stage" in column.verdict
+        assert "is not shown to be associated with stage" in column.verdict
         assert column.stage_from_column.low < 0.55
 
 
@@ -82,7 +125,7 @@ def test_size_is_read_as_a_number_whatever_its_scale() -> None:
     assert diameter.stage_from_column == volume.stage_from_column
     assert diameter.stage_from_column.low > 0.7
     assert diameter.column_from_vectors.value > 0.7
-    assert "Stage cannot be told from diameter here" in diameter.verdict
+    assert "diameter alone explains the stage axis here" in diameter.verdict
 
 
 def test_the_tests_of_an_audit_are_calibrated() -> None:
@@ -124,7 +167,7 @@ def test_columns_that_cannot_be_audited_say_why_and_the_rest_goes_on() -> None:
     assert "is a in every case" in notes["one site"]
     assert "has no value" in notes["empty"]
     assert "fewer than two levels of 3 patients" in notes["id"]
-    assert "known of 3 cases" in notes["few"]
+    assert "has a value in 3 cases of 3 patients" in notes["few"]
     assert notes["site"] == ""
     assert np.isfinite(found.columns[-1].association_p_adjusted)
     assert json.dumps(found.to_dict(), allow_nan=False)
@@ -186,7 +229,7 @@ def test_a_column_that_is_the_stage_is_told_and_the_others_are_audited() -> None
     X, stage, site = cohort(follows="stage")
     found = shortcuts(X, stage, {"group": np.array(["x", "y", "z"])[stage], "site": site}, **QUICK)
     assert np.isnan(found.columns[0].after_removal_p)
-    assert found.verdicts[0].startswith("Stage cannot be told from group here")
+    assert found.verdicts[0].startswith("group alone explains the stage axis here")
     assert np.isfinite(found.columns[1].after_removal_p_adjusted)
-    with pytest.raises(ValueError, match="at least 1 permutations"):
+    with pytest.raises(ValueError, match="at least 1 permutation,"):
         shortcuts(X, stage, {"site": site}, n_permutations=0)

@@ -37,6 +37,22 @@ def test_a_gradient_that_is_there_is_found(simulate: Callable[..., Any]) -> None
     assert medians == sorted(medians)
 
 
+def test_the_tests_of_the_axis_are_one_family_adjusted_by_holm(simulate: Callable[..., Any]) -> None:
+    X, stage, size = simulate(n=60, d=100, follows="nothing")
+    found = stage_gradient(X, stage, size=size, **QUICK)
+    tests = [found, found.residual, found.size_matched, found.lda, found.lda_residual]
+    assert [one.n_tests for one in tests] == [5] * 5
+    p = sorted((one.p_permutation, number) for number, one in enumerate(tests))
+    largest = 0.0
+    for rank, (raw, number) in enumerate(p):
+        largest = max(largest, min(1.0, raw * (5 - rank)))
+        assert tests[number].p_adjusted == pytest.approx(largest)
+    plain = stage_gradient(X, stage, **QUICK)
+    assert (plain.n_tests, plain.lda.n_tests) == (2, 2)
+    assert plain.p_permutation == found.p_permutation
+    assert found.to_dict()["p_adjusted"] == found.p_adjusted
+
+
 def test_noise_looks_like_a_gradient_only_in_sample(simulate: Callable[..., Any]) -> None:
     X, stage, _ = simulate(n=60, d=200, follows="nothing")
     found = stage_gradient(X, stage, **QUICK)

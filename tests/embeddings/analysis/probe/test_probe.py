@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -212,3 +213,26 @@ def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
     given = {"X": rng.normal(size=(30, 3)), "y": np.arange(30) % 2} | QUICK | change
     with pytest.raises(ValueError, match=sentence):
         linear_probe(given.pop("X"), given.pop("y"), **given)
+
+
+def test_chance_and_differences_are_one_family_adjusted_by_holm() -> None:
+    rng = np.random.default_rng(2)
+    y = np.arange(60) % 2
+    X = rng.normal(size=(60, 5)) + 0.8 * y[:, None]
+    found = linear_probe(X, y, baseline=rng.normal(size=60), n_repeats=1, n_permutations=19, n_bootstrap=50)
+    raw = [found.p_chance, *(one.p for one in found.differences)]
+    adjusted = [found.chance_adjusted, *found.differences_adjusted]
+    assert [one.n for one in adjusted] == [3, 3, 3]
+    assert sorted(one.p for one in adjusted) == pytest.approx(sorted(_holm_by_hand(raw)))
+    assert found.to_dict()["p_chance_adjusted"] == found.chance_adjusted.p
+    assert [one["p_adjusted"] for one in found.to_dict()["differences"]] == [one.p for one in adjusted[1:]]
+    untested = replace(found, p_chance=float("nan"))
+    assert [one.n for one in untested.differences_adjusted] == [2, 2]
+    assert np.isnan(untested.chance_adjusted.p)
+
+
+def _holm_by_hand(p: list[float]) -> list[float]:
+    found: list[float] = []
+    for rank, one in enumerate(sorted(p)):
+        found.append(max([*found, min(1.0, one * (len(p) - rank))]))
+    return found

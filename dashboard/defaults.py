@@ -1,0 +1,15 @@
+"""What pages and report take where nothing else is asked for: the same test has the same p on both."""
+
+from __future__ import annotations
+
+PERMUTATIONS, BOOTSTRAP, SEED = 1000, 1000, 0
+PROBE_REPEATS = 10
+# Neighbours in the graph of a trajectory.
+GRAPH_NEIGHBOURS = 15
+# Each permutation of a probe redoes its whole nested cross-validation: of many classes some tenths of a second.
+PROBE_PERMUTATIONS, PROBE_PERMUTATIONS_OF_MANY, MANY_CLASSES = 200, 100, 4
+
+
+def probe_permutations(n_classes: int) -> int:
+    """Permutations of a probe against chance."""
+    return PROBE_PERMUTATIONS_OF_MANY if n_classes >= MANY_CLASSES else PROBE_PERMUTATIONS
