@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import background, links, people, state, uploaded_ct  # noqa: E402
+from dashboard import background, dropped_ct, links, people, state, uploaded_ct  # noqa: E402
 from dashboard.components import context, sign_in, tour  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
 from dashboard.plain_text import plain  # noqa: E402
@@ -28,6 +28,7 @@ if "settings" not in st.session_state:
     uploaded_ct.delete_old(st.session_state["settings"])
 
 sign_in.require_sign_in(st.session_state["settings"])
+dropped_ct.delete_abandoned(state.session_is_open)
 links.restore(st.session_state["settings"])
 page = st.navigation(
     [

@@ -49,6 +49,12 @@ class LookUp:
         """Whether the process still lives."""
         return self.process.poll() is None
 
+    def end(self) -> None:
+        """End the process, where it still lives, and wait until it is gone."""
+        if self.running:
+            self.process.terminate()
+            self.process.wait()
+
     def step(self) -> str:
         """What it does now, in its own words."""
         lines = _text(self.log).split("\n")

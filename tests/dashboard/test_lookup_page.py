@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from embeddings.job.views import JobError
 from embeddings.store import Store
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-IMAGE = "lookup.kept.image"
+DROPPED = "lookup.dropped"
 N_EMBEDDED = 5
 
 
@@ -60,10 +59,8 @@ def drop(app: AppTest, key: str, file: Path) -> None:
 def find(app: AppTest) -> AppTest:
     """Press the button and wait for the process of the look-up."""
     app.button(key="lookup.go").click().run()
-    run = app.session_state["lookup.kept.run"]
-    deadline = time.monotonic() + 100
-    while run.running and time.monotonic() < deadline:
-        time.sleep(0.2)
+    run = app.session_state[DROPPED].run
+    run.process.wait()
     app.run()
     assert not app.exception, app.exception
     return app
@@ -138,15 +135,15 @@ def test_the_ct_stays_over_a_visit_to_another_page_and_is_deleted_when_asked(
 ) -> None:
     app = open_page(settings, embedded, "default")
     drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
-    image = app.session_state[IMAGE]
+    image = app.session_state[DROPPED].image
     assert image.is_relative_to(settings.workspace)
     app.switch_page("screens/map.py").run()
     app.switch_page("screens/lookup.py").run()
-    assert app.session_state[IMAGE] == image
+    assert app.session_state[DROPPED].image == image
     assert image.exists()
     app.button(key="lookup.delete").click().run()
     assert not image.parent.exists()
-    assert IMAGE not in app.session_state
+    assert app.session_state[DROPPED].image is None
     assert "deleted" in app.success[0].value
 
 
