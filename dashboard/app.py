@@ -18,13 +18,18 @@ from dashboard.components.page_style import page_style  # noqa: E402
 from dashboard.plain_text import plain  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 from embeddings.store import StoreError  # noqa: E402
+from flexict.errors import FlexiCTError  # noqa: E402
 
 st.set_page_config(page_title="FlexiCT Phenotype Explorer", page_icon=":material/radiology:", layout="wide")
 
 if "settings" not in st.session_state:
     started = read_settings(sys.argv[1:])
     sign_in.require_sign_in(started)
-    st.session_state["settings"] = people.own_settings(started)
+    try:
+        st.session_state["settings"] = people.own_settings(started)
+    except (FlexiCTError, OSError) as error:
+        st.error(plain(error))
+        st.stop()
     uploaded_ct.delete_old(st.session_state["settings"])
 
 sign_in.require_sign_in(st.session_state["settings"])

@@ -107,14 +107,15 @@ class DroppedCt:
             folder = self.folder
             self._forget_results()
             self.mask_field.problem = ""
-            if self.mask is not None:
-                uploaded_ct.delete_folder(self.mask.parent)
             self.mask = None
+            masks = folder / "mask"
+            uploaded_ct.delete_folder(masks)
             if mask is not None:
-                # In a folder of its own: what is shown of another mask must not be taken for what is shown of this.
-                beside = Path(tempfile.mkdtemp(prefix="mask-", dir=folder))
+                masks.mkdir()
+                # Each at a path of its own: what is shown of another mask must not be taken for what is shown of this.
+                own = Path(tempfile.mkdtemp(dir=masks))
                 self.mask = self._kept(
-                    self.mask_field, mask, lambda: uploaded_ct.keep_mask(mask.name, mask, beside, max_mb)
+                    self.mask_field, mask, lambda: uploaded_ct.keep_mask(mask.name, mask, own, max_mb)
                 )
             self.mask_field.done(mask)
 

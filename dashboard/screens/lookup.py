@@ -258,7 +258,7 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
     k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
-    except FlexiCTError as error:
+    except (FlexiCTError, look_ups.LookUpFailedError) as error:
         st.error(plain(error))
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 
-from dashboard import uploaded_ct
 from dashboard.settings import Settings
 from embeddings import job
 from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
@@ -94,22 +92,28 @@ def test_a_scan_of_the_cohort_finds_itself_first(settings: Settings, embedded: P
     assert embedded.read_bytes() == before
 
 
-def test_a_mask_is_taken_also_where_a_newer_request_ends_the_run_that_takes_it(
+def test_a_mask_is_taken_where_it_arrives_with_a_request_of_the_viewer(
     settings: Settings, embedded: Path, cohort_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(settings, embedded, "lesion_mask")
     drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
-    keep, cut_off = uploaded_ct.keep_mask, []
-
-    def keep_once_cut_off(*arguments: Any) -> Path:
-        if not cut_off:
-            cut_off.append(True)
-            st.rerun()  # As a viewer that asks for slices meanwhile.
-        return keep(*arguments)
-
-    monkeypatch.setattr(uploaded_ct, "keep_mask", keep_once_cut_off)
+    # What the browser sends within one turn becomes one request, and that of a fragment where any of it is one's.
+    of_fragment = functools.partial(local_script_runner.RerunData, fragment_id="that of the viewer")
+    monkeypatch.setattr(local_script_runner, "RerunData", of_fragment)
     drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
-    assert cut_off
+    assert any("What the encoder will see" in m.value for m in app.markdown)
+    assert app.session_state[DROPPED].mask is not None
+
+
+def test_a_mask_is_taken_for_the_ct_that_stayed_over_a_visit_to_another_page(
+    settings: Settings, embedded: Path, cohort_csv: Path
+) -> None:
+    app = open_page(settings, embedded, "lesion_mask")
+    drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
+    app.switch_page("screens/map.py").run()
+    app.switch_page("screens/lookup.py").run()
+    assert "drop in a mask too" in app.info[0].value
+    drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
     assert any("What the encoder will see" in m.value for m in app.markdown)
 
 

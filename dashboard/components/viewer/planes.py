@@ -13,10 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 MOST_PIXELS = 320
 Place = tuple[float, float, float]
+
+
+class NoSliceError(FlexiCTError):
+    """The browser asks for a slice that the scan does not have."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +122,10 @@ def cut(
         region: what to cut; the whole slice where None. A region beside the scan gives its nearest voxels.
 
     Raises:
-        IndexError: a slice that the volume does not have.
+        NoSliceError: a slice that the volume does not have.
     """
     if not 0 <= index < _count(volume, plane.through):
-        raise IndexError(f"the scan has no {plane.name} slice {index}")
+        raise NoSliceError(f"the scan has no {plane.name} slice {index}")
     columns = _range(volume, plane.across, centre, None if region is None else (region.left, region.right))
     down = None if region is None else (region.top, region.bottom)
     if down is not None and plane.turned:

@@ -164,5 +164,5 @@ def test_a_lesion_of_one_voxel_is_still_seen_where_voxels_are_averaged() -> None
 
 
 def test_a_slice_beside_the_scan_is_refused(tilted: Volume) -> None:
-    with pytest.raises(IndexError, match="no axial slice 99"):
+    with pytest.raises(NoSliceError, match="no axial slice 99"):
         cut(in_lps_order(tilted), None, PLANES["axial"], 99, (0.0, 0.0, 0.0))
