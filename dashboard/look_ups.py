@@ -85,9 +85,9 @@ class LookUp:
         _log.error("a look-up ended with exit code %s:\n%s", self.process.returncode, said)
         last = next((line for line in reversed(said.split("\n")) if line.strip()), "nothing")
         raise LookUpFailedError(
-            f"The look-up ended with exit code {self.process.returncode} and gave no vector: an error of the program, or "
-            f"too little memory. Press the button to try again. It said last: {last[-LOG_TAIL:]} The log of the server "
-            "has more."
+            f"The look-up ended with exit code {self.process.returncode} and gave no vector: an error of the program "
+            "or too little memory. Press the button to try again; the log of the server has more. It said last: "
+            f"{last[-LOG_TAIL:]}"
         )
 
 

@@ -33,7 +33,8 @@ class ItemFiles:
 
     Attributes:
         image_path, mask_path: what may be read and was there.
-        missing: why there is no image, or no mask of those that are stored.
+        no_image: why there is none.
+        notes: why there is no mask, and where an image was found that is not where the cohort file says.
         seed_lps: of the CSV; where there is none, a lesion is cropped around its centroid.
         preset: label of the embedding set's preset; None where no set is known.
     """
@@ -42,7 +43,8 @@ class ItemFiles:
     case_id: str
     image_path: ReadablePath | None
     mask_path: ReadablePath | None
-    missing: tuple[str, str]
+    no_image: str
+    notes: tuple[str, ...]
     z_lps_mm: float | None
     slice_index: int | None
     centroid_lps: Place | None
@@ -77,12 +79,16 @@ def files_of(item: pd.Series, preset: str | None, scans: ScanFiles) -> ItemFiles
     index = _number(item.get("slice_index"))
     image, no_image = _found(item.get("image_path"), scans, NO_CT)
     mask, no_mask = _found(item.get("mask_path"), scans, "")
+    notes = [f"No outline: {no_mask}"] if no_mask else []
+    if image is not None and Path(image) != Path(str(item["image_path"])).resolve():
+        notes.append(f"The cohort was moved: this CT was found at {image}")
     return ItemFiles(
         item_id=str(item["item_id"]),
         case_id=str(item["case_id"]),
         image_path=image,
         mask_path=mask,
-        missing=(no_image, no_mask),
+        no_image=no_image,
+        notes=tuple(notes),
         z_lps_mm=_number(item.get("z_lps_mm")),
         slice_index=None if index is None else int(index),
         centroid_lps=_point(item, ("centroid_x", "centroid_y", "centroid_z")),
@@ -109,7 +115,7 @@ def modified(files: ItemFiles) -> tuple[int, int]:
         ImageError: it went away.
     """
     if files.image_path is None:
-        raise NoScanError(files.missing[0])
+        raise NoScanError(files.no_image)
     path = Path(files.image_path)
     try:
         image_ns = path.stat().st_mtime_ns
@@ -124,7 +130,7 @@ def modified(files: ItemFiles) -> tuple[int, int]:
 def open_scan(files: ItemFiles) -> OpenScan:
     """The item's scan, kept for a while. Raises what `modified` and `read_image` raise."""
     found = _open(files, *modified(files))
-    return replace(found, notes=(*found.notes, f"No outline: {files.missing[1]}")) if files.missing[1] else found
+    return replace(found, notes=(*found.notes, *files.notes))
 
 
 def forget_scans() -> None:

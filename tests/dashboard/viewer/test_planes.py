@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.components.viewer.planes import (
     PLANES,
+    NoSliceError,
     Region,
     cut,
     lps_to_place,
