@@ -12,12 +12,13 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import background, links, people, state, uploaded_ct  # noqa: E402
+from dashboard import background, dropped_ct, links, people, state, uploaded_ct  # noqa: E402
 from dashboard.components import context, sign_in, tour  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
 from dashboard.plain_text import plain  # noqa: E402
 from dashboard.settings import read_settings  # noqa: E402
 from embeddings.store import StoreError  # noqa: E402
+from flexict.errors import FlexiCTError  # noqa: E402
 
 # A file of our own: a browser fetches the picture of a ":material/" name from another server.
 st.set_page_config(
@@ -27,10 +28,15 @@ st.set_page_config(
 if "settings" not in st.session_state:
     started = read_settings(sys.argv[1:])
     sign_in.require_sign_in(started)
-    st.session_state["settings"] = people.own_settings(started)
+    try:
+        st.session_state["settings"] = people.own_settings(started)
+    except (FlexiCTError, OSError) as error:
+        st.error(plain(error))
+        st.stop()
     uploaded_ct.delete_old(st.session_state["settings"])
 
 sign_in.require_sign_in(st.session_state["settings"])
+dropped_ct.delete_abandoned(state.session_is_open)
 links.restore(st.session_state["settings"])
 page = st.navigation(
     [

@@ -85,6 +85,8 @@ class Cancelled:
 
 
 Answer = Done | Running | Failed | Cancelled
+# Of a work that nobody waits for any more; shown nowhere.
+_STOPPED = Failed("", False), 0
 Place = tuple[str, str]
 """A session and the slot on its pages that a result is for."""
 
@@ -304,6 +306,8 @@ class Registry:
         with self._changed:
             work.words = "waiting for another analysis to end"
             self._changed.wait_for(lambda: work.stopped or self._free > 0)
+            if work.stopped:  # Given up while it waited: it has no turn to take.
+                return _STOPPED
             work.words, work.started = "", time.monotonic()
             self._free -= 1
         try:
@@ -319,7 +323,7 @@ class Registry:
         try:
             with self._changed:
                 if work.stopped:
-                    return Failed("", False), 0
+                    return _STOPPED
                 work.worker = worker
             self.warm()
 
@@ -337,6 +341,7 @@ class Registry:
         if header["ended"] == "refused":
             return Failed(str(header["why"]), True), 0
         if header["ended"] != "done":
+            _log.error("the analysis %s failed in its process:\n%s", task.kind, header.get("traceback", header["why"]))
             why = f"An error of the program ended this analysis ({header['why']})."
             return Failed(f"{why} The log of the server has more.", False), 0
         result = result_codec.decode(content)

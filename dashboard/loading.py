@@ -12,10 +12,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import columns, state
-from dashboard.settings import Settings
+from dashboard.scan_files import ReadablePath
 from dashboard.zero_shot import with_scores
 from embeddings.case_vectors import one_row_a_case
-from embeddings.images import ImageError, ImageHeader, read_noted_mask, read_scan
+from embeddings.images import ImageHeader, read_noted_mask, read_scan
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
 from embeddings.store import Store
@@ -183,32 +183,16 @@ def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> 
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
 
 
-def scan(path: str, modified_ns: int) -> Volume:
-    """A CT, kept for a while; raises `ImageError` as `read_image` does, and where it lies outside the data root."""
-    check_place(Path(path))
+def scan(path: ReadablePath, modified_ns: int) -> Volume:
+    """A CT, kept for a while; raises `ImageError` as `read_image` does."""
     return _scan(path, modified_ns)[0]
 
 
 def scan_mask(
-    mask_path: str, mask_modified_ns: int, label: str | None, image_path: str, image_modified_ns: int
+    mask_path: ReadablePath, mask_modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
 ) -> tuple[Volume, tuple[str, ...]]:
     """A lesion mask on the grid of its CT, and what should be known of it; raises as `read_mask` and `scan` do."""
-    for path in (mask_path, image_path):
-        check_place(Path(path))
     return _scan_mask(mask_path, mask_modified_ns, label, image_path, image_modified_ns)
-
-
-def check_place(path: Path) -> None:
-    """Refuse what lies outside the data root: a cohort file says where its CTs lie, and it may have come by mail.
-
-    To be asked before any cache, which all sessions share.
-
-    Raises:
-        ImageError: this session may not read the file.
-    """
-    settings: Settings | None = st.session_state.get("settings")
-    if settings is not None and not settings.allows(path):
-        raise ImageError(path, "lies outside the data root: start the app with --data-root and its folder")
 
 
 def forget_scans() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,9 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.command_line import TEMPORARY, WRONG_INPUT
 from flexict.errors import FlexiCTError
 
 LOG_TAIL = 600
+_log = logging.getLogger(__name__)
+
+
+class LookUpFailedError(Exception):
+    """The look-up did not end as it should, for no fault of the scan; the log of the server has what it said."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,12 @@ class LookUp:
         """Whether the process still lives."""
         return self.process.poll() is None
 
+    def end(self) -> None:
+        """End the process, where it still lives, and wait until it is gone."""
+        if self.running:
+            self.process.terminate()
+            self.process.wait()
+
     def step(self) -> str:
         """What it does now, in its own words."""
         lines = _text(self.log).split("\n")
@@ -63,15 +76,21 @@ class LookUp:
 
         Raises:
             FlexiCTError: it ended without one, with the reason that it gave.
+            LookUpFailedError: it gave none.
         """
         if self.process.returncode == 0 and self.out.is_file():
             return np.asarray(np.load(self.out, allow_pickle=False), dtype=np.float32)
-        reasons = [line.removeprefix("error: ") for line in _text(self.log).split("\n") if line.startswith("error: ")]
-        if reasons:
+        said = _text(self.log)
+        reasons = [line.removeprefix("error: ") for line in said.split("\n") if line.startswith("error: ")]
+        if self.process.returncode in (WRONG_INPUT, TEMPORARY) and reasons:
             raise FlexiCTError(reasons[-1])
-        raise FlexiCTError(
-            f"The look-up ended with exit code {self.process.returncode} and no reason; the machine may have had too "
-            f"little memory. It said last: {_text(self.log)[-LOG_TAIL:] or 'nothing'}"
+        # The log is deleted with the scan.
+        _log.error("a look-up ended with exit code %s:\n%s", self.process.returncode, said)
+        last = next((line for line in reversed(said.split("\n")) if line.strip()), "nothing")
+        raise LookUpFailedError(
+            f"The look-up ended with exit code {self.process.returncode} and gave no vector: an error of the program "
+            "or too little memory. Press the button to try again; the log of the server has more. It said last: "
+            f"{last[-LOG_TAIL:]}"
         )
 
 

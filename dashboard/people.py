@@ -16,6 +16,7 @@ import hmac
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,11 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.settings import Settings
+from flexict.errors import FlexiCTError
 
 _PEOPLE = "people"
 _KEY_FILE = ".people-key"
+_KEY_BYTES = 32
 _COOKIE = "_streamlit_xsrf"
 _TOKEN = re.compile(r"2\|(?P<mask>[0-9a-f]{8})\|(?P<masked>[0-9a-f]{32})\|[0-9]{1,12}")
 _SESSION_ID = "person.session"
@@ -43,6 +46,7 @@ def own_settings(started: Settings) -> Settings:
     """The settings of this session: those the app was started with, with this person's folder as the workspace.
 
     Raises:
+        FlexiCTError: the workspace's secret is damaged.
         OSError: the workspace cannot be written.
     """
     identity = _identity(started)
@@ -92,9 +96,28 @@ def _key(workspace: Path) -> bytes:
     """The workspace's own secret: without it nobody can tell a person's folder from their email."""
     workspace.mkdir(parents=True, exist_ok=True)
     path = workspace / _KEY_FILE
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-    except FileExistsError:
-        pass
-    return path.read_bytes()
+    if not path.exists():
+        # Written aside and then given its name: whoever reads the file finds it whole.
+        handle, draft = tempfile.mkstemp(prefix=f"{_KEY_FILE}.", dir=workspace)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(_KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            # Not a rename, which would replace the key that another process has made meanwhile.
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                if not path.exists():
+                    os.replace(draft, path)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    key = path.read_bytes()
+    if len(key) != _KEY_BYTES:
+        raise FlexiCTError(
+            f"{path} is damaged ({len(key)} bytes in place of {_KEY_BYTES}): restore it from a backup; without it, "
+            "delete it, and everybody starts with a new folder"
+        )
+    return key

@@ -5,6 +5,7 @@ Nothing is written under a name that a browser or an archive sent; of an archive
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import shutil
@@ -27,6 +28,7 @@ MOST_ENTRIES = 5000
 # A DICOM series packs to half its size at best; a bomb to a thousandth.
 MOST_UNPACKED = 6
 _CHUNK = 1 << 20
+_log = logging.getLogger(__name__)
 
 
 def new_folder(settings: Settings) -> Path:
@@ -41,8 +43,28 @@ def delete_old(settings: Settings, now: float | None = None) -> None:
     everybody = settings.workspaces or settings.workspace
     oldest = (time.time() if now is None else now) - KEPT_S
     for kept in (*everybody.glob(f"{FOLDER}/*"), *everybody.glob(f"people/*/{FOLDER}/*")):
-        if kept.lstat().st_mtime < oldest:
-            shutil.rmtree(kept, ignore_errors=True)
+        # Another session may delete the same folder meanwhile.
+        try:
+            if kept.lstat().st_mtime < oldest:
+                delete_folder(kept)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            _log.exception("an upload of more than a day ago cannot be deleted")
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete an upload; one that is gone already, as a whole or in part, is no fault.
+
+    Raises:
+        OSError: something of it cannot be deleted.
+    """
+
+    def raise_unless_gone(_: object, __: str, raised: tuple[object, BaseException, object]) -> None:
+        if not isinstance(raised[1], FileNotFoundError):
+            raise raised[1]
+
+    shutil.rmtree(folder, onerror=raise_unless_gone)
 
 
 def keep_ct(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
@@ -50,12 +72,14 @@ def keep_ct(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
 
     Args:
         name: as the browser sent it; only its ending is used.
+        source: read from its beginning, also where an earlier try ended in the middle.
 
     Raises:
         FlexiCTError: too large, of another kind, or an archive that is no plain one of DICOM files.
     """
     ending = _ending(name, CT_ENDINGS)
     path = folder / f"ct{ending}"
+    source.seek(0)
     _copy(source, path, max_mb * 1_000_000, "the CT")
     if ending != ".zip":
         return path
@@ -73,6 +97,7 @@ def keep_ct(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
 def keep_mask(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
     """Write an uploaded mask into `folder` and return its path; raises what `keep_ct` raises of a single file."""
     path = folder / f"mask{_ending(name, MASK_ENDINGS)}"
+    source.seek(0)
     _copy(source, path, max_mb * 1_000_000, "the mask")
     return path
 
@@ -85,17 +110,19 @@ def _ending(name: str, endings: Iterable[str]) -> str:
 
 
 def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
-    """Write at most `most` bytes; what is written of a larger one is removed."""
+    """Write at most `most` bytes; a file of that name is there only once it is whole."""
+    part = path.with_name(f"{path.name}.part")
     written = 0
-    with path.open("xb") as file:
-        while chunk := source.read(_CHUNK):
-            written += len(chunk)
-            if written > most:
-                break
-            file.write(chunk)
-    if written > most:
-        path.unlink()
-        raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
+    try:
+        with part.open("wb") as file:
+            while chunk := source.read(_CHUNK):
+                written += len(chunk)
+                if written > most:
+                    raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
+                file.write(chunk)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return written
 
 
@@ -124,11 +151,14 @@ def _kind(place: PurePosixPath) -> str:
 
 
 def _checked(entries: list[zipfile.ZipInfo], most: int) -> list[zipfile.ZipInfo]:
-    files = [entry for entry in entries if not entry.is_dir()]
+    # Not `is_dir`, which fails on an empty name.
+    files = [entry for entry in entries if not entry.filename.endswith("/")]
     for entry in files:
         place = PurePosixPath(entry.filename)
-        if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in place.parts[0]:
+        if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in "".join(place.parts[:1]):
             raise FlexiCTError(f"the zip holds {entry.filename!r}, a path that leads out of it: make a plain one")
+        if entry.filename.rsplit("/", 1)[-1] in ("", "."):
+            raise FlexiCTError(f"the zip holds {entry.filename!r}, which names no file: make a plain one")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise FlexiCTError(f"the zip holds a link ({entry.filename!r}): make one of the files themselves")
         if entry.flag_bits & 1:

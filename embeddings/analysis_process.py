@@ -2,9 +2,9 @@
 
 It reads requests from standard input and answers on standard output, one at a time, in the form of `process_messages`:
 first `{"share": 0.4, "words": "..."}` as often as there is progress, then `{"ended": "done"}` with the encoded result,
-`{"ended": "refused", "why": "..."}` with a sentence for people, or `{"ended": "broken", "why": "..."}`, with the
-traceback of an error of the program on standard error. When standard input ends it ends too, also in the middle of an
-analysis: nobody waits for the answer any more, whichever way the other process ended.
+`{"ended": "refused", "why": "..."}` with a sentence for people, or `{"ended": "broken", "why": "...", "traceback":
+"..."}` after an error of the program, which the other process logs. When standard input ends it ends too, also in the
+middle of an analysis: nobody waits for the answer any more, whichever way the other process ended.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from flexict.errors import FlexiCTError
 
 Analysis = Callable[..., object]
 IDLE_S = 3.0
+LONGEST_TRACEBACK = 50_000
 
 
 def probe_chance(**given: Any) -> float:
@@ -110,8 +111,10 @@ def _answer(analyses: Mapping[str, Analysis], kind: str, body: bytes, answers: B
     except FlexiCTError as error:
         write_message(answers, {"ended": "refused", "why": " ".join(str(error).split())})
     except Exception as error:
-        traceback.print_exc()
-        write_message(answers, {"ended": "broken", "why": f"{type(error).__name__}: {error}"[:500]})
+        why = f"{type(error).__name__}: {error}"[:500]
+        write_message(
+            answers, {"ended": "broken", "why": why, "traceback": traceback.format_exc()[-LONGEST_TRACEBACK:]}
+        )
     else:
         write_message(answers, {"ended": "done"}, content)
 

@@ -1,19 +1,36 @@
 // A page that is left asks the server for nothing any more. Streamlit would run that part of it after the next page, and
 // for that empty the window of what the next page shows.
 const LEAVING_MS = 10000;
-let leftAt = -Infinity;
-let lastPath = location.pathname;
-let onItsWay = false;
+// Shared by all components of the window, each of which is sent a program of its own, again and again.
+const leaving = (window.flexictLeaving ??= {
+  leftAt: -Infinity, lastPath: location.pathname, onItsWay: false, senders: 0, listening: null,
+});
+
+/** What asks the server says when it comes; the clicks of the window are watched until the last such has gone. */
+function senderCame() {
+  leaving.senders += 1;
+  if (leaving.senders > 1) return;
+  leaving.lastPath = location.pathname;
+  leaving.listening = new AbortController();
+  const until = { capture: true, signal: leaving.listening.signal };
+  document.addEventListener("click", noteClick, until);
+  window.addEventListener("popstate", noteReturn, until);
+}
+
+function senderGone() {
+  leaving.senders -= 1;
+  if (leaving.senders === 0) leaving.listening.abort();
+}
 
 /** Send something, unless the page into which the sender came at `since` (of performance.now) is being left. */
 function askFrom(since, send) {
   // So long after the click, the page was not left.
-  if (leftAt > since && performance.now() - leftAt < LEAVING_MS) return;
-  lastPath = location.pathname;
+  if (leaving.leftAt > since && performance.now() - leaving.leftAt < LEAVING_MS) return;
+  leaving.lastPath = location.pathname;
   send();
-  onItsWay = true;
+  leaving.onItsWay = true;
   // Streamlit collects what is asked until the next turn, which it has put in line before this.
-  setTimeout(() => { onItsWay = false; });
+  setTimeout(() => { leaving.onItsWay = false; });
 }
 
 function linkOf(event) {
@@ -24,15 +41,16 @@ function linkOf(event) {
 }
 
 // Before the page hears of the click itself.
-document.addEventListener("click", (event) => {
+function noteClick(event) {
   const link = linkOf(event);
   if (!link) return;
-  leftAt = performance.now();
-  if (!onItsWay) return;
+  leaving.leftAt = performance.now();
+  if (!leaving.onItsWay) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   setTimeout(() => link.click());
-}, true);
-window.addEventListener("popstate", () => {
-  if (location.pathname !== lastPath) leftAt = performance.now();
-}, true);
+}
+
+function noteReturn() {
+  if (location.pathname !== leaving.lastPath) leaving.leftAt = performance.now();
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from matplotlib.figure import Figure
 
+from dashboard import loading
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.slice_image import WINDOWS
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
@@ -18,11 +19,12 @@ from dashboard.components.viewer.component import last_request, mount_feed, moun
 from dashboard.components.viewer.message import Request, RequestError, read_request
 from dashboard.components.viewer.patch_encoder import SetEncoder
 from dashboard.components.viewer.planes import PLANES
-from dashboard.components.viewer.scans import files_of, readable
+from dashboard.components.viewer.scans import files_of
 from dashboard.components.viewer.shown_slices import panel_slices
 from dashboard.figures import slices
 from dashboard.figures.slices import GreyWindow
 from dashboard.plain_text import plain
+from dashboard.scan_files import ScanFiles
 from embeddings.embedded_input import EmbeddedInputError, preset_of
 
 __all__ = ["Panel", "ViewerState", "show_panels"]
@@ -103,9 +105,10 @@ def show_panels(
     place = [0.0, 0.0, 0.0]
     place[PLANES[plane].through] = float(offset_mm)
     preset = _preset(embedding_set)
+    scans = ScanFiles.of_cohort(st.session_state["settings"], cohort, loading.cohort_info(cohort))
     shown = Shown(
         cohort=cohort,
-        files=tuple(files_of(panel.item, preset, from_middle=from_middle) for panel in panels),
+        files=tuple(files_of(panel.item, preset, scans, from_middle=from_middle) for panel in panels),
         titles=tuple(p.title for p in panels),
         captions=tuple(p.caption for p in panels),
         footer=footer,
@@ -139,10 +142,9 @@ class _Seen:
 
 def _downloads(name: str, shown: Shown, numbers: tuple[Mapping[str, float], ...], seen: _Seen) -> None:
     """What is seen when a button is pressed, as a figure for print and as its table."""
-    allowed = replace(shown, files=tuple(readable(files) for files in shown.files))
 
     def panels() -> list[slices.PanelSlice]:
-        return panel_slices(allowed, seen.plane, seen.offset_mm, numbers)
+        return panel_slices(shown, seen.plane, seen.offset_mm, numbers)
 
     def draw() -> Figure:
         title = f"CT slices, {seen.plane}, {seen.offset_mm:+z.0f} mm from the centre of each item"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import columns, disclosure, loading, look_ups, readings, uploaded_ct
+from dashboard import columns, disclosure, loading, look_ups, readings, state, uploaded_ct
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
 from dashboard.components.slice_viewer import Panel, show_panels
-from dashboard.components.viewer.scans import forget_scans
+from dashboard.dropped_ct import DroppedCt
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.settings import Settings
@@ -31,14 +31,10 @@ from flexict.preprocess import in_lps_order
 ROOT = Path(__file__).resolve().parents[2]
 REFRESH_S = 1.0
 PREVIEW_PX = 320
-# Everything that this page keeps of an upload, besides its folder: gone with it.
-FOLDER, IMAGE, MASK, VOLUME, POINT, PREVIEW, RUN = (
-    f"lookup.kept.{name}" for name in ("folder", "image", "mask", "volume", "point", "preview", "run")
-)
-# Files of the uploaders that were dealt with, also if refused or deleted since; and whether others came or went.
-TAKEN, CHANGED = "lookup.taken", "lookup.changed"
+DROPPED = "lookup.dropped"
 
 settings: Settings = st.session_state["settings"]
+dropped: DroppedCt = st.session_state.setdefault(DROPPED, DroppedCt())
 
 
 def _page(found: Context) -> None:
@@ -52,7 +48,8 @@ def _page(found: Context) -> None:
         st.info(plain(error))
         return
     uploaded_ct.delete_old(settings)
-    image = _uploaded(recipe)
+    _take(recipe)
+    image = _kept_image()
     if image is None:
         st.caption(
             "A .nii, .nii.gz, .nrrd or .mha file, or a .zip with the slices of one DICOM series. "
@@ -69,8 +66,8 @@ def _page(found: Context) -> None:
         st.error(plain(error))
         return
     if st.button("Find similar scans", type="primary", icon=":material/person_search:", key="lookup.go"):
-        _start(request)
-    run: look_ups.LookUp | None = st.session_state.get(RUN)
+        _start(request, image.parent)
+    run = dropped.run
     if run is None or run.request != request:
         return
     if run.running:
@@ -91,15 +88,16 @@ def _recipe(found: Context) -> Any:
     return recipe_of({str(name): value for name, value in found.embedding_set.items()})
 
 
-def _uploaded(recipe: Any) -> Path | None:
-    """The CT in this session's folder; a mask lies beside it where one was given."""
+def _take(recipe: Any) -> None:
+    """The fields for the CT and its mask; what is new in them is kept in this session's folder."""
     left, right = st.columns(2)
     ct = left.file_uploader(
         "CT",
         type=["nii", "gz", "nrrd", "mha", "zip"],
         max_upload_size=_most_mb(),
         key="lookup.ct",
-        on_change=_note_change,
+        on_change=_changed,
+        args=(dropped.ct_field.note_change,),
     )
     mask = None
     if recipe.view == "lesion" or recipe.with_mask:
@@ -109,94 +107,81 @@ def _uploaded(recipe: Any) -> Path | None:
             type=["nii", "gz", "nrrd", "mha", "dcm"],
             max_upload_size=_most_mb(),
             key="lookup.mask_file",
-            on_change=_note_change,
+            on_change=_changed,
+            args=(dropped.mask_field.note_change,),
         )
-    held = {one.file_id for one in (ct, mask) if one is not None}
-    # Not by what the uploaders hold alone: they are empty too after a visit to another page, and then the scan stays.
-    if st.session_state.get(CHANGED) or (ct is not None and held - st.session_state.get(TAKEN, set())):
-        _forget()
-        if ct is not None:
-            _keep(ct, mask)
-        # Last: a newer request may end this run at any touch of the session state, and the next run has to do it then.
-        st.session_state[TAKEN] = held
-        st.session_state[CHANGED] = False
-    image: Path | None = st.session_state.get(IMAGE)
+    try:
+        dropped.take(ct, mask, settings, state.session_id(), _most_mb())
+    except OSError as error:
+        st.error(plain(error))
+    for problem in dropped.problems:
+        st.error(plain(problem))
+
+
+def _changed(note: Callable[[], None]) -> None:
+    """A field was filled or emptied.
+
+    Where the viewer asks for slices in the same moment, Streamlit sends both as one and runs the viewer's part alone:
+    so the page is asked for.
+    """
+    note()
+    st.rerun()
+
+
+def _kept_image() -> Path | None:
+    """The CT in this session's folder, and the button that deletes it."""
+    image = dropped.image
     if image is None:
         return None
-    if not image.exists():
-        _forget()
-        st.info("This CT was deleted. Drop it in again to look it up once more.")
-        return None
-    if st.button("Delete this CT from the machine", icon=":material/delete:", key="lookup.delete"):
-        _forget()
-        st.success("The CT and everything made of it are deleted.")
-        return None
-    return image
-
-
-def _note_change() -> None:
-    st.session_state[CHANGED] = True
-
-
-def _keep(ct: Any, mask: Any) -> None:
-    st.session_state[FOLDER] = folder = uploaded_ct.new_folder(settings)
     try:
-        image = uploaded_ct.keep_ct(ct.name, ct, folder, _most_mb())
-        kept = None if mask is None else uploaded_ct.keep_mask(mask.name, mask, folder, _most_mb())
-    except (FlexiCTError, OSError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        st.error(plain(error))
-        return
-    st.session_state[IMAGE], st.session_state[MASK] = image, kept
-
-
-def _forget() -> None:
-    """Delete the upload of this session and what was made of it."""
-    run: look_ups.LookUp | None = st.session_state.get(RUN)
-    if run is not None and run.running:
-        run.process.terminate()
-        run.process.wait()
-    folder: Path | None = st.session_state.get(FOLDER)
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-        forget_scans()
-    for key in (FOLDER, IMAGE, MASK, VOLUME, POINT, PREVIEW, RUN):
-        st.session_state.pop(key, None)
+        if not image.exists():
+            dropped.forget()
+            st.info("This CT was deleted. Drop it in again to look it up once more.")
+            return None
+        if st.button("Delete this CT from the machine", icon=":material/delete:", key="lookup.delete"):
+            dropped.forget()
+            st.success("The CT and everything made of it are deleted.")
+            return None
+    except OSError as error:
+        st.error(f"The CT could not be deleted: {plain(error)}")
+    return image
 
 
 def _volume(image: Path) -> Volume:
     """The CT turned to LPS, read once a session."""
-    if VOLUME not in st.session_state:
+    volume = dropped.volume
+    if volume is None:
         with st.spinner("Reading the CT ..."):
             read, header, doubt = read_scan(image)
-            st.session_state[VOLUME] = in_lps_order(read), header.notes, doubt
-    volume, notes, doubt = st.session_state[VOLUME]
+            volume = in_lps_order(read)
+        dropped.volume, dropped.notes, dropped.doubt = volume, header.notes, doubt
     z, y, x = volume.shape
     st.caption(f"{x} x {y} x {z} voxels of {' x '.join(f'{mm:.2f}' for mm in volume.spacing)} mm.")
-    for note in notes:
+    for note in dropped.notes:
         st.info(plain(note))
-    if doubt is not None:
-        st.warning(plain(f"These may be no HU: {doubt}"))
+    if dropped.doubt is not None:
+        st.warning(f"Values may not be in HU: {plain(dropped.doubt)}")
     return volume
 
 
 def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_ups.LookUpRequest | None:
     """Show the CT with the crop that will be embedded, and take the lesion, where the set is of lesions."""
-    mask: Path | None = st.session_state.get(MASK)
-    label = None if mask is None else _mask_label()
+    mask = dropped.mask
+    label = None if mask is None else _mask_label(image.parent.name)
     by_point = recipe.view == "lesion" and mask is None and recipe.preset == "lesion_seed" and not recipe.with_mask
-    point = st.session_state.get(POINT) if by_point else None
+    point = dropped.point if by_point else None
     words = "Click the lesion" if by_point and point is None else "Dashed: the crop that will be embedded"
     seen = show_panels(
         found.path,
         [Panel(_row(image, mask, point, label), "The CT looked up", words)],
-        f"lookup.new.{_folder_name()}",
+        f"lookup.new.{image.parent.name}",
         embedding_set=found.embedding_set if mask is not None or point is not None or not by_point else None,
         footer=disclosure.RESEARCH_ONLY,
         rerun_on_click=by_point,
     )
     if by_point:
-        st.session_state[POINT] = marked = lesion_point(volume, seen.clicked_lps, f"lookup.point.{_folder_name()}")
+        # Widgets of one upload keep nothing of the one before.
+        dropped.point = marked = lesion_point(volume, seen.clicked_lps, f"lookup.point.{image.parent.name}")
         if marked != point:
             st.rerun()  # so that the crop round the point is drawn
         return None if marked is None else look_ups.LookUpRequest(found.path, found.set_id, image, None, marked)
@@ -209,11 +194,11 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_up
     return look_ups.LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
 
 
-def _mask_label() -> str | None:
+def _mask_label(upload: str) -> str | None:
     """Which label of the mask that was dropped in is the lesion."""
     text = st.text_input(
         "Lesion's label in the mask (number or name), where it has several",
-        key=f"lookup.mask_label.{_folder_name()}",
+        key=f"lookup.mask_label.{upload}",
     )
     return normal_label(text) or None
 
@@ -239,22 +224,16 @@ def _row(
     )
 
 
-def _folder_name() -> str:
-    """Widgets of one upload keep nothing of the one before."""
-    folder: Path = st.session_state[FOLDER]
-    return folder.name
-
-
 def _what_the_encoder_sees(request: look_ups.LookUpRequest, recipe: Any) -> None:
     """The input itself, before anything is computed of it: a wrong point or a flipped scan shows here."""
     from embeddings.job.one_scan import Scan, prepared_items
 
-    kept = st.session_state.get(PREVIEW)
+    kept = dropped.preview
     if kept is None or kept[0] != request:
         with st.spinner("Preparing the input ..."):
             scan = Scan(request.image, request.mask, request.point_lps, request.mask_label)
             items = prepared_items(scan, recipe, first_only=True)
-        kept = st.session_state[PREVIEW] = (request, items[0].array)
+        kept = dropped.preview = (request, items[0].array)
     array = kept[1]
     st.markdown("**What the encoder will see**" + (" (its first slice)" if array.ndim == 2 else ""))
     planes = {"as it is": array}
@@ -272,22 +251,21 @@ def _grey(plane: np.ndarray) -> Image.Image:
     return Image.fromarray(np.asarray(scaled * 255, dtype=np.uint8))
 
 
-def _start(request: look_ups.LookUpRequest) -> None:
-    running: look_ups.LookUp | None = st.session_state.get(RUN)
-    if running is not None and running.running:
-        if running.request == request:
+def _start(request: look_ups.LookUpRequest, folder: Path) -> None:
+    running = dropped.run
+    if running is not None:
+        if running.running and running.request == request:
             return
-        running.process.terminate()
-        running.process.wait()
+        running.end()
     try:
-        st.session_state[RUN] = look_ups.start(request, st.session_state[FOLDER], ROOT)
+        dropped.run = look_ups.start(request, folder, ROOT)
     except OSError as error:
         st.error(f"The look-up could not be started: {plain(error)}")
 
 
 @st.fragment(run_every=REFRESH_S)
 def _watch() -> None:
-    run: look_ups.LookUp | None = st.session_state.get(RUN)
+    run = dropped.run
     if run is None or not run.running:
         st.rerun()
     else:
@@ -299,7 +277,7 @@ def _result(found: Context, run: look_ups.LookUp) -> None:
     k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
-    except FlexiCTError as error:
+    except (FlexiCTError, look_ups.LookUpFailedError) as error:
         st.error(plain(error))
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)

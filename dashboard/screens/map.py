@@ -190,7 +190,7 @@ def _take(layer: Layer, frame: pd.DataFrame) -> None:
     picked = dict(st.session_state[MAP_KEY].picked or {})
     try:
         rows, origin = rows_of(picked, layer)
-    except (TypeError, ValueError) as error:
+    except FlexiCTError as error:
         st.session_state[PROBLEM_KEY] = f"What was drawn could not be read: {error}"
         return
     state.put_selection(combined(frame, state.selected(), rows, mode_of(picked), origin))

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.analysis_workers import Worker, Workers
 from dashboard.background import Answer, Cancelled, Done, Failed, Registry, Running, Task
 from embeddings import result_codec
 from embeddings.analysis import Retrieval, StageGradient, evaluate
 from embeddings.analysis_request import AnalysisRequest
 from embeddings.kept_work import KeptWork
 from embeddings.process import is_alive
+from tests.dashboard import failing_analyses
 
 ROOT = Path(__file__).resolve().parents[2]
 SOON_S = 60.0
@@ -134,6 +136,54 @@ def test_an_error_of_the_program_is_a_sentence_and_not_a_refusal(registry: Regis
     assert not answer.refused
     assert "error of the program" in answer.sentence
     assert isinstance(ended(registry, retrieval()), Done)
+
+
+def test_the_traceback_of_an_error_of_the_program_is_in_the_log_and_a_refusal_is_not(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal, fault = (
+        ended(registry, Task(kind, kind, lambda: result_codec.encode({}), "Working", module=failing_analyses.MODULE))
+        for kind in ("refusal", "fault")
+    )
+    assert refusal == Failed("there are 3 cases, and 5 are needed", refused=True)
+    assert isinstance(fault, Failed)
+    assert not fault.refused
+    assert "error of the program" in fault.sentence
+    [record] = caplog.records
+    assert "in break_down" in record.getMessage()
+    assert "ValueError: zip() argument 2 is shorter than argument 1" in record.getMessage()
+
+
+def test_a_queued_analysis_that_is_cancelled_takes_no_turn_and_no_process(
+    make_registry: Callable[..., Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_at_start: list[int] = []
+    take = Workers.take
+
+    def noted(workers: Workers, *module: str) -> Worker:
+        free_at_start.append(registry._free)
+        return take(workers, *module)
+
+    monkeypatch.setattr(Workers, "take", noted)
+    registry = make_registry(at_once=1)
+    first = long_gradient()
+    computing(registry, first, slot="first")
+    queued = [long_gradient(seed=seed) for seed in (1, 2)]
+    for number, wanted in enumerate(queued):
+        until(lambda wanted=wanted, number=number: waits(registry, wanted, f"queued {number}"))  # type: ignore[misc]
+    waiting = [one for one in registry._threads if one.is_alive()]
+    for number in range(len(queued)):
+        registry.cancel("tab", f"queued {number}")
+    until(lambda: sum(one.is_alive() for one in waiting) == len(waiting) - len(queued))
+    assert registry._free == 0
+    assert list(registry.processes()) == [first.key]
+    registry.cancel("tab", "first")
+    assert isinstance(ended(registry, retrieval(), slot="first"), Done)
+    assert free_at_start == [0, 0]
+
+
+def waits(registry: Registry, wanted: Task, slot: str) -> bool:
+    return "another analysis" in getattr(registry.ask(wanted, "tab", slot), "words", "")
 
 
 def test_two_sessions_share_one_process(registry: Registry) -> None:

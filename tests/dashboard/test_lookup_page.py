@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
-import time
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 
-from dashboard import uploaded_ct
 from dashboard.settings import Settings
 from embeddings import job
 from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
@@ -25,7 +22,7 @@ from flexict import Volume
 from tests.embeddings.dicom_files import write_ct_series
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-IMAGE = "lookup.kept.image"
+DROPPED = "lookup.dropped"
 N_EMBEDDED = 5
 
 
@@ -63,10 +60,8 @@ def drop(app: AppTest, key: str, file: Path) -> None:
 def find(app: AppTest) -> AppTest:
     """Press the button and wait for the process of the look-up."""
     app.button(key="lookup.go").click().run()
-    run = app.session_state["lookup.kept.run"]
-    deadline = time.monotonic() + 100
-    while run.running and time.monotonic() < deadline:
-        time.sleep(0.2)
+    run = app.session_state[DROPPED].run
+    run.process.wait()
     app.run()
     assert not app.exception, app.exception
     return app
@@ -100,22 +95,28 @@ def test_a_scan_of_the_cohort_finds_itself_first(settings: Settings, embedded: P
     assert embedded.read_bytes() == before
 
 
-def test_a_mask_is_taken_also_where_a_newer_request_ends_the_run_that_takes_it(
+def test_a_mask_is_taken_where_it_arrives_with_a_request_of_the_viewer(
     settings: Settings, embedded: Path, cohort_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page(settings, embedded, "lesion_mask")
     drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
-    keep, cut_off = uploaded_ct.keep_mask, []
-
-    def keep_once_cut_off(*arguments: Any) -> Path:
-        if not cut_off:
-            cut_off.append(True)
-            st.rerun()  # As a viewer that asks for slices meanwhile.
-        return keep(*arguments)
-
-    monkeypatch.setattr(uploaded_ct, "keep_mask", keep_once_cut_off)
+    # What the browser sends within one turn becomes one request, and that of a fragment where any of it is one's.
+    of_fragment = functools.partial(local_script_runner.RerunData, fragment_id="that of the viewer")
+    monkeypatch.setattr(local_script_runner, "RerunData", of_fragment)
     drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
-    assert cut_off
+    assert any("What the encoder will see" in m.value for m in app.markdown)
+    assert app.session_state[DROPPED].mask is not None
+
+
+def test_a_mask_is_taken_for_the_ct_that_stayed_over_a_visit_to_another_page(
+    settings: Settings, embedded: Path, cohort_csv: Path
+) -> None:
+    app = open_page(settings, embedded, "lesion_mask")
+    drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
+    app.switch_page("screens/map.py").run()
+    app.switch_page("screens/lookup.py").run()
+    assert "drop in a mask too" in app.info[0].value
+    drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
     assert any("What the encoder will see" in m.value for m in app.markdown)
 
 
@@ -141,15 +142,15 @@ def test_the_ct_stays_over_a_visit_to_another_page_and_is_deleted_when_asked(
 ) -> None:
     app = open_page(settings, embedded, "default")
     drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
-    image = app.session_state[IMAGE]
+    image = app.session_state[DROPPED].image
     assert image.is_relative_to(settings.workspace)
     app.switch_page("screens/map.py").run()
     app.switch_page("screens/lookup.py").run()
-    assert app.session_state[IMAGE] == image
+    assert app.session_state[DROPPED].image == image
     assert image.exists()
     app.button(key="lookup.delete").click().run()
     assert not image.parent.exists()
-    assert IMAGE not in app.session_state
+    assert app.session_state[DROPPED].image is None
     assert "deleted" in app.success[0].value
 
 
@@ -181,7 +182,7 @@ def test_how_a_series_was_read_and_what_is_doubted_is_said(settings: Settings, e
     app = open_page(settings, embedded, "default")
     drop(app, "lookup.ct", Path(shutil.make_archive(str(tmp_path / "series"), "zip", folder)))
     assert "1 of its files is a copy of another: each slice is read once" in [info.value for info in app.info]
-    (warning,) = [one.value for one in app.warning if "may be no HU" in one.value]
+    (warning,) = [one.value for one in app.warning if "may not be in HU" in one.value]
     assert "with 3 voxels above 20,000 HU" in warning
 
 

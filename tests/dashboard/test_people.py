@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
+from dashboard import people
 from dashboard.people import browser_token, is_at_this_machine
 from dashboard.settings import Settings, read_settings
+from flexict.errors import FlexiCTError
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
@@ -126,3 +130,57 @@ def test_the_options_for_several_users_are_read() -> None:
     assert (settings.several_users, settings.require_sign_in, settings.max_ct_mb) == (True, True, 7)
     with pytest.raises(SystemExit):
         read_settings(["--max-ct-mb", "0"])
+
+
+def test_the_key_is_whole_for_everybody_who_reads_it_while_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others look at every step of the making: each finds no key or the whole one, and all the same."""
+    seen: list[bytes] = []
+    steps = {name: getattr(os, name) for name in ("open", "fdopen", "fsync", "link")}
+
+    def watched(name: str) -> Callable[..., object]:
+        def step(*arguments: object, **options: object) -> object:
+            done = steps[name](*arguments, **options)
+            if (tmp_path / ".people-key").exists():
+                seen.append((tmp_path / ".people-key").read_bytes())
+            return done
+
+        return step
+
+    for name in steps:
+        monkeypatch.setattr(os, name, watched(name))
+    key = people._key(tmp_path)
+    assert len(key) == 32
+    assert seen
+    assert set(seen) == {key}
+    assert people._key(tmp_path) == key
+    assert [one.name for one in tmp_path.iterdir()] == [".people-key"]
+
+
+def test_the_key_of_a_server_that_was_quicker_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def after_another(draft: str, path: Path) -> None:
+        path.write_bytes(b"k" * 32)
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", after_another)
+    assert people._key(tmp_path) == b"k" * 32
+
+
+def test_a_workspace_on_a_file_system_without_links_has_a_key_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert len(people._key(tmp_path)) == 32
+    assert people._key(tmp_path) == people._key(tmp_path)
+
+
+def test_a_damaged_key_is_an_error_and_not_everybody_s_folder(tmp_path: Path) -> None:
+    (tmp_path / ".people-key").write_bytes(b"")
+    with pytest.raises(FlexiCTError, match="damaged"):
+        people._key(tmp_path)

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import stat
+import struct
 import time
 import zipfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from dashboard.settings import Settings
 from dashboard.uploaded_ct import delete_old, keep_ct, keep_mask, new_folder
 from embeddings.images import ImageError, read_image
 from flexict import Volume
+from flexict.errors import FlexiCTError
 from tests.embeddings.dicom_files import write_ct_series
 
 
@@ -92,6 +94,37 @@ def test_a_path_that_leads_out_of_a_zip_is_refused(folder: Path, name: str) -> N
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize("name", [".", "a/.", "a/b/."])
+def test_an_entry_of_a_zip_that_names_no_file_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(FlexiCTError, match="names no file"):
+        keep_ct("x.zip", zipped({"good.dcm": b"x", name: b"x"}), folder, 1)
+    assert not list(folder.iterdir())
+
+
+def test_an_entry_of_a_zip_without_any_name_is_refused(folder: Path) -> None:
+    nameless = bytearray(zipped({"x": b"content"}).getvalue())
+    # The name's length in both headers, and the name itself.
+    local, central = nameless.index(b"PK\x03\x04"), nameless.index(b"PK\x01\x02")
+    nameless[local + 26], nameless[central + 28] = 0, 0
+    del nameless[central + 46]
+    del nameless[local + 30]
+    end = nameless.index(b"PK\x05\x06")
+    nameless[end + 12 : end + 20] = struct.pack("<II", 46, central - 1)
+    assert zipfile.ZipFile(io.BytesIO(bytes(nameless))).namelist() == [""]
+    with pytest.raises(FlexiCTError, match="names no file"):
+        keep_ct("x.zip", io.BytesIO(bytes(nameless)), folder, 1)
+
+
+@pytest.mark.parametrize("name", ["a/..", "..", "/", "a/"])
+def test_folders_of_a_zip_are_passed_over_and_a_path_that_climbs_is_refused(folder: Path, name: str) -> None:
+    archive = zipped({"good.dcm": b"x", name: b""})
+    if ".." in name:
+        with pytest.raises(FlexiCTError, match="leads out of it"):
+            keep_ct("x.zip", archive, folder, 1)
+    else:
+        assert [one.name for one in keep_ct("x.zip", archive, folder, 1).iterdir()] == ["00001.dcm"]
+
+
 def test_a_link_in_a_zip_is_refused(folder: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -152,3 +185,33 @@ def test_uploads_of_anybody_are_deleted_after_a_day(settings: Settings, tmp_path
     assert new.exists()
     delete_old(people[1], now=time.time() + 25 * 3600)
     assert not new.exists()
+
+
+def test_uploads_that_another_session_deletes_meanwhile_are_no_fault(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [new_folder(settings) for _ in range(3)]
+    delete = uploaded_ct.delete_folder
+
+    def delete_with_all_others(_: Path) -> None:
+        for one in old:
+            delete(one)
+
+    monkeypatch.setattr(uploaded_ct, "delete_folder", delete_with_all_others)
+    delete_old(settings, now=time.time() + 25 * 3600)
+    assert not any(one.exists() for one in old)
+
+
+def test_a_file_is_read_from_its_beginning_and_only_a_whole_one_is_kept(folder: Path) -> None:
+    class EndsInTheMiddle(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise KeyboardInterrupt
+            return super().read(3)
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_mask("mask.nii", EndsInTheMiddle(b"content"), folder, 1)
+    assert not list(folder.iterdir())
+    source = io.BytesIO(b"content")
+    source.read(3)
+    assert keep_mask("mask.nii", source, folder, 1).read_bytes() == b"content"

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import background
 from dashboard.background import Registry
 from dashboard.settings import Settings
+from tests.dashboard import failing_analyses
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 SOON_S = 60.0
@@ -155,3 +156,38 @@ def test_the_report_page_shows_its_progress_and_can_be_cancelled(
     assert registry.processes() == {}
     next(one for one in app.button if one.label == "Build the report").click().run()
     assert len(bars(app)) == 1
+
+
+def one_analysis(kind: str, module: str) -> None:
+    """A page with one analysis."""
+    import streamlit as st
+
+    from dashboard.background import Task
+    from dashboard.components.waiting import obtain, section
+    from embeddings import result_codec
+    from flexict.errors import FlexiCTError
+
+    with section():
+        try:
+            obtain(Task(kind, kind, lambda: result_codec.encode({}), "Working", module=module), "place")
+        except FlexiCTError as error:
+            st.error(str(error))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "offered"),
+    [
+        ("refusal", "there are 3 cases, and 5 are needed", []),
+        ("fault", "An error of the program ended this analysis", ["Run again"]),
+    ],
+)
+def test_a_refusal_is_its_sentence_and_a_fault_of_the_program_can_be_run_again(
+    settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, kind: str, said: str, offered: list[str]
+) -> None:
+    app = AppTest.from_function(one_analysis, args=(kind, failing_analyses.MODULE), default_timeout=120)
+    app.session_state["settings"] = settings
+    app.run()
+    assert not app.exception
+    assert said in app.error[0].value
+    assert buttons(app) == offered
+    assert ("Traceback (most recent call last)" in caplog.text) == bool(offered)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dashboard.components.point_map.layers import Layer
 from dashboard.selection import inside
+from flexict.errors import FlexiCTError
 
 ORIGINS = {
     "lasso": "lasso on the map",
@@ -23,7 +24,7 @@ def rows_of(picked: Mapping[str, Any], layer: Layer) -> tuple[NDArray[np.bool_],
     """The items `[n]` within a drawn shape, of one id, or of one group of the legend; and how they were picked.
 
     A shape counts for every item, also for those that a density stands for.
-    Raises ValueError on what cannot be read: it comes from a browser.
+    Raises FlexiCTError on what cannot be read: it comes from a browser.
     """
     kind = str(picked.get("kind"))
     if kind == "item":
@@ -31,8 +32,8 @@ def rows_of(picked: Mapping[str, Any], layer: Layer) -> tuple[NDArray[np.bool_],
     if kind == "group":
         names = [group["name"] for group in layer.inks.groups]
         if picked.get("group") not in names:
-            raise ValueError(f"the legend has no group {picked.get('group')!r}")
+            raise FlexiCTError(f"the legend has no group {picked.get('group')!r}")
         return layer.inks.codes == names.index(str(picked["group"])), ORIGINS[kind]
     if kind in ("lasso", "box"):
         return inside(layer.coordinates, picked.get("polygon") or ()), ORIGINS[kind]
-    raise ValueError(f"there is no way to pick called {kind!r}")
+    raise FlexiCTError(f"there is no way to pick called {kind!r}")

@@ -19,16 +19,20 @@ export default function (component) {
     take(component.data, pictures);
   }
   root.send = component.setStateValue;
-  if (root.wanted) return;
-  const since = performance.now();
-  root.wanted = (event) => {
-    if (!event.detail.length || (root.busy && Date.now() - root.busy < 1500)) return;
-    root.busy = Date.now();
-    askFrom(since, () => root.send("wanted", event.detail));
-  };
-  window.addEventListener("flexict-pictures-wanted", root.wanted);
+  if (!root.wanted) {
+    const since = performance.now();
+    root.wanted = (event) => {
+      if (!event.detail.length || (root.busy && Date.now() - root.busy < 1500)) return;
+      root.busy = Date.now();
+      askFrom(since, () => root.send("wanted", event.detail));
+    };
+    senderCame();
+    window.addEventListener("flexict-pictures-wanted", root.wanted);
+  }
+  // Of every update: the one before it is forgotten.
   return () => setTimeout(() => {
-    if ((root.host ?? root).isConnected) return;
+    if ((root.host ?? root).isConnected || !root.wanted) return;
+    senderGone();
     window.removeEventListener("flexict-pictures-wanted", root.wanted);
     root.wanted = undefined;
   });

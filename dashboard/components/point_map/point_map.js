@@ -6,6 +6,7 @@ class PointMap {
   constructor(root) {
     this.root = root;
     this.since = performance.now();
+    senderCame();
     this.tool = "lasso";
     this.zoom = { scale: 1, x: 0, y: 0 };
     this.pictures = (window.flexictPictures ??= new Map());
@@ -15,6 +16,7 @@ class PointMap {
   }
 
   destroy() {
+    senderGone();
     this.observer.disconnect();
     window.removeEventListener("flexict-pictures", this.onPictures);
   }

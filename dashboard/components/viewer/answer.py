@@ -19,9 +19,9 @@ from dashboard.components.viewer.patch_encoder import Progress, SetEncoder, requ
 from dashboard.components.viewer.patch_maps import component_colours, scaled, similarity
 from dashboard.components.viewer.planes import PLANES, Place, cut, place_to_lps, slice_index
 from dashboard.components.viewer.scans import NO_CT, ItemFiles, OpenScan, open_scan
-from embeddings.images import ImageError
 from embeddings.records import Thumbnail
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 # A reply that takes longer waits for the browser to ask again, so that pictures come one after the other.
 PATIENCE_S = 0.6
@@ -86,7 +86,7 @@ def clicked_lps(shown: Shown, request: Request) -> tuple[str, Place] | None:
     files = shown.files[request.point.panel]
     try:
         scan = open_scan(files)
-    except (ImageError, OSError):
+    except (FlexiCTError, OSError):
         return None
     return files.item_id, place_to_lps(scan.volume, scan.centre, request.point.place)
 
@@ -126,11 +126,10 @@ def _opened(
         files = shown.files[number]
         try:
             scan = open_scan(files)
-        except (ImageError, OSError) as error:
+        except (FlexiCTError, OSError) as error:
             if pictures is None:
                 pictures = Store(shown.cohort).thumbnails([one.item_id for one in shown.files])
-            reason = NO_CT if files.image_path is None else str(error)
-            found[number] = _without_scan(number, pictures.get(files.item_id), reason, blobs), None
+            found[number] = _without_scan(number, pictures.get(files.item_id), str(error), blobs), None
         else:
             found[number] = _with_scan(number, scan), scan
     return found
@@ -187,7 +186,7 @@ def _cut(shown: Shown, wants: Sequence[Wanted], ends: float, blobs: Blobs) -> li
         try:
             scan = open_scan(shown.files[wanted.panel])
             piece = cut(scan.volume, scan.mask, PLANES[wanted.plane], wanted.index, scan.centre, wanted.region)
-        except (ImageError, OSError, IndexError) as error:
+        except (FlexiCTError, OSError) as error:
             # The file went away meanwhile; what was sent of it stays.
             found.append({"panel": wanted.panel, "plane": wanted.plane, "index": wanted.index, "error": str(error)})
         else:
@@ -201,7 +200,7 @@ def _map(shown: Shown, request: Request | None, blobs: Blobs) -> dict[str, Any] 
         return None
     if request.map == "similarity" and request.point is None:
         return None
-    known = request_tokens(shown.encoder, shown.files)
+    known = request_tokens(shown.encoder, shown.files, request.attempt)
     point = "" if request.point is None or request.map == "pca" else f"{request.point.panel}{request.point.place}"
     key = f"{request.map} {point} {len(known.tokens)} {len(known.errors)}"
     state = {
@@ -247,7 +246,7 @@ def _grids(
         tokens = known.tokens[shown.files[number].item_id]
         try:
             scan = open_scan(shown.files[number])
-        except (ImageError, OSError):
+        except (FlexiCTError, OSError):
             continue  # Its panel shows a thumbnail, on which no patch has a place.
         d, h, w = values.shape[:3]
         found.append(

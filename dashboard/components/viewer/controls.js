@@ -51,7 +51,9 @@ class Controls {
     this.legend = make("span", { class: "legend" }, this.low, this.scale, this.high);
     this.words = make("span", { class: "map-words", role: "status" });
     this.spinner = make("span", { class: "spinner", "aria-hidden": "true" });
-    this.maps = make("div", { class: "row" }, this.map, make("label", { class: "check opacity" }, "Opacity", this.opacity), this.legend, this.spinner, this.words);
+    this.again = button("Try again", "Compute the map again where it failed", () => viewer.retryMap());
+    this.maps = make("div", { class: "row" }, this.map, make("label", { class: "check opacity" }, "Opacity", this.opacity), this.legend, this.spinner,
+      this.words, this.again);
     this.root = make("div", { class: "controls" },
       make("div", { class: "row" },
         make("div", { class: "planes", role: "group", "aria-label": "Plane" }, ...this.planes), this.item,
@@ -109,6 +111,7 @@ class Controls {
       this.scale.setAttribute("aria-label", `Colours from cosine ${map.low.toFixed(2)} (dark) to 1 (bright)`);
     }
     this.spinner.hidden = !(view.map !== "off" && (viewer.waitsForMap() || map?.waiting));
+    this.again.hidden = view.map === "off" || !this.spinner.hidden || map?.kind !== view.map || !map.errors.some(Boolean);
     const said = viewer.mapText();
     if (this.words.textContent !== said) this.words.textContent = said;
   }

@@ -81,6 +81,7 @@ class Conversation {
       point: viewer.point,
       map: view.map,
       map_key: viewer.map?.kind === view.map ? viewer.map.key : "",
+      attempt: viewer.attempt,
     });
     viewer.schedule();
   }

@@ -8,6 +8,7 @@ From the browser comes a JSON object, which is checked field by field before any
 from __future__ import annotations
 
 import math
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Request:
         place: what is shown, item mm from each item's centre.
         opens: panels whose scan it waits for.
         map_key: of the map that it has.
+        attempt: ms since 1970 at which the map was asked for again after a failure; 0 before that.
     """
 
     signature: str
@@ -77,6 +79,7 @@ class Request:
     point: Point | None = None
     map: str = "off"
     map_key: str = ""
+    attempt: int = 0
 
 
 def pack(header: Mapping[str, Any], blobs: Sequence[bytes]) -> bytes:
@@ -131,6 +134,8 @@ def read_request(raw: Any, n_panels: int) -> Request:
             point=None if point is None else _point(point, n_panels),
             map=_one_of(raw["map"], MAPS),
             map_key=str(raw["map_key"])[:256],
+            # One from the future would count for more than every attempt of other people until then.
+            attempt=min(int(raw["attempt"]), int(1000 * time.time())),
         )
     except RequestError:
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -25,8 +26,10 @@ MOST_KEPT_BYTES = 512 * 2**20
 
 _worker = ThreadPoolExecutor(1, thread_name_prefix="patch-tokens")
 _lock = threading.Lock()
-_kept: OrderedDict[Any, Future[PatchTokens]] = OrderedDict()
+# Each with the number of the request that started it.
+_kept: OrderedDict[Any, tuple[Future[PatchTokens], int]] = OrderedDict()
 _encoders: dict[SetEncoder, Encoder] = {}
+_log = logging.getLogger(__name__)
 
 
 class EncoderUnavailableError(FlexiCTError):
@@ -56,8 +59,12 @@ class Progress:
     n_waiting: int
 
 
-def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles]) -> Progress:
-    """Start what is missing, and tell at once what is there; ask again until nothing is waited for."""
+def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles], attempt: int = 0) -> Progress:
+    """Start what is missing, and tell at once what is there; ask again until nothing is waited for.
+
+    Args:
+        attempt: what failed under a lower number is tried again.
+    """
     tokens: dict[str, PatchTokens] = {}
     errors: dict[str, str] = {}
     n_waiting = 0
@@ -67,24 +74,43 @@ def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles]) -> Progress:
         except (FlexiCTError, OSError) as error:
             errors[files.item_id] = str(error)
             continue
-        future = in_background(key, lambda files=files: _tokens_of(encoder, files))  # type: ignore[misc]
+        future = in_background(key, lambda files=files: _tokens_of(encoder, files), attempt)  # type: ignore[misc]
         if not future.done():
             n_waiting += 1
         elif (problem := future.exception()) is not None:
-            errors[files.item_id] = str(problem) or type(problem).__name__
+            errors[files.item_id] = _sentence(problem)
         else:
             tokens[files.item_id] = future.result()
     _forget_oldest({files.item_id for files in items})
     return Progress(tokens, errors, n_waiting)
 
 
-def in_background(key: Any, work: Callable[[], PatchTokens]) -> Future[PatchTokens]:
-    """The work under a key, started once, one after the other, in a thread beside the page."""
+def in_background(key: Any, work: Callable[[], PatchTokens], attempt: int = 0) -> Future[PatchTokens]:
+    """The work under a key, one after the other, in a thread beside the page; started once, and again where it failed
+    under a lower attempt."""
     with _lock:
-        if key not in _kept:
-            _kept[key] = _worker.submit(work)
+        known, of_attempt = _kept.get(key, (None, 0))
+        if known is None or (of_attempt < attempt and known.done() and known.exception() is not None):
+            known = _worker.submit(_logged, work)
+            _kept[key] = known, attempt
         _kept.move_to_end(key)
-        return _kept[key]
+        return known
+
+
+def _logged(work: Callable[[], PatchTokens]) -> PatchTokens:
+    try:
+        return work()
+    except (FlexiCTError, OSError):
+        raise
+    except Exception:
+        _log.exception("patch tokens could not be computed")
+        raise
+
+
+def _sentence(problem: BaseException) -> str:
+    if isinstance(problem, FlexiCTError | OSError):
+        return str(problem)
+    return f"an error of the program ended it ({type(problem).__name__}: {problem}); the log of the server has more"
 
 
 def available_encoder(encoder: SetEncoder) -> Encoder:
@@ -158,7 +184,7 @@ def _forget_oldest(shown: set[str]) -> None:
     with _lock:
         sizes = {
             key: future.result().tokens.nbytes
-            for key, future in _kept.items()
+            for key, (future, _) in _kept.items()
             if future.done() and not future.cancelled() and future.exception() is None
         }
         total = sum(sizes.values())

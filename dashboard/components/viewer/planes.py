@@ -16,10 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 MOST_PIXELS = 320
 Place = tuple[float, float, float]
+
+
+class NoSliceError(FlexiCTError):
+    """The browser asks for a slice that the scan does not have."""
 
 
 @dataclass(frozen=True)
@@ -131,11 +136,11 @@ def cut(
         region: what to cut; the whole slice where None. A region beside the scan gives its nearest voxels.
 
     Raises:
-        IndexError: a slice that the volume does not have.
+        NoSliceError: a slice that the volume does not have.
     """
     count = slice_count(volume, plane)
     if not 0 <= index < count:
-        raise IndexError(f"the scan has {count} {plane.name} slices, and no slice {slice_number(index)}")
+        raise NoSliceError(f"the scan has {count} {plane.name} slices, and no slice {slice_number(index)}")
     columns = _range(volume, plane.across, centre, None if region is None else (region.left, region.right))
     down = None if region is None else (region.top, region.bottom)
     if down is not None and plane.turned:

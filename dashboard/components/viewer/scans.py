@@ -12,14 +12,20 @@ import streamlit as st
 
 from dashboard import loading
 from dashboard.components.viewer.planes import Place, lps_to_place
+from dashboard.scan_files import ReadablePath, ScanFiles
 from embeddings.embedded_input import EmbeddedInputError, Subject, placement_of
 from embeddings.images import ImageError
 from embeddings.lesions import measure
+from flexict.errors import FlexiCTError
 from flexict.placement import Placement
 from flexict.preprocess import PreprocessError, Scan, in_lps_order
 from flexict.volume import Volume
 
 NO_CT = "no CT is known for this case"
+
+
+class NoScanError(FlexiCTError):
+    """No CT of an item is known, or none that this session may read."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,9 @@ class ItemFiles:
 
     Attributes:
         centroid_lps: of the lesion, as the cohort file has it; where it has none, the mask is measured.
+        image_path, mask_path: what may be read and was there.
+        no_image: why there is none.
+        notes: why there is no mask, and where an image was found that is not where the cohort file says.
         seed_lps: of the CSV; where there is none, a lesion is cropped around its centroid.
         preset: label of the embedding set's preset; None where no set is known.
         mask_label: number or name of the lesion in the mask; None where it is the only one.
@@ -36,8 +45,10 @@ class ItemFiles:
 
     item_id: str
     case_id: str
-    image_path: str | None
-    mask_path: str | None
+    image_path: ReadablePath | None
+    mask_path: ReadablePath | None
+    no_image: str
+    notes: tuple[str, ...]
     z_lps_mm: float | None
     slice_index: int | None
     centroid_lps: Place | None
@@ -65,14 +76,26 @@ class OpenScan:
     notes: tuple[str, ...]
 
 
-def files_of(item: pd.Series, preset: str | None, *, from_middle: bool = False) -> ItemFiles:
-    """What the viewer needs of an item's row (of `Store.table`, or one like it)."""
+def files_of(item: pd.Series, preset: str | None, scans: ScanFiles, *, from_middle: bool = False) -> ItemFiles:
+    """What the viewer needs of an item's row (of `Store.table`, or one like it).
+
+    Args:
+        scans: finds what this session may read.
+        from_middle: see `ItemFiles`.
+    """
     index = _number(item.get("slice_index"))
+    image, no_image = _found(item.get("image_path"), scans, NO_CT)
+    mask, no_mask = _found(item.get("mask_path"), scans, "")
+    notes = [f"No outline: {no_mask}"] if no_mask else []
+    if image is not None and Path(image) != Path(str(item["image_path"])).resolve():
+        notes.append(f"The cohort was moved: this CT was found at {image}")
     return ItemFiles(
         item_id=str(item["item_id"]),
         case_id=str(item["case_id"]),
-        image_path=_text(item.get("image_path")),
-        mask_path=_text(item.get("mask_path")),
+        image_path=image,
+        mask_path=mask,
+        no_image=no_image,
+        notes=tuple(notes),
         z_lps_mm=_number(item.get("z_lps_mm")),
         slice_index=None if index is None else int(index),
         centroid_lps=_point(item, ("centroid_x", "centroid_y", "centroid_z")),
@@ -83,14 +106,25 @@ def files_of(item: pd.Series, preset: str | None, *, from_middle: bool = False) 
     )
 
 
+def _found(stored: Any, scans: ScanFiles, unknown: str) -> tuple[ReadablePath | None, str]:
+    """The path of a file, or why there is none."""
+    if _text(stored) is None:
+        return None, unknown
+    try:
+        return scans.find(str(stored)), ""
+    except (ImageError, OSError) as error:
+        return None, str(error)
+
+
 def modified(files: ItemFiles) -> tuple[int, int]:
     """Times of the image and the mask, ns; 0 for a mask that is not there.
 
     Raises:
-        ImageError: no image is known, or it cannot be reached.
+        NoScanError: no image is known, or none that may be read.
+        ImageError: it went away.
     """
     if files.image_path is None:
-        raise ImageError(Path(files.case_id), NO_CT)
+        raise NoScanError(files.no_image)
     path = Path(files.image_path)
     try:
         image_ns = path.stat().st_mtime_ns
@@ -104,19 +138,8 @@ def modified(files: ItemFiles) -> tuple[int, int]:
 
 def open_scan(files: ItemFiles) -> OpenScan:
     """The item's scan, kept for a while. Raises what `modified` and `read_image` raise."""
-    allowed = _allowed(files)
-    found = _open(allowed, *modified(allowed))
-    if allowed.mask_path == files.mask_path:
-        return found
-    return replace(found, notes=(*found.notes, "No outline: the mask lies outside the data root"))
-
-
-def readable(files: ItemFiles) -> ItemFiles:
-    """The files without what this session may not read, for work that is done outside a run of the page."""
-    try:
-        return _allowed(files)
-    except ImageError:
-        return replace(files, image_path=None, mask_path=None)
+    found = _open(files, *modified(files))
+    return replace(found, notes=(*found.notes, *files.notes))
 
 
 def forget_scans() -> None:
@@ -126,26 +149,8 @@ def forget_scans() -> None:
     loading.forget_scans()
 
 
-def _allowed(files: ItemFiles) -> ItemFiles:
-    """The files that this session may read; asked before the caches, which all sessions share.
-
-    Raises:
-        ImageError: the CT lies outside the data root.
-    """
-    if files.image_path is not None:
-        loading.check_place(Path(files.image_path))
-    if files.mask_path is None:
-        return files
-    try:
-        loading.check_place(Path(files.mask_path))
-    except ImageError:
-        return replace(files, mask_path=None)
-    return files
-
-
 def subject_of(files: ItemFiles) -> Subject:
     """What the preset needs of the item, in the files' own order of voxels. Raises as `open_scan`."""
-    files = _allowed(files)
     image_ns, mask_ns = modified(files)
     assert files.image_path is not None
     mask = None
@@ -187,13 +192,13 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _oriented(path: str, modified_ns: int) -> Volume:
+def _oriented(path: ReadablePath, modified_ns: int) -> Volume:
     return in_lps_order(loading.scan(path, modified_ns))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented_mask(
-    path: str, modified_ns: int, label: str | None, image_path: str, image_modified_ns: int
+    path: ReadablePath, modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
 ) -> tuple[Volume, tuple[str, ...]]:
     mask, notes = loading.scan_mask(path, modified_ns, label, image_path, image_modified_ns)
     return in_lps_order(mask), notes

@@ -21,9 +21,9 @@ from dashboard.components.viewer.planes import (
 )
 from dashboard.components.viewer.scans import OpenScan, open_scan
 from dashboard.figures.slices import PanelSlice
-from embeddings.images import ImageError
 from embeddings.records import Thumbnail
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 # A pixel of the scan for every dot of a panel of 60 mm at 300 dpi, and more.
 MOST_PIXELS = 1024
@@ -49,7 +49,7 @@ def panel_slices(
         facts = {"item_id": files.item_id, "case_id": files.case_id, **own}
         try:
             scan = open_scan(files)
-        except (ImageError, OSError):
+        except (FlexiCTError, OSError):
             if stored is None:
                 stored = Store(shown.cohort).thumbnails([one.item_id for one in shown.files])
             found.append(_without_scan(title, caption, facts, stored.get(files.item_id)))

@@ -11,12 +11,14 @@ class Viewer {
       outline: true, crosshair: false, box: true, map: "off", opacity: 0.5,
     };
     this.since = performance.now();
+    senderCame();
     this.signature = "";
     this.panels = [];
     this.slots = [];
     this.planes = {};
     this.point = null;
     this.direction = 1;
+    this.attempt = 0; // When a map that failed was asked for again, ms since 1970.
     this.framed = false;
     this.cache = new SliceCache();
     this.conversation = new Conversation(this);
@@ -33,6 +35,7 @@ class Viewer {
   }
 
   close() {
+    senderGone();
     this.watcher.disconnect();
     this.conversation.close();
     clearTimeout(this.speaking);
@@ -140,6 +143,12 @@ class Viewer {
 
   chooseMap(name) {
     this.view.map = name;
+    this.mapFor = undefined;
+    this.schedule();
+  }
+
+  retryMap() {
+    this.attempt = Date.now();
     this.mapFor = undefined;
     this.schedule();
   }

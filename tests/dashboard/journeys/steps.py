@@ -104,10 +104,15 @@ def go(page: Page, address: str, path: str = "") -> None:
     settle(page)
 
 
-def follow(page: Page, title: str) -> None:
-    """To another page by the navigation in the sidebar, which keeps the session."""
+def turn_to(page: Page, title: str) -> None:
+    """To another page by the navigation in the sidebar, where an analysis may be running: such a page never rests."""
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible(timeout=WAIT_MS)
+
+
+def follow(page: Page, title: str) -> None:
+    """To another page by the navigation in the sidebar, which keeps the session."""
+    turn_to(page, title)
     settle(page)
 
 

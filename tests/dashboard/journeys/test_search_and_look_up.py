@@ -76,6 +76,15 @@ def test_a_sentence_ranks_the_scans_whose_first_are_selected_and_shown(page: Pag
     assert set(page.get_by_role("option").all_inner_texts()) == set(cases[:2])
 
 
+# A busy browser: what waits for the next turn waits until it is told that the turn is over.
+ONE_TURN = """() => {
+    const later = window.setTimeout.bind(window), waiting = [];
+    window.setTimeout = (what, ms = 0, ...more) =>
+        ms > 0 || typeof what !== 'function' ? later(what, ms, ...more) : waiting.push(() => what(...more));
+    window.endTurn = () => { window.setTimeout = later; waiting.forEach((what) => what()); };
+}"""
+
+
 def test_a_ct_with_its_mask_finds_itself_in_the_cohort(
     page: Page, embedded: str, cohort_csv: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +101,21 @@ def test_a_ct_with_its_mask_finds_itself_in_the_cohort(
     picture(page, "lookup-with-mask", tmp_path)
     press(page, "Delete this CT from the machine")
     expect(page.get_by_text("The CT and everything made of it are deleted.")).to_be_visible()
+
+
+def test_a_mask_that_arrives_while_the_viewer_asks_for_slices_is_taken(
+    page: Page, embedded: str, cohort_csv: Path
+) -> None:
+    go(page, embedded, "lookup")
+    upload(page, cohort_csv.parent / "case03.nii.gz")
+    slices_ready(page)
+    page.evaluate(ONE_TURN)
+    page.locator(".viewer").get_by_role("button", name="Coronal").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").nth(1).set_input_files(cohort_csv.parent / "case03_mask.nii.gz")
+    page.wait_for_function("() => document.querySelectorAll('[data-testid=stFileUploaderFileName]').length === 2")
+    page.evaluate("() => window.endTurn()")
+    expect(page.get_by_text("What the encoder will see")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("drop in a mask too")).to_have_count(0)
 
 
 def test_a_ct_is_looked_up_by_a_point_that_is_clicked(

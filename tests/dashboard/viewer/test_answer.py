@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import zlib
 from collections.abc import Callable
@@ -12,11 +13,15 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from dashboard import loading
+from dashboard.components.viewer import patch_encoder
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
 from dashboard.components.viewer.message import Point, Request, Wanted
 from dashboard.components.viewer.patch_encoder import SetEncoder
 from dashboard.components.viewer.planes import Region
 from dashboard.components.viewer.scans import files_of
+from dashboard.scan_files import ScanFiles
+from dashboard.settings import Settings
 from embeddings.store import Store
 from flexict import load_encoder
 
@@ -29,8 +34,14 @@ def rows_of(store: Path, view: str = "lesion") -> pd.DataFrame:
         return reading.table(str(sets.loc[view, "set_id"]))[0]
 
 
-def shown_of(store: Path, rows: pd.DataFrame, encoder: SetEncoder | None = None) -> Shown:
-    files = tuple(files_of(row, "lesion_mask@1.5") for _, row in rows.iterrows())
+EVERYTHING = Settings(None, Path("/nowhere"), (Path("/"),))
+
+
+def shown_of(
+    store: Path, rows: pd.DataFrame, encoder: SetEncoder | None = None, settings: Settings = EVERYTHING
+) -> Shown:
+    scans = ScanFiles.of_cohort(settings, store, Store(store).info())
+    files = tuple(files_of(row, "lesion_mask@1.5", scans) for _, row in rows.iterrows())
     words = tuple(rows["case_id"])
     return Shown(store, files, words, words, None, encoder, ("axial", (0.0, 0.0, 0.0), "Lung"))
 
@@ -180,11 +191,72 @@ def test_a_set_of_other_weights_gets_a_reason_in_place_of_a_map(store_path: Path
     assert header["map"]["grids"] == []
 
 
+def test_neither_slices_nor_maps_nor_clicks_read_a_scan_outside_the_data_roots(
+    store_path: Path, tmp_path: Path, unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(loading, "read_image", read.append)
+    monkeypatch.setattr(loading, "read_mask", read.append)
+    rows = rows_of(store_path).head(2)
+    link = tmp_path / "inside.nii.gz"
+    link.symlink_to(rows.iloc[1]["image_path"])
+    rows = rows.assign(image_path=[rows.iloc[0]["image_path"], str(link)])
+    encoder = SetEncoder("flexict-nano", load_encoder("flexict-nano").weights_sha256, "pooled")
+    shown = shown_of(store_path, rows, encoder, Settings(None, tmp_path, (tmp_path,)))
+    assert [(one.image_path, one.mask_path) for one in shown.files] == [(None, None)] * 2
+    asked = request_of(shown, map="similarity", point=Point(0, (0.0, 0.0, 0.0), 1), wants=(Wanted(0, "axial", 3),))
+    header, _ = wait_for_map(shown, asked, unpack)
+    assert all("outside the data root" in one for one in header["map"]["errors"])
+    assert "outside the data root" in header["slices"][0]["error"]
+    assert all("outside the data root" in one["notes"][0] for one in unpack(answer(shown, None))[0]["panels"])
+    assert clicked_lps(shown, asked) is None
+    assert read == []
+
+
+def test_a_mask_outside_the_data_roots_costs_the_outline_alone(
+    store_path: Path, cohort_csv: Path, tmp_path: Path, unpack
+) -> None:
+    elsewhere = Path(shutil.copy(cohort_csv.parent / "case00_mask.nii.gz", tmp_path))
+    rows = rows_of(store_path).head(1).assign(mask_path=str(elsewhere))
+    shown = shown_of(store_path, rows, settings=Settings(None, cohort_csv.parent, (cohort_csv.parent,)))
+    (panel,) = unpack(answer(shown, None))[0]["panels"]
+    assert panel["kind"] == "ct"
+    assert not panel["has_mask"]
+    assert any("No outline" in note and "outside the data root" in note for note in panel["notes"])
+
+
+def test_a_map_that_failed_is_computed_again_when_it_is_asked_for_and_not_by_every_request(
+    store_path: Path, unpack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = load_encoder("flexict-nano").weights_sha256
+    shown = shown_of(store_path, rows_of(store_path).iloc[[7]], SetEncoder("flexict-nano", weights, "pooled"))
+    right, tries = patch_encoder.input_of, []
+
+    def wrong_once(*arguments):
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise ValueError("a fault of the program")
+        return right(*arguments)
+
+    monkeypatch.setattr(patch_encoder, "input_of", wrong_once)
+    for _ in range(2):
+        header, _ = wait_for_map(shown, request_of(shown, map="pca"), unpack)
+        assert "an error of the program" in header["map"]["errors"][0]
+        assert "ValueError: a fault of the program" in header["map"]["errors"][0]
+    assert len(tries) == 1
+    # The traceback is in the log, once.
+    assert [one.exc_info is not None for one in caplog.records if "patch tokens" in one.message] == [True]
+    for _ in range(2):
+        header, _ = wait_for_map(shown, request_of(shown, map="pca", attempt=5), unpack)
+        assert header["map"]["errors"] == [None]
+        assert len(header["map"]["grids"]) == 1
+    assert len(tries) == 2
+
+
 def wait_for_map(shown: Shown, request: Request, unpack):
     """Ask as the browser does, until nothing is waited for."""
-    for _ in range(600):
+    while True:
         found = unpack(answer(shown, request))
         if not found[0]["map"]["waiting"]:
             return found
         time.sleep(0.1)
-    raise AssertionError("the patch tokens were not ready within a minute")

@@ -70,6 +70,7 @@ GOOD: dict[str, Any] = {
     "point": {"panel": 1, "place": [1, 2, 3], "n": 9},
     "map": "similarity",
     "map_key": "",
+    "attempt": 0,
 }
 
 
@@ -80,6 +81,11 @@ def test_a_request_is_read() -> None:
     assert request.point is not None
     assert request.point.place == (1.0, 2.0, 3.0)
     assert (request.window, request.opens, request.map) == (("Lung", 1500.0, -600.0), (1,), "similarity")
+
+
+def test_an_attempt_from_the_future_counts_as_one_of_now() -> None:
+    assert read_request({**GOOD, "attempt": 5}, 2).attempt == 5
+    assert read_request({**GOOD, "attempt": 10**30}, 2).attempt < 10**14
 
 
 @pytest.mark.parametrize(
@@ -102,6 +108,7 @@ def test_a_request_is_read() -> None:
         {"window": ["Lung"]},
         {"map": "../../etc"},
         {"seq": None},
+        {"attempt": "now"},
     ],
 )
 def test_a_request_that_no_viewer_sends_is_refused(wrong: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def test_words_of_the_data_travel_as_they_are(settings: Settings, store_path: Pa
         show_panels(cohort, [Panel(item, "<b>case</b> *one*", "<script>alert(1)</script>")], "test")
 
     item = pd.Series({"case_id": "one", "item_id": "one/volume", "image_path": None, "mask_path": None})
-    app = AppTest.from_function(page, args=(store_path, item), default_timeout=60).run()
+    app = AppTest.from_function(page, args=(store_path, item), default_timeout=60)
+    app.session_state["settings"] = settings
+    app.run()
     assert not app.exception
     (header,) = messages(app, unpack)
     assert header["items"][0]["title"] == "<b>case</b> *one*"
@@ -62,6 +65,21 @@ def test_without_the_cts_the_page_sends_thumbnails(
     assert all("Stored thumbnail (lung window)" in panel["notes"][0] for panel in header["panels"])
 
 
+def test_a_cohort_that_was_moved_is_shown_from_where_it_is_now(
+    settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path, cohort_csv: Path, unpack
+) -> None:
+    path = make_store(tmp_path / "cohort.duckdb", False)
+    now = cohort_csv.parent.with_name("moved-cohort")
+    cohort_csv.parent.rename(now)
+    try:
+        (header,) = messages(open_app(dataclasses.replace(settings, data_roots=(now,)), path, "neighbours"), unpack)
+    finally:
+        now.rename(cohort_csv.parent)
+    assert {panel["kind"] for panel in header["panels"]} == {"ct"}
+    assert all(panel["has_mask"] for panel in header["panels"])
+    assert all(f"found at {now}" in " ".join(panel["notes"]) for panel in header["panels"])
+
+
 def test_a_click_is_told_to_the_page_in_lps(settings: Settings, store_path: Path, unpack) -> None:
     def page(cohort, items):
         import streamlit as st
@@ -77,7 +95,9 @@ def test_a_click_is_told_to_the_page_in_lps(settings: Settings, store_path: Path
 
     store = Store(store_path)
     items = store.table(str(store.sets().set_index("view").loc["lesion", "set_id"]))[0].head(2)
-    app = AppTest.from_function(page, args=(store_path, items), default_timeout=60).run()
+    app = AppTest.from_function(page, args=(store_path, items), default_timeout=60)
+    app.session_state["settings"] = settings
+    app.run()
     assert not app.exception
     told = app.session_state["told"]
     assert (told.clicked_item, told.clicked_lps) == (None, None)
@@ -95,6 +115,7 @@ def test_a_click_is_told_to_the_page_in_lps(settings: Settings, store_path: Path
         "point": {"panel": 1, "place": [3.0, -4.0, 5.0], "n": 7},
         "map": "off",
         "map_key": "",
+        "attempt": 0,
     }
     app.session_state["test.viewer"] = {"request": request}
     app.run()

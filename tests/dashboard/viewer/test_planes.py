@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.components.viewer.planes import (
     PLANES,
+    NoSliceError,
     Region,
     cut,
     lps_to_place,
@@ -172,5 +173,5 @@ def test_a_lesion_of_one_voxel_is_still_seen_where_voxels_are_averaged() -> None
 
 
 def test_a_slice_beside_the_scan_is_refused(tilted: Volume) -> None:
-    with pytest.raises(IndexError, match="60 axial slices, and no slice 100"):
+    with pytest.raises(NoSliceError, match="60 axial slices, and no slice 100"):
         cut(in_lps_order(tilted), None, PLANES["axial"], 99, (0.0, 0.0, 0.0))

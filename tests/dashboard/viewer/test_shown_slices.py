@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from dashboard.components.slice_viewer import _Seen
 from dashboard.components.viewer.message import Request
-from dashboard.components.viewer.scans import readable
 from dashboard.components.viewer.shown_slices import panel_slices
 from dashboard.settings import Settings
 from tests.dashboard.app_session import open_app
@@ -82,19 +80,11 @@ def test_a_click_takes_what_the_browser_told_last(store_path: Path) -> None:
 
 
 def test_a_ct_outside_the_data_root_is_not_read_for_a_download(store_path: Path, tmp_path: Path) -> None:
-    def page(files, settings):
-        import streamlit as st
-
-        from dashboard.components.viewer.scans import readable
-
-        st.session_state["settings"] = settings
-        st.session_state["found"] = readable(files)
-
-    (files,) = shown_of(store_path, rows_of(store_path).head(1)).files
-    assert readable(files) == files
-    app = AppTest.from_function(page, args=(files, Settings(None, tmp_path, (tmp_path,)))).run()
-    assert not app.exception
-    assert (app.session_state["found"].image_path, app.session_state["found"].mask_path) == (None, None)
+    settings = Settings(None, tmp_path, (tmp_path,))
+    shown = shown_of(store_path, rows_of(store_path).head(1), settings=settings)
+    (panel,) = panel_slices(shown, "axial", 0.0, NUMBERS[:1])
+    assert panel.hu is None
+    assert panel.stored is not None
 
 
 def test_the_page_offers_what_the_viewer_shows(settings: Settings, store_path: Path) -> None:
