@@ -46,9 +46,9 @@ class Settings:
         return any(real.is_relative_to(root) for root in (self.workspace, *self.data_roots))
 
 
-def read_settings(arguments: Sequence[str]) -> Settings:
-    """Settings from the words after `--`; without `--data-root` the home folder and the current one are allowed."""
-    parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
+def settings_parser(prog: str, parents: Sequence[argparse.ArgumentParser] = ()) -> argparse.ArgumentParser:
+    """The options of the app, for the command `prog`, beside those of `parents`."""
+    parser = argparse.ArgumentParser(prog=prog, parents=list(parents))
     parser.add_argument("--cohort", type=Path, help="cohort file (.duckdb) to open")
     parser.add_argument("--workspace", type=Path, default=Path("workspace"), help="where new cohort files are made")
     parser.add_argument("--data-root", type=Path, action="append", default=[], help="folder that may be read")
@@ -57,6 +57,12 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument(
         "--max-ct-mb", type=int, default=MAX_CT_MB, metavar="MB", help=f"largest CT to look up ({MAX_CT_MB})"
     )
+    return parser
+
+
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Settings from the words after `--`; without `--data-root` the home folder and the current one are allowed."""
+    parser = settings_parser("streamlit run dashboard/app.py --")
     options = parser.parse_args(list(arguments))
     if options.max_ct_mb < 1:
         parser.error(f"--max-ct-mb must be 1 or more, not {options.max_ct_mb}")

@@ -144,6 +144,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its status."""
+    # Readers and encoder share the cores: threads that spin while they wait make a job on a busy machine take twice
+    # as long. Read by OpenMP when torch is imported, which the commands do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return run_command(parser().parse_args(words), when_interrupted="run the same command again to go on")
 
 
@@ -181,7 +184,4 @@ def _add_map(command: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    # Readers and encoder share the cores: threads that spin while they wait make a job on a busy machine take twice
-    # as long. Read by OpenMP when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(main())
