@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard import columns, embedding_sets
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.case_columns import Design, design, find_column, is_numeric, numbers
-from dashboard.report.staging import stage_cases
+from dashboard.report.staging import check_order_is_known, stage_cases
 from embeddings.case_vectors import one_row_a_case
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
@@ -145,6 +145,8 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
                     f"{option}: column {column!r} is empty in all {len(frame)} cases: leave it out or name another"
                 )
 
+    if not settings.order and not settings.groups:
+        check_order_is_known(frame[stage_column])
     staging = stage_cases(frame[stage_column], settings.order, settings.groups)
     finite = np.isfinite(vectors).all(axis=1)
     size = None if size_column is None else numbers(frame, size_column, "--size")
