@@ -2,8 +2,8 @@
 
 Of several CT series in a folder one is read: localizers are left out; original slices go before derived ones such as
 reformats; then the series with most slices, then the one with the thinnest. The note that says so names no UID.
-A slice that lies in the folder twice is read once; files that may be lost slices are counted, and cost the scan unless
-the series says that it is complete without them.
+A slice that is in the folder twice is read once. Files that may be lost slices are counted, and the scan is refused
+unless the series states that it is complete without them.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _without(path: Path, n_lost: int, group: Sequence[tuple[Path, pydicom.Datase
             "series again, complete, or move what is no slice out of the folder",
         )
     are = "is" if n_lost == 1 else "are"
-    return f"{_lost(n_lost)} {are} left out: by its own count the series has {len(group)} slices, and all are there"
+    return f"{_lost(n_lost)} {are} left out: the series states {len(group)} images, and all are there"
 
 
 def _is_complete(group: Sequence[tuple[Path, pydicom.Dataset]]) -> bool:

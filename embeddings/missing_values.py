@@ -17,7 +17,8 @@ _NOT = re.compile(
     r"provided|known|specified|stated|documented|entered|released|evaluated|assessed|determined)"
 )
 # GDC writes '--, cBioPortal [Not Available], pandas <NA>, Excel #N/A.
-_AROUND = "'\"`[](){}<># \u2018\u2019\u201c\u201d"
+_QUOTES = "'\"` \u2018\u2019\u201c\u201d"
+_AROUND = _QUOTES + "[](){}<>#"
 _SIGNS = re.compile("[-\u2010-\u2015\u2212]*|\\?+|\\.")
 
 
@@ -29,5 +30,7 @@ def is_missing(value: object) -> bool:
 @lru_cache(maxsize=65536)
 def _is_marker(text: str) -> bool:
     plain = " ".join(unicodedata.normalize("NFKC", text).replace("_", " ").casefold().split())
-    plain = plain.strip(_AROUND)
-    return plain.rstrip(".") in _MARKERS or any(pattern.fullmatch(plain) for pattern in (_SIGNS, _NOT))
+    words = plain.strip(_AROUND)
+    if words.rstrip(".") in _MARKERS or _NOT.fullmatch(words):
+        return True
+    return _SIGNS.fullmatch(plain.strip(_QUOTES)) is not None  # (-) is a finding

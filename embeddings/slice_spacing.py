@@ -74,8 +74,8 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Evidence) -
             widest = max(part.mm for part in parts)
             raise ImageError(
                 folder,
-                f"has slices {finest.mm:.3g} mm apart and others {widest:.3g} mm apart, and nothing tells whether "
-                "slices are missing between those: copy the series again, complete, or resample it evenly",
+                f"has slices {finest.mm:.3g} mm apart and others {widest:.3g} mm apart, and it is not known "
+                "whether slices are missing between those: copy the series again, complete, or resample it evenly",
             )
         if not missing.any():
             return UnevenSlices.at(heights - heights[0], finest.start, finest.mm, [part.mm for part in parts])

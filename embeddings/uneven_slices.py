@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from flexict.volume import Volume
 
+_ROUNDING = 0.05  # of the spacing: positions in headers are rounded
+
 
 @dataclass(frozen=True)
 class UnevenSlices:
@@ -52,15 +54,16 @@ class UnevenSlices:
 
     def resampled(self, voxels: NDArray[np.generic]) -> NDArray[np.generic]:
         """The acquired slices `[n, y, x]` on the even grid `[n_slices, y, x]`, linear between neighbours."""
-        index = np.interp(self._grid_mm(), self.heights_mm, np.arange(len(self.heights_mm)))
+        heights = np.array(self.heights_mm)
         made = np.empty((self.n_slices, *voxels.shape[1:]), dtype=voxels.dtype)
-        for place, at in enumerate(index):
-            below = min(int(at), len(voxels) - 2)
-            share = float(at - below)
-            if abs(share - round(share)) < 1e-3:  # a slice of the finest part, as it is
-                made[place] = voxels[below + round(share)]
+        for place, mm in enumerate(self._grid_mm()):
+            nearest = int(np.abs(heights - mm).argmin())
+            if not heights[0] < mm < heights[-1] or abs(heights[nearest] - mm) <= _ROUNDING * self.spacing_mm:
+                made[place] = voxels[nearest]
                 continue
-            mixed = voxels[below].astype(np.float32) * (1 - share) + voxels[below + 1].astype(np.float32) * share
+            above = int(np.searchsorted(heights, mm))
+            share = np.float32((mm - heights[above - 1]) / (heights[above] - heights[above - 1]))
+            mixed = voxels[above - 1].astype(np.float32) * (1 - share) + voxels[above].astype(np.float32) * share
             made[place] = np.rint(mixed) if voxels.dtype.kind in "iu" else mixed
         return made
 

@@ -15,7 +15,7 @@ from dashboard import caveats, columns, embedding_sets
 from dashboard.audited_columns import Audited, audited
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.case_columns import Design, design, find_column, is_numeric, numbers
-from dashboard.report.staging import stage_cases
+from dashboard.report.staging import check_order_is_known, stage_cases
 from embeddings.case_vectors import one_row_a_case
 from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
@@ -142,6 +142,8 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
                     f"{option}: column {column!r} is empty in all {len(frame)} cases: leave it out or name another"
                 )
 
+    if not settings.order and not settings.groups:
+        check_order_is_known(frame[stage_column])
     staging = stage_cases(frame[stage_column], settings.order, settings.groups)
     finite = np.isfinite(vectors).all(axis=1)
     # A time that the survival analysis is asked for is one, whatever it is called.

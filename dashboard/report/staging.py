@@ -31,8 +31,7 @@ def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[
     """Read a column of stages: sorted by meaning, in the order given, or in groups.
 
     A value that is no known stage, does not fit the others, or is in no group or order, leaves its case
-    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves,
-    and on stages that need one.
+    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves.
     """
     texts = [None if pd.isna(value) else str(value) for value in values]
     if groups:
@@ -40,13 +39,6 @@ def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[
     if order:
         return _ordered(texts, order)
     column = read_column([text or "" for text in texts], header=str(values.name))
-    if column.odd and not column.order:
-        named = ", ".join(map(repr, sorted(column.odd)[:MOST_NAMED]))
-        more = f" and {len(column.odd) - MOST_NAMED} more" if len(column.odd) > MOST_NAMED else ""
-        raise FlexiCTError(
-            f"--stage: the order of the stages {named}{more} of column {str(values.name)!r} is not known: list them, "
-            "lowest first, with --order"
-        )
     place = {label: code for code, label in enumerate(column.order)}
     codes = np.array([-1 if label is None else place[label] for label in column.labels], dtype=np.int64)
     return Staging(
@@ -55,6 +47,18 @@ def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[
         _losses(texts, {text: "not understood as a stage like the others" for text in column.odd}),
         tuple(f"{note[:1].upper()}{note[1:]}." for note in column_notes(column)),
     )
+
+
+def check_order_is_known(values: pd.Series) -> None:
+    """Raise FlexiCTError, with what to do, where none of the stages of a column sorts itself."""
+    column = read_column([str(value) for value in values.dropna()], header=str(values.name))
+    if column.odd and not column.order:
+        named = ", ".join(map(repr, sorted(column.odd)[:MOST_NAMED]))
+        more = f" and {len(column.odd) - MOST_NAMED} more" if len(column.odd) > MOST_NAMED else ""
+        raise FlexiCTError(
+            f"--stage: the order of the stages {named}{more} of column {str(values.name)!r} is not known: list them, "
+            "lowest first, with --order"
+        )
 
 
 def _grouped(

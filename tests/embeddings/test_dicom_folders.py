@@ -142,8 +142,7 @@ def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp
     np.testing.assert_array_equal(read_image(folder).array, volume.array)
     (note,) = inspect(folder).notes
     assert note == (
-        "2 files that cannot be read as DICOM slices are left out: by its own count the series has 24 slices, and all "
-        "are there"
+        "2 files that cannot be read as DICOM slices are left out: the series states 24 images, and all are there"
     )
     spoil(folder, [23], LOST["empty"])  # now it has fewer than it says
     assert "holds 3 files that cannot be read as DICOM" in refusal(folder)

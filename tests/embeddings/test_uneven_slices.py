@@ -175,7 +175,7 @@ UNKNOWN = [float("nan")] * 28
 
 
 def test_a_spacing_that_missing_slices_explain_needs_evidence() -> None:
-    assert "4 mm apart and others 8 mm apart, and nothing tells whether slices are missing" in refusal(DOUBLE)
+    assert "4 mm apart and others 8 mm apart, and it is not known whether slices are missing" in refusal(DOUBLE)
     complete = [
         evidence_of(range(28), UNKNOWN),
         evidence_of(range(90, 62, -1), UNKNOWN),
@@ -187,7 +187,7 @@ def test_a_spacing_that_missing_slices_explain_needs_evidence() -> None:
         assert found.spacings_mm == (4.0, 8.0)
     lacking = evidence_of([*range(15), *range(16, 41, 2)], UNKNOWN)
     assert "lacks 13 slices (the first gap is at 56.0 mm)" in refusal(DOUBLE, lacking)
-    assert "nothing tells" in refusal(DOUBLE, evidence_of(None, [4.0] * 28))
+    assert "it is not known" in refusal(DOUBLE, evidence_of(None, [4.0] * 28))
 
 
 def test_numbers_that_jump_tell_of_missing_slices_at_any_spacing() -> None:
