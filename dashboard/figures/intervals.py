@@ -63,7 +63,7 @@ def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: 
 
 def print_label(axes: Axes, lines: Sequence[str], characters: int = 40) -> None:
     """Such lines under matplotlib axes, in small type and no wider than a panel."""
-    axes.set_xlabel("\n".join(textwrap.fill(line, characters) for line in lines), fontsize=6)
+    axes.set_xlabel("\n".join(textwrap.fill(line, characters, break_on_hyphens=False) for line in lines), fontsize=6)
 
 
 def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: float, row: int, col: int) -> None:
