@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from embeddings.amounts import counted, of_patients
 from embeddings.analysis import FALSE_DISCOVERY, Estimate, ShortcutAudit, ShortcutColumn, p_bracketed
 
+from .intervals import screen_label
 from .theme import CATEGORY_COLOURS, INK, finish_print, finish_screen, panel_title, print_canvas
 
 ALPHA = 0.05
@@ -78,7 +79,7 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
             _beside(figure, at, escape(text), xshift=pixels)
     for pixels, text in zip(_COLUMNS_PX, HEADINGS, strict=True):
         _beside(figure, -0.55, text.replace("\n", "<br>"), xshift=pixels, yanchor="bottom", align="left")
-    figure.update_xaxes(title={"text": "<br>".join([ALONE, *_key(result)]), "font": {"size": 13}}, range=_span(lines))
+    figure.update_xaxes(title=screen_label([ALONE, *_key(result)]), range=_span(lines))
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
         ticktext=[escape(_short(line.label)) for line in lines],

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -59,6 +60,11 @@ def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: 
     """The lines under an axis: the measure, what the p beside the values are, and what interval and p ask."""
     over = f", adjusted: {adjusted.words}" if adjusted is not None and adjusted.n > 1 else ""
     return [measure, f"p {sides}{over}", *([key] if key else [])]
+
+
+def screen_label(lines: Sequence[str]) -> dict[str, Any]:
+    """Such lines as the title of a plotly axis."""
+    return {"text": "<br>".join(map(escape, lines)), "font": {"size": 13}}
 
 
 def print_label(axes: Axes, lines: Sequence[str], characters: int = 40) -> None:

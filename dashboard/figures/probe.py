@@ -59,8 +59,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
         horizontal_spacing=0.16,
     )
     intervals.screen_panel(figure, auc_rows(result, baseline_name), reference=0.5, row=1, col=1)
-    under_auc = [*auc_label_lines(result), *difference_lines(result, baseline_name)]
-    figure.update_xaxes(title="<br>".join(escape(one) for one in under_auc), row=1, col=1)
+    figure.update_xaxes(title=intervals.screen_label(auc_label_lines(result)), row=1, col=1)
 
     share = _row_share(result)
     names = [escape(one) for one in result.classes]
