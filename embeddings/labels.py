@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from embeddings.amounts import counted
 from embeddings.cohort import id_problem
 from embeddings.cohort_columns import Covariate, check_header, find_columns, is_missing, parse_number, typed
 from embeddings.cohort_images import PathLocator
@@ -140,7 +141,8 @@ class _Reader:
         self._stages = list(found.labels)
         if odd:
             n_cases = sum(text in odd for text in texts)
-            self.notes.append(f"{n_cases} cases are unstaged: {named(list(map(repr, odd)))} in {header!r} is no stage")
+            odd_words = named(list(map(repr, odd)))
+            self.notes.append(f"{counted(n_cases, 'case')} unstaged: {odd_words} in {header!r} is no stage")
 
     def cases(self) -> list[LabelledCase]:
         """The usable rows."""
@@ -162,7 +164,7 @@ class _Reader:
             for position, (number, cells) in enumerate(self.usable)
         ]
         if lost:
-            self.notes.append(f"{len(lost)} images or masks are not known: {lost[0]}")
+            self.notes.append(f"Images or masks that are not known: {len(lost)}, such as {lost[0]}")
         return cases
 
     def _problem(self, number: int, cells: Sequence[str]) -> str | None:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from embeddings.amounts import duration
+from embeddings.amounts import counted, duration
 from embeddings.amounts import size as size_words
 from embeddings.images import inspect
 from embeddings.job.encoding import encode
@@ -101,9 +101,11 @@ class Estimate:
         """The estimate in plain words."""
         if not self.n_cases:
             return "Nothing is left to do."
-        lines = [f"{self.n_cases} cases to embed, about {self.n_items} vectors; {self.n_sampled} cases were tried."]
+        lines = [
+            f"{counted(self.n_cases, 'case')} to embed, about {counted(self.n_items, 'vector')}; tried: {counted(self.n_sampled, 'case')}."
+        ]
         if self.seconds is None:
-            lines.append("How long it takes cannot be told: none of these could be embedded.")
+            lines.append("How long it takes cannot be estimated: none of these could be embedded.")
         else:
             low, high = duration(self.seconds.low), duration(self.seconds.high)
             lines.append(

@@ -133,7 +133,7 @@ def test_labels_may_name_scans_that_are_there(tmp_path: Path) -> None:
     cases = Store(tmp_path / "c.duckdb").cases()
     assert cases["image_path"].tolist() == [str((tmp_path / "a.nii.gz").resolve()), None]
     assert cases.loc[0, ["seed_x", "seed_y", "seed_z"]].tolist() == [1, 2, 3]
-    assert any("1 images or masks are not known: ../../b.nii.gz is outside" in note for note in summary.notes)
+    assert any("Images or masks that are not known: 1, such as ../../b.nii.gz" in note for note in summary.notes)
 
 
 def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp
     with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages .'blue', 'green'.: name another"):
         bring(tmp_path, labels, stage="stage")
     summary = bring(tmp_path, "case,stage\na,T1\nb,green\n", stage="stage")
-    assert any("1 cases are unstaged: 'green' in 'stage'" in note for note in summary.notes)
+    assert any("1 case unstaged: 'green' in 'stage'" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize(
