@@ -91,7 +91,8 @@ def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]
     empty = [number for number, name in enumerate(ids, start=1) if is_missing(name)]
     if empty:
         raise VectorTableError(
-            f"{path.name} has {counted(len(empty), 'vector')} without an id (the first is number {empty[0]}): fill in {found!r}"
+            f"{path.name} has {counted(len(empty), 'vector')} without an id (the first is number {empty[0]}): "
+            f"fill in {found!r}"
         )
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:

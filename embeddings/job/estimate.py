@@ -102,7 +102,8 @@ class Estimate:
         if not self.n_cases:
             return "Nothing is left to do."
         lines = [
-            f"{counted(self.n_cases, 'case')} to embed, about {counted(self.n_items, 'vector')}; tried: {counted(self.n_sampled, 'case')}."
+            f"{counted(self.n_cases, 'case')} to embed, about {counted(self.n_items, 'vector')}; "
+            f"tried: {counted(self.n_sampled, 'case')}."
         ]
         if self.seconds is None:
             lines.append("How long it takes cannot be estimated: none of these could be embedded.")
