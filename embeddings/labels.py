@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from embeddings.amounts import counted
 from embeddings.cohort import id_problem
 from embeddings.cohort_columns import Covariate, check_header, find_columns, parse_number, typed
 from embeddings.cohort_images import PathLocator
@@ -152,7 +153,7 @@ class _Reader:
         if found.order and found.odd:
             n_cases = sum(text in found.odd for text in texts)
             odd = named(list(map(repr, sorted(found.odd))))
-            self.notes.append(f"{n_cases} cases are left out of the order of the stages: {odd} in {header!r}")
+            self.notes.append(f"left out of the order of the stages: {counted(n_cases, 'case')}, {odd} in {header!r}")
         return found.order
 
     def cases(self) -> list[LabelledCase]:
@@ -176,7 +177,7 @@ class _Reader:
             for position, (number, cells) in enumerate(self.usable)
         ]
         if lost:
-            self.notes.append(f"{len(lost)} images or masks are not known: {lost[0]}")
+            self.notes.append(f"Images or masks that are not known: {len(lost)}, such as {lost[0]}")
         return cases
 
     def _problem(self, number: int, cells: Sequence[str]) -> str | None:

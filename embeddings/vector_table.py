@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from embeddings.amounts import counted
 from embeddings.cohort_columns import find_columns, parse_number
 from embeddings.cohort_table import read_table
 from embeddings.missing_values import is_missing
@@ -91,7 +92,8 @@ def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]
     empty = [number for number, name in enumerate(ids, start=1) if is_missing(name)]
     if empty:
         raise VectorTableError(
-            f"{path.name} has {len(empty)} vectors without an id (the first is number {empty[0]}): fill in {found!r}"
+            f"{path.name} has {counted(len(empty), 'vector')} without an id (the first is number {empty[0]}): "
+            f"fill in {found!r}"
         )
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:
@@ -196,8 +198,8 @@ def _from_lists(path: Path, ids: Sequence[str], column: pa.ChunkedArray) -> NDAr
     wrong = np.flatnonzero(lengths != usual).tolist()
     if wrong:
         raise VectorTableError(
-            f"{path.name} has {len(wrong)} vectors of another width than {usual} "
-            f"({named([f'{ids[i]}: {lengths[i]}' for i in wrong])}): remove them, or make them anew"
+            f"{path.name} has {counted(len(wrong), 'vector')} of another width than {usual} "
+            f"({named([f'{ids[i]}: {lengths[i]}' for i in wrong])}): remove or make anew"
         )
     numbers = pc.list_flatten(column.combine_chunks())
     if not _is_number(numbers.type):

@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from embeddings.amounts import counted, of_patients
 from embeddings.analysis import FALSE_DISCOVERY, Estimate, ShortcutAudit, ShortcutColumn, p_bracketed
 
+from .intervals import screen_label
 from .theme import CATEGORY_COLOURS, INK, finish_print, finish_screen, panel_title, print_canvas
 
 ALPHA = 0.05
 ALONE = "Concordance with stage of each alone (dashed: 0.5)"
-HEADINGS = ("Column, predicted\nby the vectors", "Stage axis,\ncolumn removed")
+HEADINGS = ("Predicted by\nthe vectors", "Stage axis\nwithout it")
 # One and a half columns of a journal page: a forest with its numbers is too much for one.
 WIDTH_MM, LINE_MM, FRAME_MM = 120.0, 5.6, 30.0
 # A printed page holds no more; the table has them all.
@@ -78,7 +79,7 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
             _beside(figure, at, escape(text), xshift=pixels)
     for pixels, text in zip(_COLUMNS_PX, HEADINGS, strict=True):
         _beside(figure, -0.55, text.replace("\n", "<br>"), xshift=pixels, yanchor="bottom", align="left")
-    figure.update_xaxes(title="<br>".join([ALONE, *_key(result)]), range=_span(lines))
+    figure.update_xaxes(title=screen_label([ALONE, *_key(result)]), range=_span(lines))
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
         ticktext=[escape(_short(line.label)) for line in lines],
@@ -321,7 +322,10 @@ def _title(result: ShortcutAudit) -> str:
 def _key(result: ShortcutAudit) -> list[str]:
     tested = sum(not one.note for one in result.columns)
     adjusted = f", adjusted: {FALSE_DISCOVERY} over {tested} columns" if tested > 1 else ""
-    return ["tick: chance for the column", *textwrap.wrap(f"filled: p < 0.05, one-sided{adjusted}", KEY_CHARACTERS)]
+    return [
+        "tick: chance for the column",
+        *textwrap.wrap(f"filled: p < 0.05, one-sided{adjusted}", KEY_CHARACTERS, break_on_hyphens=False),
+    ]
 
 
 def _beside(figure: go.Figure, at: float, text: str, **place: str | float) -> None:

@@ -36,8 +36,8 @@ MEASURES = {
     "mAP": "Mean average precision of retrieval",
 }
 TITLES = {"rho": "Stage gradient", "AUC": "Linear probe", "mAP": "Retrieval"}
-KEY = "thick: given the fits · thin: fits counted in · filled: p < 0.05"
-RETRIEVAL_KEY = "thick: given the gallery · thin: gallery counted in · filled: p < 0.05"
+KEY = "thick: given the fits · thin: fits counted in · filled: adjusted p < 0.05"
+RETRIEVAL_KEY = "thick: given the gallery · thin: gallery counted in · filled: adjusted p < 0.05"
 NAME_CHARACTERS, FOOTER_CHARACTERS, LINE_PX = 26, 105, 40
 # The part of the figure on screen that the numbers take.
 NUMBERS_SHARE = 0.40

@@ -91,7 +91,7 @@ def screen(
             col=2,
         )
     intervals.screen_panel(figure, evidence_rows(result, taken_out), reference=0.0, row=2, col=1)
-    figure.update_xaxes(title="<br>".join(rho_label(result)), row=2, col=1)
+    figure.update_xaxes(title=intervals.screen_label(rho_label(result)), row=2, col=1)
     return finish_screen(figure, title=_title(result), footer=footer, height=820)
 
 

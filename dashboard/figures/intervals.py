@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -61,9 +62,14 @@ def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: 
     return [measure, f"p {sides}{over}", *([key] if key else [])]
 
 
+def screen_label(lines: Sequence[str]) -> dict[str, Any]:
+    """Such lines as the title of a plotly axis."""
+    return {"text": "<br>".join(map(escape, lines)), "font": {"size": 13}}
+
+
 def print_label(axes: Axes, lines: Sequence[str], characters: int = 40) -> None:
     """Such lines under matplotlib axes, in small type and no wider than a panel."""
-    axes.set_xlabel("\n".join(textwrap.fill(line, characters) for line in lines), fontsize=6)
+    axes.set_xlabel("\n".join(textwrap.fill(line, characters, break_on_hyphens=False) for line in lines), fontsize=6)
 
 
 def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: float, row: int, col: int) -> None:

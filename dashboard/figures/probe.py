@@ -59,7 +59,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
         horizontal_spacing=0.16,
     )
     intervals.screen_panel(figure, auc_rows(result, baseline_name), reference=0.5, row=1, col=1)
-    figure.update_xaxes(title=escape("\n".join(auc_lines(result, baseline_name))).replace("\n", "<br>"), row=1, col=1)
+    figure.update_xaxes(title=intervals.screen_label(auc_label_lines(result)), row=1, col=1)
 
     share = _row_share(result)
     names = [escape(one) for one in result.classes]
@@ -140,13 +140,14 @@ def print_figure(result: Probe, *, baseline_name: str = "Size", footer: str | No
     panel_title(panels[1], "b", confusion_title(result).replace(": ", ":\n"))
     draw_calibration(panels[2], result, baseline_name=baseline_name)
     panel_title(panels[2], "c", "Calibration")
-    return finish_print(figure, title=_title(result), footer=footer)
+    notes = difference_lines(result, baseline_name)
+    return finish_print(figure, title=_title(result), footer=footer, notes=notes)
 
 
 def draw_auc(axes: Axes, result: Probe, *, baseline_name: str = "Size") -> None:
     """Draw each model's AUC with its interval on matplotlib axes."""
     intervals.print_panel(axes, auc_rows(result, baseline_name), reference=0.5)
-    intervals.print_label(axes, auc_lines(result, baseline_name), 48)
+    intervals.print_label(axes, auc_label_lines(result), 44)
 
 
 def draw_confusion(axes: Axes, result: Probe) -> None:
@@ -294,17 +295,20 @@ def learning_data(result: Probe) -> pd.DataFrame:
     )
 
 
-def auc_lines(result: Probe, baseline_name: str) -> list[str]:
-    """The lines under the AUC panel: what its p are, then each difference from the baseline with its direction."""
-    lines = [_auc_label(result)]
-    if np.isfinite(result.p_chance):
-        lines = intervals.axis_label(
-            f"{lines[0]} (dashed: chance)", "one-sided, against chance", result.chance_adjusted
-        )
+def auc_label_lines(result: Probe) -> list[str]:
+    """The lines under the AUC panel: the measure, and what the p beside it is."""
+    label = f"{_auc_label(result)} (dashed: chance)"
+    if not np.isfinite(result.p_chance):
+        return [label]
+    return intervals.axis_label(label, "one-sided, against chance", result.chance_adjusted)
+
+
+def difference_lines(result: Probe, baseline_name: str) -> list[str]:
+    """Each difference of AUC from the baseline with its direction: a p by itself does not say which is better."""
     names = {model.name: _model_name(model.name, baseline_name) for model in result.models}
     names["baseline"] = baseline_name.lower()
     paired = zip(result.differences, result.differences_adjusted, strict=True)
-    return [*lines, *(readings.auc_difference(one, adjusted, names) for one, adjusted in paired)]
+    return [readings.auc_difference(one, adjusted, names) for one, adjusted in paired]
 
 
 def auc_rows(result: Probe, baseline_name: str) -> list[IntervalRow]:

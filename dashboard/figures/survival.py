@@ -68,7 +68,7 @@ def screen(
     if rows:
         intervals.screen_panel(figure, rows, reference=0.0, row=3, col=1)
         at = _ratio_ticks(rows)
-        figure.update_xaxes(title="<br>".join(_ratio_label(result)), row=3, col=1)
+        figure.update_xaxes(title=intervals.screen_label(_ratio_label(result)), row=3, col=1)
         figure.update_xaxes(tickvals=np.log(at).tolist(), ticktext=[f"{t:g}" for t in at], row=3, col=1)
     figure = finish_screen(figure, title=_title(result, score_name), footer=footer, height=int(inside + frame))
     figure.update_xaxes(linecolor=TRANSPARENT, row=2, col=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -128,14 +129,13 @@ def print_canvas(
 FOOTER_CHARACTERS_AN_INCH = 72 / 3.0
 
 
-def finish_print(figure: Figure, *, title: str, footer: str | None) -> Figure:
-    """Title above and footer below the panels, flush left."""
+def finish_print(figure: Figure, *, title: str, footer: str | None, notes: Sequence[str] = ()) -> Figure:
+    """Title above, notes (a line each, or more) and footer below the panels, flush left."""
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    if footer:
-        lines = textwrap.fill(
-            footer, width=int(figure.get_figwidth() * FOOTER_CHARACTERS_AN_INCH), break_on_hyphens=False
-        )
-        figure.supxlabel(lines, x=0.01, ha="left", fontsize=6, color="#444444", style="italic")
+    width = int(figure.get_figwidth() * FOOTER_CHARACTERS_AN_INCH)
+    lines = [textwrap.fill(one, width, break_on_hyphens=False) for one in (*notes, footer) if one]
+    if lines:
+        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6, color="#444444", style="italic")
     return figure
 
 

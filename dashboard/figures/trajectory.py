@@ -127,7 +127,7 @@ def screen(
         )
         figure.update_yaxes(title=PSEUDOTIME, row=1, col=2)
         intervals.screen_panel(figure, axis_rows(result), reference=0.0, row=2, col=1)
-        figure.update_xaxes(title="<br>".join(RHO_LABEL), row=2, col=1)
+        figure.update_xaxes(title=intervals.screen_label(RHO_LABEL), row=2, col=1)
     height = 820 if has_stage else 570
     return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=height))
 

@@ -127,7 +127,7 @@ def _show(
     after, matched = result.residual, result.size_matched
     shown[2].metric(f"ρ after {taken_out}", f"{after.rho:z.2f}" if after else "not tested")
     shown[3].metric("ρ at similar size", f"{matched.rho:z.2f}" if matched else "not tested")
-    st.markdown(_second_opinion(result, taken_out))
+    st.markdown(plain(_second_opinion(result, taken_out)))
     names = {float(code): name for code, name in enumerate(staged.order)}
     unit = (columns.unit(size_column) or "") if size_column else ""
     size_name = columns.name_only(size_column).capitalize() if size_column else "Size"

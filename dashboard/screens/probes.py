@@ -155,6 +155,9 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
     name = "Baseline"
     if baseline_name:
         st.caption(f"Baseline: {plain(baseline_name)}")
+    compared = probe_figure.difference_lines(result, name)
+    if compared:
+        st.markdown("AUC compared on the same folds:\n" + "\n".join(f"- {plain(one)}" for one in compared))
     if result.ordinal is not None:
         kappa, error = result.ordinal.kappa, result.ordinal.mean_absolute_error
         st.markdown(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from embeddings.amounts import counted
 from embeddings.doctor.check import Check
 from embeddings.doctor.disk import check_data_root
 from embeddings.schema import SCHEMA_VERSION
@@ -39,7 +40,7 @@ def check_store(path: Path, data_root: Path | None) -> Iterator[Check]:
         yield Check(_NAME, "problem", str(error), "give another file, or do what the message says")
         return
     values = {"schema_version": info.schema_version, "n_cases": info.n_cases, "size": path.stat().st_size}
-    finding = f"{path}: {info.n_cases} cases, schema {info.schema_version} of {SCHEMA_VERSION}"
+    finding = f"{path}: {counted(info.n_cases, 'case')}, schema {info.schema_version} of {SCHEMA_VERSION}"
     older = "; the next job brings it up to date" if info.schema_version < SCHEMA_VERSION else ""
     dead = [row for row in of_runs if row["process"] == "gone"]
     if not os.access(path, os.W_OK):

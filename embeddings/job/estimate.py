@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from embeddings.amounts import duration
+from embeddings.amounts import counted, duration
 from embeddings.amounts import size as size_words
 from embeddings.images import inspect
 from embeddings.job.encoding import encode
@@ -104,9 +104,12 @@ class Estimate:
         """The estimate in plain words."""
         if not self.n_cases:
             return "Nothing is left to do."
-        lines = [f"{self.n_cases} cases to embed, about {self.n_items} vectors; {self.n_sampled} cases were tried."]
+        lines = [
+            f"{counted(self.n_cases, 'case')} to embed, about {counted(self.n_items, 'vector')}; "
+            f"tried: {counted(self.n_sampled, 'case')}."
+        ]
         if self.seconds is None:
-            lines.append("How long it takes cannot be told: none of these could be embedded.")
+            lines.append("How long it takes cannot be estimated: none of these could be embedded.")
         else:
             low, high = duration(self.seconds.low), duration(self.seconds.high)
             lines.append(

@@ -83,7 +83,7 @@ def test_levels_left_out_of_training_are_listed(settings: Settings, store_path: 
     app = open_app(settings, store_path, "audit")
     left_out = app.dataframe[1].value
     assert {"north", "south"} <= set(left_out["level"])
-    assert (left_out["n"] >= 5).all()
+    assert (left_out["n"].astype(int) >= 5).all()
 
 
 def test_without_a_chosen_column_the_page_asks_for_one(settings: Settings, store_path: Path) -> None:

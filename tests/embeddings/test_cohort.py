@@ -355,7 +355,7 @@ def test_the_report_is_json_and_its_text_names_rows_and_what_will_be_embedded(fo
     }
     text = validate_text(report)
     assert "gone.nii.gz does not exist" in text
-    assert "2 of 3 rows can be embedded (1 patients" in text
+    assert "2 of 3 rows can be embedded (1 patient, " in text
     assert "T1 1, unstaged 1" in text
 
 

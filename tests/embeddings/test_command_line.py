@@ -90,7 +90,7 @@ def test_embed_says_what_it_did_and_does_it_once(
     # Nothing that could be embedded is left, and what was tried failed.
     assert main(words) == 1
     out, err = capsys.readouterr()
-    assert "0 of 1 cases embedded" in out
+    assert "0 of 1 case embedded" in out
     assert "3 were there before, 1 failed, 1 row of the CSV could not be used" in out
     assert "flexict-nano slices: 100%" in err
     assert set(Store(db).failures()["case_id"]) == {"s8", "s9"}

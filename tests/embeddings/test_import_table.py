@@ -124,7 +124,7 @@ def test_missing_and_infinite_numbers_are_kept_for_the_reader_to_refuse(tmp_path
     ("text", "sentence"),
     [
         ("case,0,1\na,1,2\na,3,4\n", "more than one vector for a: keep one row a case"),
-        ("case,0,1\na,1,2\n,3,4\n", "1 vectors without an id .the first is number 2.: fill in 'case'"),
+        ("case,0,1\na,1,2\n,3,4\n", "1 vector without an id .the first is number 2.: fill in 'case'"),
         ("case,0,1\na,1,2\nb,3\n", "2 cells in row 3 where the header has 3"),
         ("case,0,site\na,1,Mayo\nb,3,Keck\n", "not numbers: 'site' .'Mayo'.; remove"),
         ("case,0,1\na,1,1_000\n", "not numbers: '1' .'1_000'."),
@@ -145,7 +145,7 @@ def test_a_csv_that_cannot_be_vectors_says_why(tmp_path: Path, text: str, senten
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        (listed(vectors=[[1, 2], [1, 2], [1, 2, 3]]), r"1 vectors of another width than 2 .a: 3."),
+        (listed(vectors=[[1, 2], [1, 2], [1, 2, 3]]), r"1 vector of another width than 2 .a: 3."),
         (pa.table({"case": IDS, "vector": [[1.0], None, [2.0]]}), r"another width than 1 .007: 0."),
         (listed(other=pa.array([[1.0]] * 3)), "several columns of lists .vector, other."),
         (pa.table({"case": IDS, "vector": [["x"]] * 3}), "lists of string, not of numbers"),

@@ -151,7 +151,7 @@ def test_labels_may_name_scans_that_are_there(tmp_path: Path) -> None:
     cases = Store(tmp_path / "c.duckdb").cases()
     assert cases["image_path"].tolist() == [str((tmp_path / "a.nii.gz").resolve()), None]
     assert cases.loc[0, ["seed_x", "seed_y", "seed_z"]].tolist() == [1, 2, 3]
-    assert any("1 images or masks are not known: ../../b.nii.gz is outside" in note for note in summary.notes)
+    assert any("Images or masks that are not known: 1, such as ../../b.nii.gz" in note for note in summary.notes)
 
 
 def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp
     with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages, only missing values: name another"):
         bring(tmp_path, "case,stage\na,Unknown\nb,'--\n", stage="stage")
     summary = bring(tmp_path, "case,stage\na,T1\nb,green\n", stage="stage")
-    assert any("1 cases are left out of the order of the stages: 'green' in 'stage'" in note for note in summary.notes)
+    assert any("left out of the order of the stages: 1 case, 'green' in 'stage'" in note for note in summary.notes)
     assert Store(tmp_path / "c.duckdb").cases()["stage"].tolist() == ["T1", "green"]
     assert Store(tmp_path / "c.duckdb").info().stage_order == ("T1",)
 

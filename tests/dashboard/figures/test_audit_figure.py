@@ -168,4 +168,5 @@ def test_tables_hold_the_numbers_of_the_result(result: ShortcutAudit) -> None:
 def test_the_key_counts_only_the_columns_that_were_tested(result: ShortcutAudit) -> None:
     figure = audit.screen(result)
     assert figure.layout.title.text.endswith("80 cases of 80 patients")
-    assert figure.layout.xaxis.title.text.endswith("adjusted for 3 columns")
+    key = figure.layout.xaxis.title.text.replace("<br>", " ")
+    assert key.endswith("filled: p &lt; 0.05, one-sided, adjusted: Benjamini-Hochberg over 3 columns")

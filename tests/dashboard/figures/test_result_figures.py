@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from dashboard.figures import figure_bytes, gradient, probe, trajectory
 from dashboard.figures.intervals import IntervalRow
-from embeddings.analysis import linear_probe, pseudotime, stage_gradient
+from embeddings.analysis import linear_probe, p_number, pseudotime, stage_gradient
 
 FOOTER = "Simulated demonstration cohort"
 
@@ -84,11 +85,18 @@ def test_gradient_rows_put_the_optimistic_value_beside_the_honest_ones(gradient_
         gradient_result.residual.rho,
         gradient_result.size_matched.rho,
         gradient_result.lda.rho,
+        gradient_result.lda_residual.rho,
     ]
     assert not rows[0].has_interval
-    assert rows[1].note == "p = 0.050"
+    assert rows[1].note == f"p = 0.050, adjusted {p_number(gradient_result.p_adjusted)}"
+    key = "p one-sided, adjusted: Holm over 5 tests"
+    assert key in gradient.screen(gradient_result).layout.xaxis3.title.text
+    svg = " ".join(re.findall(r">([^<>]+)<", figure_bytes(gradient.print_figure(gradient_result), "svg").decode()))
+    assert key in svg
+    assert "interval: patients resampled, fit kept;" in svg
     table = gradient.evidence_data(gradient_result).set_index("axis")
     assert table.loc["after size", "rho"] == gradient_result.residual.rho
+    assert table.loc["after size", "p_adjusted"] == gradient_result.residual.p_adjusted
 
 
 @pytest.mark.parametrize(
@@ -151,7 +159,9 @@ def test_probe_shows_each_model_and_its_confusion(cohort: Any, probe_result: Any
         assert text in svg
     heatmap = next(trace for trace in probe.screen(probe_result).data if trace.type == "heatmap")
     assert np.asarray(heatmap.z).sum(axis=1) == pytest.approx([1, 1])
-    assert probe.confusion_data(probe_result).iloc[:, 1:].to_numpy() == pytest.approx(probe_result.embedding.confusion)
+    shares = probe.confusion_data(probe_result).filter(like="share predicted").to_numpy()
+    counts = probe_result.embedding.confusion
+    assert shares == pytest.approx(counts / counts.sum(axis=1, keepdims=True))
     table = probe.data(probe_result)
     row = table[(table["model"] == "Size") & (table["measure"] == "AUC")].iloc[0]
     assert row["value"] == probe_result.baseline.auc.value

@@ -64,7 +64,10 @@ def test_the_screen_has_a_panel_a_covariate_with_line_and_band(followed: Courses
     assert any(text.startswith("tumour &lt;size&gt; (ml): rho") for text in texts)
     assert any(FOOTER in text for text in texts)
     assert figure.layout.yaxis2.title.text == "sex: share of M"
-    assert "60 cases of 60 patients, p adjusted for 2 covariates" in figure.layout.title.text
+    assert (
+        "60 cases of 60 patients; p two-sided, adjusted: Benjamini-Hochberg over 2 covariates"
+        in figure.layout.title.text
+    )
     assert figure.to_json()
 
 

@@ -180,7 +180,7 @@ def test_what_goes_wrong_in_the_sample_is_told(
         case.image_path.unlink(missing_ok=True)
     nothing = estimate(tasks_of(sized_cohort, {"set": VOLUME}), Preparation(), make_encoder(), SIZE)
     assert (nothing.seconds, nothing.limit) == (None, None)
-    assert "How long it takes cannot be told" in nothing.text()
+    assert "How long it takes cannot be estimated" in nothing.text()
 
 
 def test_an_encoder_that_refuses_is_told(sized_cohort: list[Case], make_encoder: Any) -> None:
@@ -195,7 +195,7 @@ def test_an_encoder_that_refuses_is_told(sized_cohort: list[Case], make_encoder:
 def test_the_sentences_name_time_disk_and_memory() -> None:
     found = Estimate(1000, 200_000, 5, Range(7200, 5400, 9600), 300_000_000, 10**9, 0, 3_500_000_000, "reading")
     assert found.text() == (
-        "1000 cases to embed, about 200000 vectors; 5 cases were tried.\n"
+        "1,000 cases to embed, about 200,000 vectors; tried: 5 cases.\n"
         "It will take about 2 h 0 min (90 min to 2 h 40 min); reading sets the pace.\n"
         "On disk 300 MB of vectors and 1 GB of pictures; in memory up to about 3.5 GB."
     )

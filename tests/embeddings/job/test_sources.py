@@ -71,7 +71,7 @@ def test_a_copy_with_a_new_date_is_read_once_and_not_encoded(make_cohort: MakeCo
     again = make_encoder()
     summary = go(csv, again)
     assert (summary.n_planned, again.calls, summary.changed) == (1, [], ())
-    assert "1 of 1 cases read again, no new vector needed, in" in summary.sentence()
+    assert "1 of 1 case read again, no new vector needed, in" in summary.sentence()
     assert go(csv, make_encoder()).n_planned == 0
 
 
