@@ -200,7 +200,7 @@ class TestSegments:
         path = write_labelmap(tmp_path / "m.dcm", grid, stored, {1: "Kidney", number: "Tumour"}, bits)
         for label in (str(number), "tumour"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, stored == number)
-        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 Kidney, {number} Tumour\)"):
+        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 'Kidney', {number} 'Tumour'\)"):
             read_mask(path, grid)
 
     def test_the_background_of_a_label_map_is_no_segment(self, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ class TestSegments:
     def test_a_label_that_no_segment_has_lists_those_there_are(self, tmp_path: Path, label: str) -> None:
         grid = grid_of()
         path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), segments=(1, 2), change=named("Kidney", "Tumour"))
-        with pytest.raises(ImageError, match=f"no segment '{label}', its segments are 1 Kidney, 2 Tumour: correct"):
+        with pytest.raises(ImageError, match=f"no segment '{label}', its segments are 1 'Kidney', 2 'Tumour': correct"):
             read_mask(path, grid, label)
 
 
@@ -236,9 +236,12 @@ class TestSegmentationsRefused:
         [
             (
                 {"segments": (1, 2, 5)},
-                r"holds 3 segments \(1 lesion, 2 lesion, 5 lesion\): give the lesion's .* in a column mask_label",
+                r"holds 3 segments \(1 'lesion', 2 'lesion', 5 'lesion'\): give the lesion's .* in a column mask_label",
             ),
-            ({"segments": tuple(range(1, 21))}, r"holds 20 segments \(1 lesion, 2 lesion, .*, 12 lesion, \.\.\.\)"),
+            (
+                {"segments": tuple(range(1, 21))},
+                r"holds 20 segments \(1 'lesion', 2 'lesion', .*, 12 'lesion', \.\.\.\)",
+            ),
             ({"axes": OBLIQUE[:, :2].T}, "frames in no regular stack"),
             ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "skewed rows and columns"),
             ({"places": [(z + z * z / 50, 0, 0) for z in range(9)]}, "frames in no regular stack"),

@@ -88,9 +88,11 @@ class TestSlicerSegmentations:
         path = write(tmp_path / "m.seg.nrrd", grid, KITS, keys)
         for label in ("2", "tumour", " TUMOUR"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, KITS == 2)
-        with pytest.raises(ImageError, match=r"holds 3 segments \(1 Kidney, 2 Tumour, 3 Cyst\): give the lesion's"):
+        with pytest.raises(
+            ImageError, match=r"holds 3 segments \(1 'Kidney', 2 'Tumour', 3 'Cyst'\): give the lesion's"
+        ):
             read_mask(path, grid)
-        with pytest.raises(ImageError, match="no segment 'liver', its segments are 1 Kidney, 2 Tumour, 3 Cyst"):
+        with pytest.raises(ImageError, match="no segment 'liver', its segments are 1 'Kidney', 2 'Tumour', 3 'Cyst'"):
             read_mask(path, grid, "liver")
 
     @pytest.mark.parametrize("n_layers", [2, 3])
@@ -102,7 +104,9 @@ class TestSlicerSegmentations:
         np.testing.assert_array_equal(read_mask(path, grid, "Rim").array, layers[-1] == 1)
         np.testing.assert_array_equal(read_mask(path, grid, "Nodule").array, layers[0] == 2)
         np.testing.assert_array_equal(read_mask(path, grid, "2").array, layers[0] == 2)
-        with pytest.raises(ImageError, match=r"2 segments '1' \(1 Lung, 2 Nodule, 1 Rim\): give the lesion's name"):
+        with pytest.raises(
+            ImageError, match=r"2 segments '1' \(1 'Lung', 2 'Nodule', 1 'Rim'\): give the lesion's name"
+        ):
             read_mask(path, grid, "1")
 
     def test_files_of_older_versions_give_each_segment_a_layer(self, tmp_path: Path) -> None:
