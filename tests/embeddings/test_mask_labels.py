@@ -125,6 +125,11 @@ class TestSlicerSegmentations:
         with pytest.raises(ImageError, match="mask without voxels"):
             read_mask(path, grid, "Nothing yet")
 
+    def test_one_label_that_the_header_does_not_describe_is_taken_as_of_any_mask(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        path = write(tmp_path / "m.seg.nrrd", grid, (KITS == 1) * np.uint8(5), slicer_keys(("Tumour", 1, 0)))
+        np.testing.assert_array_equal(read_mask(path, grid).array, KITS == 1)
+
     def test_a_segmentation_cropped_to_its_segments_lies_where_it_was_drawn(self, tmp_path: Path) -> None:
         grid = grid_of()
         start = grid.lps_of((2.0, 4.0, 3.0))
@@ -139,10 +144,10 @@ class TestSlicerSegmentations:
 
     def test_a_layer_that_the_file_lacks_and_a_cut_off_file_are_refused(self, tmp_path: Path) -> None:
         grid = grid_of()
-        path = write(tmp_path / "m.seg.nrrd", grid, KITS, slicer_keys(("Tumour", 2, 7)))
+        layers = np.stack([KITS, KITS])
+        path = write(tmp_path / "m.seg.nrrd", grid, layers, slicer_keys(("Tumour", 2, 7)))
         with pytest.raises(ImageError, match="mask without voxels"):
             read_mask(path, grid)
-        layers = np.stack([KITS, KITS])
         path = write(tmp_path / "n.seg.nrrd", grid, layers, slicer_keys(("Tumour", 2, 1)))
         path.write_bytes(path.read_bytes()[:-400])
         with pytest.raises(ImageError, match="cut off or damaged"):
