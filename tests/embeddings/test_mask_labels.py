@@ -9,11 +9,12 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from embeddings.__main__ import main
 from embeddings.cohort import read_cohort
 from embeddings.images import ImageError, read_mask, read_noted_mask
 from embeddings.mask_labels import normal_label
 from flexict.volume import Volume
-from tests.embeddings.dicom_files import DIRECTIONS, OBLIQUE, grid_of
+from tests.embeddings.dicom_files import DIRECTIONS, OBLIQUE, box, grid_of, on_plane, write_rtstruct
 
 KITS = np.random.default_rng(5).choice([0, 1, 2, 3], size=(9, 13, 11)).astype(np.uint8)  # kidney, tumour, cyst
 
@@ -199,6 +200,38 @@ class TestCohorts:
         assert "holds 3 labels (1, 2, 3)" in reasons["b"]
         assert "no label '7'" in reasons["c"]
         assert "no segment 'liver'" in reasons["d"]
+        for case_id, mask, label in (
+            ("a", "empty.nii.gz", None),
+            ("b", "kits.nii.gz", None),
+            ("c", "kits.nii.gz", "7"),
+            ("d", "m.seg.nrrd", "liver"),
+        ):
+            with pytest.raises(ImageError) as said:  # what the job records of the case
+                read_mask(folder / mask, grid_of(), label)
+            assert str(said.value) == reasons[case_id]
+
+    def test_validate_finds_what_the_outlines_of_a_structure_set_leave_out(self, folder: Path) -> None:
+        grid = grid_of()
+        square, speck = box(2.5, 9.5, 1.5, 7.5), box(5.2, 5.8, 5.2, 5.8)
+        write_rtstruct(folder / "gap.dcm", {"GTV": [on_plane(grid, z, square) for z in (2, 3, 5)]})
+        write_rtstruct(folder / "speck.dcm", {"GTV": [on_plane(grid, 4, speck)]})
+        (folder / "b.nii.gz").write_bytes((folder / "ct.nii.gz").read_bytes())
+        (folder / "c.csv").write_text("case,patient,image,mask\na,1,ct.nii.gz,gap.dcm\nb,2,b.nii.gz,speck.dcm\n")
+        report = read_cohort(folder / "c.csv")
+        found = {p.case_id: (p.severity, p.reason) for p in report.problems if p.column == "mask"}
+        assert found["a"][0] == "warning"
+        assert "no outline on 1 slice between outlined ones" in found["a"][1]
+        assert found["b"][0] == "error"
+        assert "mask without voxels" in found["b"][1]
+
+    def test_the_command_line_takes_a_label_for_all_masks(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (folder / "c.csv").write_text("case,patient,image,mask\na,1,ct.nii.gz,kits.nii.gz\n")
+        assert main(["validate", str(folder / "c.csv")]) == 2
+        assert "holds 3 labels (1, 2, 3)" in capsys.readouterr().out
+        assert main(["validate", str(folder / "c.csv"), "--mask-label", "2.0"]) == 0
+        assert main(["validate", str(folder / "c.csv"), "--mask-label", ""]) == 2
 
     def test_a_large_mask_is_checked_by_its_header_alone(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("embeddings.cohort_images._MOST_READ", KITS.size - 1)
