@@ -175,6 +175,19 @@ class TestSegmentationsOnOtherGrids:
         np.testing.assert_array_equal(mask.array[1:7:2], own.array[1:])  # half-way, always to the next
         assert "another grid" in notes[0]
 
+    def test_frames_far_apart_on_another_grid_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        own = Volume(np.ones((9, 6, 5), np.uint8), (1.5, 1.7, 2.5), grid.origin, grid.direction)
+        path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)])
+        assert list(np.flatnonzero(read_mask(path, grid).array.any(axis=(1, 2)))) == [1, 5]
+
+        def silent(ds: Dataset) -> None:
+            del ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness
+
+        path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)], change=silent)
+        with pytest.raises(ImageError, match="does not say how far its slices are apart"):
+            read_mask(path, grid)
+
     def test_frames_far_apart_of_thin_slices_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
         grid = grid_of()
         with pytest.raises(ImageError, match="frames 4 slices of its CT apart, with none between"):
