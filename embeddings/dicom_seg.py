@@ -170,7 +170,7 @@ class Segmentation:
             raise ImageError(self.path, _SAME_PLACE)
         gaps = np.diff(np.unique(np.rint(grid.index_of(self.all_corners)[:, axis])))
         if len(gaps) and gaps.min() > 1:
-            if self.slice_mm is None or self.slice_mm > _THICKER * grid.spacing[2 - axis]:
+            if self.slice_mm is not None and self.slice_mm > _THICKER * grid.spacing[2 - axis]:
                 return None
             # Lesions of one slice each, or slices that were left out: nothing tells which.
             apart = f"{gaps.min():.0f} slices of its CT apart, with none between"
@@ -179,14 +179,16 @@ class Segmentation:
         return first, column_step, row_step
 
     def _slice_distance(self, normal: NDArray[np.float64]) -> float:
-        """Distance of the slices in mm: what the file claims where its frames fit that, else that of its frames."""
+        """Distance of the slices in mm: that of the frames where it is even, else what the file claims."""
         gaps = np.diff(np.sort(self.all_corners @ normal))
         gaps = gaps[gaps >= _LEAST_GAP_MM]
-        claimed = self.slice_mm or 1.0
-        if not len(gaps):
-            return claimed
-        times = float(gaps.min()) / claimed
-        return claimed if self.slice_mm and abs(times - round(times)) < _OFF_GRID and times > 0.5 else float(gaps.min())
+        least = float(gaps.min(initial=np.inf))
+        if len(gaps) > 1 and np.ptp(gaps) <= _OFF_GRID * least:
+            return least
+        if self.slice_mm is None:
+            raise ImageError(self.path, "does not say how far its slices are apart: resample it to the CT's grid")
+        # Frames further apart are those of lesions apart: what lies between them is not inside.
+        return least if least < _THICKER * self.slice_mm else self.slice_mm
 
     def _own_grid(self) -> tuple[Volume, NDArray[np.int64]]:
         """The grid that the frames make by themselves, without voxels, and each frame's slice in it.

@@ -47,37 +47,38 @@ class Placement:
         Raises:
             ImageError: the mask has voxels, but none of them lies in a voxel of the CT.
         """
-        box = _box_of(inside)
-        if box is None:
-            return np.zeros(self.shape, dtype=np.bool_), self.notes
-        if self.lossless:
-            found = self._moved(inside)
-            lost = int(inside.sum()) - int(found.sum())
-        else:
-            found = self._nearest(inside, box)
+        if not self.lossless:
+            found = self._nearest(inside)
             lost = 0
-        if not found.any():
+        else:
+            found = self._moved(inside)
+            lost = 0 if found is inside else int(inside.sum()) - int(found.sum())
+        if not found.any() and inside.any():
             raise ImageError(self.path, "marks no voxel of its CT: give the mask that was drawn on this CT")
-        notes = [*self.notes, *([outside_note(lost)] if lost else [])]
-        return found, tuple(notes)
+        return found, (*self.notes, outside_note(lost)) if lost else self.notes
 
     def _moved(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Every voxel to its place, by axes put in another order, reversed and shifted."""
+        """Every voxel to its place, by axes put in another order, reversed and shifted; itself where nothing is."""
+        if inside.shape == self.shape and (self.matrix == np.eye(3)).all() and not self.offset.any():
+            return inside
         order = [int(np.argmax(np.abs(self.matrix[:, axis]))) for axis in range(3)]
-        turned = inside.transpose(order)
         into, source = [], []
         for axis, other in enumerate(order):
-            index = (self.matrix[other, axis] * np.arange(self.shape[axis]) + self.offset[other]).astype(np.int64)
-            held = np.flatnonzero((index >= 0) & (index < inside.shape[other]))
-            into.append(held)
-            source.append(index[held])
+            step, start, n = int(self.matrix[other, axis]), int(self.offset[other]), inside.shape[other]
+            low, high = (-start, n - start) if step > 0 else (start - n + 1, start + 1)
+            low, high = max(low, 0), min(high, self.shape[axis])
+            into.append(slice(low, max(low, high)))
+            end = start + step * high
+            source.append(slice(start + step * low, end if end >= 0 else None, step) if high > low else slice(0, 0))
         found = np.zeros(self.shape, dtype=np.bool_)
-        if all(len(held) for held in into):
-            found[np.ix_(*into)] = turned[np.ix_(*source)]
+        found[tuple(into)] = inside.transpose(order)[tuple(source)]
         return found
 
-    def _nearest(self, inside: NDArray[np.bool_], box: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """The nearest voxel of the mask at every voxel of the CT that `box` (in indices of the mask) can reach."""
+    def _nearest(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The nearest voxel of the mask at every voxel of the CT that the lesion can reach."""
+        box = _box_of(inside)
+        if box is None:
+            return np.zeros(self.shape, dtype=np.bool_)
         corners = (_corners(box) - self.offset) @ np.linalg.inv(self.matrix).T
         low = np.clip(np.floor(corners.min(axis=0)), 0, self.shape).astype(int)
         high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, self.shape).astype(int)

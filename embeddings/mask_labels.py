@@ -23,7 +23,7 @@ class MaskLabel:
         name = "".join(c for c in " ".join(self.name.split()) if c.isprintable())
         short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
         number = f"{int(self.number)}" if float(self.number).is_integer() else f"{self.number:g}"
-        return f"{number} {short}".rstrip()
+        return f"{number} {short!r}" if short else number
 
 
 def choose_label(path: Path, kind: str, found: Sequence[MaskLabel], wanted: str | None) -> MaskLabel:

@@ -86,7 +86,9 @@ class VoxelMask:
         drawn = [one for one in self.segments if one.inside(layers).any()]
         if len(drawn) > 1:
             raise several(self.path, "segment", [one.label for one in drawn])
-        return drawn[0].inside(layers) if drawn else np.zeros(layers.shape[:3], dtype=np.bool_)
+        if drawn or layers.shape[3] > 1:
+            return drawn[0].inside(layers) if drawn else np.zeros(layers.shape[:3], dtype=np.bool_)
+        return self._of_voxels(layers[..., 0])  # what its header says of it is not so
 
     def _wanted_segment(self, wanted: str) -> Segment:
         chosen = choose_label(self.path, "segment", [one.label for one in self.segments], wanted)

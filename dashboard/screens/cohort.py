@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import columns, loading, state
@@ -34,7 +35,7 @@ FAILURE_COLUMNS = {
     "case_id": "Case",
     "reason": "Reason",
     "stage_of_work": "Step",
-    "set_id": "Embedding set",
+    "set_id": "Embedding sets",
     "attempts": "Attempts",
     "last_at": "Last at (UTC)",
 }
@@ -60,6 +61,7 @@ def _overview(path: Path) -> None:
         st.dataframe(shown, hide_index=True, column_config=dict(SET_COLUMNS), placeholder="")
         table_download(f"{path.stem}-embedding-sets", lambda: sets[list(SET_COLUMNS)])
     if not failures.empty:
+        failures = _once_a_case(failures)
         st.markdown("**What could not be embedded, and why**")
         st.dataframe(
             failures[list(FAILURE_COLUMNS)],
@@ -87,6 +89,15 @@ def _overview(path: Path) -> None:
         shown = runs.drop(columns=["settings"])
         st.dataframe(shown, hide_index=True, column_config=dict(columns.headings(shown)), placeholder="")
         table_download(f"{path.stem}-runs", lambda: runs)
+
+
+def _once_a_case(failures: pd.DataFrame) -> pd.DataFrame:
+    """One row for what went wrong with a case in several sets for the same reason."""
+    return failures.groupby(["case_id", "reason", "stage_of_work"], sort=False, as_index=False).agg(
+        set_id=("set_id", lambda ids: ", ".join(dict.fromkeys(ids))),
+        attempts=("attempts", "max"),
+        last_at=("last_at", "max"),
+    )
 
 
 def _open_form() -> None:

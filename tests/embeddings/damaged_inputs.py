@@ -337,6 +337,12 @@ def _(folder: Path) -> Cells:
 # Masks: these are embedded as volumes, but not as lesions
 
 
+def _moved(path: Path) -> None:
+    image = sitk.ReadImage(str(path))
+    image.SetOrigin((1000.0, 0.0, 0.0))
+    sitk.WriteImage(image, str(path))
+
+
 def _mask(name: str, write: Callable[[Path], object]) -> None:
     def build(folder: Path) -> Cells:
         write_good(folder)
@@ -346,7 +352,7 @@ def _mask(name: str, write: Callable[[Path], object]) -> None:
     add(name)(build)
 
 
-_mask("mask: on another grid", lambda folder: write_good(folder, "mask.nii.gz", np.ones((5, 5, 5), np.uint8)))
+_mask("mask: beside the image", lambda folder: _moved(write_mask(folder)))
 _mask("mask: nothing in it", lambda folder: write_good(folder, "mask.nii.gz", np.zeros(SHAPE, np.uint8)))
 _mask("mask: two labels", lambda folder: write_mask(folder, values=2))
 _mask("mask: cut off", lambda folder: _shorten(write_mask(folder), 60))

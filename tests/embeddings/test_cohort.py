@@ -369,11 +369,14 @@ def test_a_hundred_thousand_rows_take_seconds(folder: Path) -> None:
     assert len(validate_text(report).splitlines()) < 70
 
 
-@pytest.mark.parametrize(("name", "n_cases"), [("nsclc_radiogenomics", 141), ("sarcoma", 8), ("whole_volume", 6)])
+@pytest.mark.parametrize(("name", "n_cases"), [("nsclc_radiogenomics", 138), ("sarcoma", 8), ("whole_volume", 6)])
 def test_real_cohorts(real_ct: Path, name: str, n_cases: int) -> None:
     report = read_cohort(real_ct / name / "cohort.csv")
     assert len(report.cases) == n_cases
     if name == "nsclc_radiogenomics":
+        empty = [problem for problem in report.problems if problem.severity == "error"]
+        assert len(empty) == 3
+        assert all("is a mask without voxels" in problem.reason for problem in empty)
         assert report.stage_order == ("T1", "T2", "T3", "T4")
         assert report.covariate_types["age"] == "number"
 

@@ -175,6 +175,19 @@ class TestSegmentationsOnOtherGrids:
         np.testing.assert_array_equal(mask.array[1:7:2], own.array[1:])  # half-way, always to the next
         assert "another grid" in notes[0]
 
+    def test_frames_far_apart_on_another_grid_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        own = Volume(np.ones((9, 6, 5), np.uint8), (1.5, 1.7, 2.5), grid.origin, grid.direction)
+        path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)])
+        assert list(np.flatnonzero(read_mask(path, grid).array.any(axis=(1, 2)))) == [1, 5]
+
+        def silent(ds: Dataset) -> None:
+            del ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness
+
+        path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)], change=silent)
+        with pytest.raises(ImageError, match="does not say how far its slices are apart"):
+            read_mask(path, grid)
+
     def test_frames_far_apart_of_thin_slices_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
         grid = grid_of()
         with pytest.raises(ImageError, match="frames 4 slices of its CT apart, with none between"):
@@ -200,7 +213,7 @@ class TestSegments:
         path = write_labelmap(tmp_path / "m.dcm", grid, stored, {1: "Kidney", number: "Tumour"}, bits)
         for label in (str(number), "tumour"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, stored == number)
-        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 Kidney, {number} Tumour\)"):
+        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 'Kidney', {number} 'Tumour'\)"):
             read_mask(path, grid)
 
     def test_the_background_of_a_label_map_is_no_segment(self, tmp_path: Path) -> None:
@@ -226,7 +239,7 @@ class TestSegments:
     def test_a_label_that_no_segment_has_lists_those_there_are(self, tmp_path: Path, label: str) -> None:
         grid = grid_of()
         path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), segments=(1, 2), change=named("Kidney", "Tumour"))
-        with pytest.raises(ImageError, match=f"no segment '{label}', its segments are 1 Kidney, 2 Tumour: correct"):
+        with pytest.raises(ImageError, match=f"no segment '{label}', its segments are 1 'Kidney', 2 'Tumour': correct"):
             read_mask(path, grid, label)
 
 
@@ -236,9 +249,12 @@ class TestSegmentationsRefused:
         [
             (
                 {"segments": (1, 2, 5)},
-                r"holds 3 segments \(1 lesion, 2 lesion, 5 lesion\): give the lesion's .* in a column mask_label",
+                r"holds 3 segments \(1 'lesion', 2 'lesion', 5 'lesion'\): give the lesion's .* in a column mask_label",
             ),
-            ({"segments": tuple(range(1, 21))}, r"holds 20 segments \(1 lesion, 2 lesion, .*, 12 lesion, \.\.\.\)"),
+            (
+                {"segments": tuple(range(1, 21))},
+                r"holds 20 segments \(1 'lesion', 2 'lesion', .*, 12 'lesion', \.\.\.\)",
+            ),
             ({"axes": OBLIQUE[:, :2].T}, "frames in no regular stack"),
             ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "skewed rows and columns"),
             ({"places": [(z + z * z / 50, 0, 0) for z in range(9)]}, "frames in no regular stack"),

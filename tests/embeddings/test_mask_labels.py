@@ -9,11 +9,12 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from embeddings.__main__ import main
 from embeddings.cohort import read_cohort
 from embeddings.images import ImageError, read_mask, read_noted_mask
 from embeddings.mask_labels import normal_label
 from flexict.volume import Volume
-from tests.embeddings.dicom_files import DIRECTIONS, OBLIQUE, grid_of
+from tests.embeddings.dicom_files import DIRECTIONS, OBLIQUE, box, grid_of, on_plane, write_rtstruct
 
 KITS = np.random.default_rng(5).choice([0, 1, 2, 3], size=(9, 13, 11)).astype(np.uint8)  # kidney, tumour, cyst
 
@@ -88,9 +89,11 @@ class TestSlicerSegmentations:
         path = write(tmp_path / "m.seg.nrrd", grid, KITS, keys)
         for label in ("2", "tumour", " TUMOUR"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, KITS == 2)
-        with pytest.raises(ImageError, match=r"holds 3 segments \(1 Kidney, 2 Tumour, 3 Cyst\): give the lesion's"):
+        with pytest.raises(
+            ImageError, match=r"holds 3 segments \(1 'Kidney', 2 'Tumour', 3 'Cyst'\): give the lesion's"
+        ):
             read_mask(path, grid)
-        with pytest.raises(ImageError, match="no segment 'liver', its segments are 1 Kidney, 2 Tumour, 3 Cyst"):
+        with pytest.raises(ImageError, match="no segment 'liver', its segments are 1 'Kidney', 2 'Tumour', 3 'Cyst'"):
             read_mask(path, grid, "liver")
 
     @pytest.mark.parametrize("n_layers", [2, 3])
@@ -102,7 +105,9 @@ class TestSlicerSegmentations:
         np.testing.assert_array_equal(read_mask(path, grid, "Rim").array, layers[-1] == 1)
         np.testing.assert_array_equal(read_mask(path, grid, "Nodule").array, layers[0] == 2)
         np.testing.assert_array_equal(read_mask(path, grid, "2").array, layers[0] == 2)
-        with pytest.raises(ImageError, match=r"2 segments '1' \(1 Lung, 2 Nodule, 1 Rim\): give the lesion's name"):
+        with pytest.raises(
+            ImageError, match=r"2 segments '1' \(1 'Lung', 2 'Nodule', 1 'Rim'\): give the lesion's name"
+        ):
             read_mask(path, grid, "1")
 
     def test_files_of_older_versions_give_each_segment_a_layer(self, tmp_path: Path) -> None:
@@ -121,6 +126,11 @@ class TestSlicerSegmentations:
         with pytest.raises(ImageError, match="mask without voxels"):
             read_mask(path, grid, "Nothing yet")
 
+    def test_one_label_that_the_header_does_not_describe_is_taken_as_of_any_mask(self, tmp_path: Path) -> None:
+        grid = grid_of()
+        path = write(tmp_path / "m.seg.nrrd", grid, (KITS == 1) * np.uint8(5), slicer_keys(("Tumour", 1, 0)))
+        np.testing.assert_array_equal(read_mask(path, grid).array, KITS == 1)
+
     def test_a_segmentation_cropped_to_its_segments_lies_where_it_was_drawn(self, tmp_path: Path) -> None:
         grid = grid_of()
         start = grid.lps_of((2.0, 4.0, 3.0))
@@ -135,10 +145,10 @@ class TestSlicerSegmentations:
 
     def test_a_layer_that_the_file_lacks_and_a_cut_off_file_are_refused(self, tmp_path: Path) -> None:
         grid = grid_of()
-        path = write(tmp_path / "m.seg.nrrd", grid, KITS, slicer_keys(("Tumour", 2, 7)))
+        layers = np.stack([KITS, KITS])
+        path = write(tmp_path / "m.seg.nrrd", grid, layers, slicer_keys(("Tumour", 2, 7)))
         with pytest.raises(ImageError, match="mask without voxels"):
             read_mask(path, grid)
-        layers = np.stack([KITS, KITS])
         path = write(tmp_path / "n.seg.nrrd", grid, layers, slicer_keys(("Tumour", 2, 1)))
         path.write_bytes(path.read_bytes()[:-400])
         with pytest.raises(ImageError, match="cut off or damaged"):
@@ -190,6 +200,38 @@ class TestCohorts:
         assert "holds 3 labels (1, 2, 3)" in reasons["b"]
         assert "no label '7'" in reasons["c"]
         assert "no segment 'liver'" in reasons["d"]
+        for case_id, mask, label in (
+            ("a", "empty.nii.gz", None),
+            ("b", "kits.nii.gz", None),
+            ("c", "kits.nii.gz", "7"),
+            ("d", "m.seg.nrrd", "liver"),
+        ):
+            with pytest.raises(ImageError) as said:  # what the job records of the case
+                read_mask(folder / mask, grid_of(), label)
+            assert str(said.value) == reasons[case_id]
+
+    def test_validate_finds_what_the_outlines_of_a_structure_set_leave_out(self, folder: Path) -> None:
+        grid = grid_of()
+        square, speck = box(2.5, 9.5, 1.5, 7.5), box(5.2, 5.8, 5.2, 5.8)
+        write_rtstruct(folder / "gap.dcm", {"GTV": [on_plane(grid, z, square) for z in (2, 3, 5)]})
+        write_rtstruct(folder / "speck.dcm", {"GTV": [on_plane(grid, 4, speck)]})
+        (folder / "b.nii.gz").write_bytes((folder / "ct.nii.gz").read_bytes())
+        (folder / "c.csv").write_text("case,patient,image,mask\na,1,ct.nii.gz,gap.dcm\nb,2,b.nii.gz,speck.dcm\n")
+        report = read_cohort(folder / "c.csv")
+        found = {p.case_id: (p.severity, p.reason) for p in report.problems if p.column == "mask"}
+        assert found["a"][0] == "warning"
+        assert "no outline on 1 slice between outlined ones" in found["a"][1]
+        assert found["b"][0] == "error"
+        assert "mask without voxels" in found["b"][1]
+
+    def test_the_command_line_takes_a_label_for_all_masks(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (folder / "c.csv").write_text("case,patient,image,mask\na,1,ct.nii.gz,kits.nii.gz\n")
+        assert main(["validate", str(folder / "c.csv")]) == 2
+        assert "holds 3 labels (1, 2, 3)" in capsys.readouterr().out
+        assert main(["validate", str(folder / "c.csv"), "--mask-label", "2.0"]) == 0
+        assert main(["validate", str(folder / "c.csv"), "--mask-label", ""]) == 2
 
     def test_a_large_mask_is_checked_by_its_header_alone(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("embeddings.cohort_images._MOST_READ", KITS.size - 1)

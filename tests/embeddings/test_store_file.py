@@ -242,11 +242,17 @@ def test_labels_of_masks_are_kept_through_a_merge_and_an_older_part_has_none(
     assert set(labels.index) == {"c0", "c1", "new c0", "new c1", "new c2", "new c3"}
 
 
-def test_an_export_of_an_older_file_still_comes_back(version_1: Path, tmp_path: Path) -> None:
-    export(Store(version_1), tmp_path / "old.parquet", "parquet")
+def test_an_export_of_a_file_without_labels_still_comes_back(store: Store, identity: Make, tmp_path: Path) -> None:
+    set_id = store.open_set(identity())
+    store.commit(set_id, [EmbeddedItem("c1/lesion", "c1", np.ones(6, np.float32))])
+    with duckdb.connect(store.path) as con:
+        con.execute("ALTER TABLE cases DROP COLUMN mask_label")
+        con.execute("UPDATE schema_version SET version = 4")
+    export(Store(store.path), tmp_path / "old.parquet", "parquet")
     import_export(tmp_path / "again.duckdb", tmp_path / "old.parquet")
-    assert Store(tmp_path / "again.duckdb").vectors("s")[1].tolist() == [[1, 2], [3, 4]]
-    assert Store(tmp_path / "again.duckdb").cases()["mask_label"].isna().all()
+    again = Store(tmp_path / "again.duckdb")
+    assert again.vectors(set_id)[1].tolist() == [[1.0] * 6]
+    assert again.cases()["mask_label"].isna().all()
 
 
 @pytest.fixture

@@ -128,8 +128,7 @@ def test_an_encoder_that_chokes_on_one_item_costs_that_item_alone(make_cohort: M
     row = stored(csv).failures().iloc[0]
     assert row[["case_id", "item_id", "stage_of_work"]].tolist() == ["c2", "c2/volume", "encode"]
     assert "out of memory" in row["reason"]
-    assert go(csv, make_encoder(), batch_size=4).n_embedded == 0
-    assert go(csv, make_encoder(), batch_size=4, retry_failed=True).n_embedded == 1
+    assert go(csv, make_encoder(), batch_size=4).n_embedded == 1  # the scan is not to blame
     assert stored(csv).failures().empty
 
 
