@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -171,6 +172,9 @@ def _add_map(command: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
+    # A name that is no UTF-8, or that the terminal cannot show, must not end a command.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     # Readers and encoder share the cores: threads that spin while they wait make a job on a busy machine take twice
     # as long. Read by OpenMP when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

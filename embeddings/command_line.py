@@ -52,7 +52,8 @@ def run_command(arguments: argparse.Namespace, *, when_interrupted: str) -> int:
         status: int = arguments.command(arguments)
     except (FlexiCTError, OSError) as error:
         # Anything else is a fault of the program and keeps its traceback.
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sentence = " ".join(str(error).split()).encode(errors="backslashreplace").decode()  # names need not be UTF-8
+        print(f"error: {sentence}", file=sys.stderr)
         return exit_code_of_error(error)
     except KeyboardInterrupt as error:
         print(f"interrupted; {when_interrupted}", file=sys.stderr)

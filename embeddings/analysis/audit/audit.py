@@ -76,7 +76,7 @@ def shortcuts(
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. covariates: name -> [n] numbers or categories,
     None or NaN where missing. patient: [n] ids.
 
-    Raises ValueError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
+    Raises FlexiCTError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
     column is said in its note, and the others are audited.
     """
     checked_draws(ANALYSIS, seed=seed, at_least=1, permutations=n_permutations, resamples=n_bootstrap)
