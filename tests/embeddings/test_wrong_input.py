@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 from embeddings import __main__ as program
 from embeddings import commands
 from embeddings.command_line import WRONG_INPUT
+from embeddings.export import export, sidecar
 from embeddings.store import Store
 
 Capture = pytest.CaptureFixture[str]
@@ -107,12 +109,54 @@ def test_npz_files_packed_in_an_unknown_way_are_refused(tmp_path: Path, capsys: 
         assert "no readable npz file" in refused(capsys, "import", tmp_path / "new.duckdb", *words)
 
 
+PLACES = [
+    ("cohort", "name"),
+    ("cohort", "simulated"),
+    ("cohort", "data_root"),
+    ("sets", "*"),
+    ("sets", "*", "weights_source"),
+    ("sets", "*", "is_published"),
+    ("sets", "*", "width"),
+    ("covariates", "age"),
+    ("types", "age"),
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+def test_a_description_with_a_value_of_another_kind_is_refused(
+    filled: Store, tmp_path: Path, capsys: Capture, place: tuple[str, ...]
+) -> None:
+    table = tmp_path / "table.csv"
+    export(filled, table, "csv")
+    whole = sidecar(table).read_text()
+    for value in (None, [], {}, "x\0", -1, "\udcff"):
+        words = json.loads(whole)
+        *path, last = (filled.sets()["set_id"][0] if name == "*" else name for name in place)
+        owner = words
+        for name in path:
+            owner = owner[name]
+        owner[last] = value
+        sidecar(table).write_text(json.dumps(words))
+        assert "table.csv" in refused(capsys, "import", tmp_path / "new.duckdb", "--vectors", table), value
+    assert not (tmp_path / "new.duckdb").exists()
+
+
+@pytest.mark.parametrize("damage", [b"\x8c", b"\xff\xfe"])
+def test_a_csv_whose_header_is_damaged_is_refused(
+    filled: Store, tmp_path: Path, capsys: Capture, damage: bytes
+) -> None:
+    table = tmp_path / "table.csv"
+    export(filled, table, "csv")
+    table.write_bytes(damage + table.read_bytes())
+    assert "table.csv" in refused(capsys, "import", tmp_path / "new.duckdb", "--vectors", table)
+
+
 def test_h5ad_files_that_are_damaged_anywhere_are_refused_or_read(
     filled: Store, tmp_path: Path, capsys: Capture
 ) -> None:
     pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
     whole, bad = tmp_path / "whole.h5ad", tmp_path / "bad.h5ad"
-    assert program.main(["export", str(filled.path), "--format", "h5ad", "--out", str(whole)]) == 0
+    export(filled, whole, "h5ad")
     content = whole.read_bytes()
     codes = set()
     for start in range(0, len(content), len(content) // 40):
