@@ -65,9 +65,9 @@ def exit_code_of_error(error: BaseException) -> int:
     """The exit code of a command that this error ended; 1, as Python's own, where it is none of ours."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    if is_temporary(error):
-        return TEMPORARY
-    return WRONG_INPUT if isinstance(error, FlexiCTError | OSError) else 1
+    if not isinstance(error, FlexiCTError | OSError):
+        return 1
+    return TEMPORARY if is_temporary(error) else WRONG_INPUT
 
 
 def is_temporary(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -107,6 +108,14 @@ def test_npz_files_packed_in_an_unknown_way_are_refused(tmp_path: Path, capsys: 
         (tmp_path / "bad.npz").write_bytes(content)
         words = ("--vectors", tmp_path / "bad.npz", "--labels", tmp_path / "labels.csv")
         assert "no readable npz file" in refused(capsys, "import", tmp_path / "new.duckdb", *words)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_an_export_replaces_no_pipe_or_device(filled: Store, tmp_path: Path, capsys: Capture) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    assert "is a device or pipe" in refused(capsys, "export", filled.path, "--format", "csv", "--out", pipe)
+    assert pipe.is_fifo()
 
 
 PLACES = [

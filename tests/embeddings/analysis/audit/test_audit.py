@@ -11,6 +11,7 @@ import pytest
 from embeddings.analysis import Gram
 from embeddings.analysis.audit.audit import shortcuts
 from embeddings.analysis.audit.covariate import OTHER, read_covariate
+from flexict.errors import FlexiCTError
 
 QUICK: dict[str, Any] = {"n_permutations": 199, "n_bootstrap": 50}
 
@@ -149,7 +150,7 @@ def test_rare_levels_are_one_and_flags_are_categories() -> None:
     assert read_covariate("age", np.arange(20.0), patient).levels == ()
     infinite = read_covariate("age", [np.inf, *range(19)], patient)
     assert infinite.present.sum() == 19
-    with pytest.raises(ValueError, match="one value of age"):
+    with pytest.raises(FlexiCTError, match="one value of age"):
         read_covariate("age", [1, 2], patient)
 
 
@@ -188,5 +189,5 @@ def test_a_column_that_is_the_stage_is_told_and_the_others_are_audited() -> None
     assert np.isnan(found.columns[0].after_removal_p)
     assert found.verdicts[0].startswith("Stage cannot be told from group here")
     assert np.isfinite(found.columns[1].after_removal_p_adjusted)
-    with pytest.raises(ValueError, match="at least 1 permutations"):
+    with pytest.raises(FlexiCTError, match="at least 1 permutations"):
         shortcuts(X, stage, {"site": site}, n_permutations=0)
