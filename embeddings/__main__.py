@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -147,6 +148,9 @@ def main(words: Sequence[str] | None = None) -> int:
     # Readers and encoder share the cores: threads that spin while they wait make a job on a busy machine take twice
     # as long. Read by OpenMP when torch is imported, which the commands do.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A name that is no UTF-8, or that the terminal cannot show, must not end a command.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     return run_command(parser().parse_args(words), when_interrupted="run the same command again to go on")
 
 

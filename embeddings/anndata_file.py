@@ -83,7 +83,10 @@ def read_h5ad(path: Path) -> tuple[str, pd.DataFrame, NDArray[np.float32]]:
             if KEY not in file.get("uns", {}):
                 raise NotOurExportError(f"{path.name} was not exported by this program: give its table and --labels")
         data = anndata.read_h5ad(path)
-    except (OSError, KeyError, TypeError) as error:
+    except NotOurExportError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # What h5py and anndata make of a damaged file.
         raise NotOurExportError(f"{path.name} is no readable h5ad file: export it again") from error
     obs = data.obs.copy()
     obs.insert(0, "item_id", obs.index.astype(str))

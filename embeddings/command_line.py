@@ -52,7 +52,8 @@ def run_command(arguments: argparse.Namespace, *, when_interrupted: str) -> int:
         status: int = arguments.command(arguments)
     except (FlexiCTError, OSError) as error:
         # Anything else is a fault of the program and keeps its traceback.
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sentence = " ".join(str(error).split()).encode(errors="backslashreplace").decode()  # names need not be UTF-8
+        print(f"error: {sentence}", file=sys.stderr)
         return exit_code_of_error(error)
     except KeyboardInterrupt as error:
         print(f"interrupted; {when_interrupted}", file=sys.stderr)
@@ -64,9 +65,9 @@ def exit_code_of_error(error: BaseException) -> int:
     """The exit code of a command that this error ended; 1, as Python's own, where it is none of ours."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    if is_temporary(error):
-        return TEMPORARY
-    return WRONG_INPUT if isinstance(error, FlexiCTError | OSError) else 1
+    if not isinstance(error, FlexiCTError | OSError):
+        return 1
+    return TEMPORARY if is_temporary(error) else WRONG_INPUT
 
 
 def is_temporary(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from embeddings.schema import MIGRATIONS, SCHEMA_VERSION
+from embeddings.schema import FIRST_TABLES, MIGRATIONS, SCHEMA_VERSION
 from embeddings.turnstile import turnstile
 from flexict.errors import FlexiCTError
 
@@ -28,6 +28,15 @@ _BUSY = (
 )
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Could not write all bytes")
 _GONE = ("Stale file handle", "Input/output error", "Transport endpoint is not connected")
+# Errors of DuckDB that the state of the file makes; the others are faults of a statement.
+_OF_THE_FILE = (
+    duckdb.IOException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.SerializationException,
+    duckdb.TransactionException,  # what COMMIT makes of a write that failed
+    duckdb.PermissionException,  # a view of the file that would reach other files
+)
 # Within one process DuckDB shares an open file between threads, which then cannot mix reading and writing.
 _TURNS: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
 _MAGIC, _MAGIC_AT = b"DUCK", 8
@@ -69,6 +78,14 @@ def first_row(con: Connection, query: str, values: Sequence[object] = ()) -> tup
     """The first row, or None. An unread rest would make DuckDB refuse the next statement."""
     rows = con.execute(query, values).fetchall()
     return rows[0] if rows else None
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class SharedFile:
@@ -127,9 +144,12 @@ class SharedFile:
             con.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA_VERSION])
 
     def _version(self, con: Connection) -> int:
-        known = first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'")
-        found = first_row(con, "SELECT version FROM schema_version") if known else None
-        version = int(found[0]) if found else 0
+        """The schema's version; 0 where the file does not hold the tables of a store."""
+        tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        if not tables >= FIRST_TABLES:
+            return 0
+        found = first_row(con, "SELECT try_cast(version AS INTEGER) FROM schema_version")
+        version = int(found[0] or 0) if found else 0
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.path} was written by a newer version of this program (schema {version}, this one "
@@ -149,13 +169,10 @@ class SharedFile:
                 con = self._connect(read_only, deadline)
             try:
                 yield con
-            except (
-                duckdb.IOException,
-                duckdb.InternalException,
-                duckdb.FatalException,
-                duckdb.TransactionException,  # what COMMIT makes of a write that failed
-            ) as error:
-                raise self._explained(error) from error
+            except duckdb.Error as error:
+                if isinstance(error, _OF_THE_FILE) or type(error) is duckdb.Error:  # of a block with a wrong checksum
+                    raise self._explained(error) from error
+                raise
             finally:
                 con.close()
         finally:
@@ -163,6 +180,8 @@ class SharedFile:
 
     def _check_kind(self) -> None:
         """DuckDB looks at names and contents itself, and would open a CSV in memory and a SQLite file by extension."""
+        if "\0" in str(self.path) or not _is_utf8(self.path):
+            raise StoreError(f"{self.path!s:.200} is no name that DuckDB can open: rename the file or its folder")
         if self.path.exists():
             if not self.path.is_file():
                 raise StoreError(f"{self.path} is no file: give the .duckdb file of a cohort")
@@ -178,13 +197,11 @@ class SharedFile:
         while True:
             try:
                 return duckdb.connect(self.path.resolve(), read_only=read_only, config=_CONFIG)
-            except (duckdb.IOException, duckdb.ConnectionException, duckdb.ResourceInUseException) as error:
+            except duckdb.Error as error:
                 if not any(sign in str(error) for sign in _BUSY):
                     raise self._explained(error) from error
                 if time.monotonic() > deadline:
                     raise self._busy() from error
-            except (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException) as error:
-                raise self._explained(error) from error
             # Random pauses keep waiting readers from meeting a writer in step.
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 1.5, 0.25)

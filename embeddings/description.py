@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -92,8 +92,12 @@ def read_description(path: Path, text: str | bytes) -> Description:
         )
         sets = {set_id: _identity(path, set_id, values) for set_id, values in found["sets"].items()}
         hashes = {set_id: str(v["vectors_sha256"]) for set_id, v in found["sets"].items() if "vectors_sha256" in v}
+        _check_values(
+            (info.name, info.cohort_csv, info.cohort_sha256, cohort["data_root"], *info.stage_order), info.simulated
+        )
         types = {str(name): _TYPES[kind] for name, kind in found["types"].items()}
         covariates = {str(header): str(column) for header, column in found["covariates"].items()}
+        _check_values([*covariates, *covariates.values()], info.simulated)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, NotOurExportError):
             raise
@@ -105,9 +109,21 @@ def read_description(path: Path, text: str | bytes) -> Description:
 
 def _identity(path: Path, set_id: str, values: Mapping[str, object]) -> tuple[SetIdentity, str]:
     identity = SetIdentity(**{field.name: values[field.name] for field in fields(SetIdentity)})  # type: ignore[arg-type]
+    texts = [value for name, value in asdict(identity).items() if name not in ("width", "is_published")]
+    _check_values([set_id, *texts], identity.is_published)
     if identity.set_id != set_id or values["number_type"] not in ("float32", "float16"):
         raise NotOurExportError(f"{path.name} was changed since it was exported (set {set_id!r}): export it again")
     return identity, str(values["number_type"])
+
+
+def _check_values(texts: Iterable[object], flag: object) -> None:
+    """Raises TypeError or ValueError on what is no flag, or no text that a store can hold."""
+    if not isinstance(flag, bool):
+        raise TypeError(f"{flag!r} is neither true nor false")
+    for text in texts:
+        if not isinstance(text, str) or "\0" in text:
+            raise TypeError(f"{text!r} is no text")
+        text.encode()
 
 
 def _plain(value: object) -> object:

@@ -152,6 +152,8 @@ def _whole_file(out: Path) -> Iterator[Path]:
     """A partial file beside `out` that takes its place at the end of the block, or goes if the block raises."""
     if out.is_dir():
         raise ExportError(f"{out} is a folder: give the name of a file")
+    if out.exists() and not out.is_file():
+        raise ExportError(f"{out} is a device or pipe, which a file would replace: give the name of a file")
     if not out.parent.is_dir():
         raise ExportError(f"there is no folder {out.parent} to write {out.name} into: make it first")
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")

@@ -286,9 +286,9 @@ def _read_csv(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
                 quoted_strings_can_be_null=False,
             ),
         )
-    except (pa.ArrowException, OSError) as error:
+        table = table.rename_columns([_raw(name) for name in table.column_names])
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise NotOurExportError(f"{path.name} is no readable CSV file: export it again") from error
-    table = table.rename_columns([_raw(name) for name in table.column_names])
     if not {"vector", "set_id"} <= set(table.column_names):
         raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")
     vectors = {set_id: _from_text(path, table, set_id, one.width) for set_id, (one, _) in found.sets.items()}

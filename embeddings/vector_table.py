@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -222,7 +223,8 @@ def _read_npz(path: Path) -> tuple[list[str], NDArray[np.float32], str]:
             _check_claim(path, name, wanted)
         with np.load(path, allow_pickle=False) as arrays:
             vectors, ids = arrays["vectors"], arrays["ids"]
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError) as error:
+        # zipfile raises the last on methods of packing that it does not know, and on a password.
         raise VectorTableError(f"{path.name} is no readable npz file: {wanted}") from error
     except VectorTableError:
         raise

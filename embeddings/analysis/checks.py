@@ -14,7 +14,7 @@ from flexict.errors import FlexiCTError
 def checked_vectors(X: ArrayLike, analysis: str, *, at_least: int) -> NDArray[np.float64]:
     """The embedding vectors as float64 `[n, d]`.
 
-    Raises ValueError when they are not a table, hold NaN or infinity, or are fewer than `at_least`.
+    Raises FlexiCTError when they are not a table, hold NaN or infinity, or are fewer than `at_least`.
     """
     vectors = np.asarray(X, dtype=np.float64)
     if vectors.ndim != 2 or vectors.shape[1] == 0:
@@ -36,7 +36,7 @@ def checked_vectors(X: ArrayLike, analysis: str, *, at_least: int) -> NDArray[np
 def checked_codes(codes: ArrayLike, analysis: str, *, n: int, name: str = "stage") -> NDArray[np.float64]:
     """Ordered codes (a stage) as float64 `[n]`.
 
-    Raises ValueError on a wrong length, a missing code, or when all cases share one code.
+    Raises FlexiCTError on a wrong length, a missing code, or when all cases share one code.
     """
     try:
         values = np.asarray(codes, dtype=np.float64)
@@ -54,7 +54,7 @@ def checked_codes(codes: ArrayLike, analysis: str, *, n: int, name: str = "stage
 def checked_columns(values: ArrayLike, analysis: str, *, n: int, name: str) -> NDArray[np.float64]:
     """Numeric columns beside the vectors (covariates, a baseline) as float64 `[n, k]`.
 
-    Raises ValueError on a wrong length, text, or a missing value.
+    Raises FlexiCTError on a wrong length, text, or a missing value.
     """
     try:
         columns = np.asarray(values, dtype=np.float64)
@@ -78,7 +78,7 @@ def checked_columns(values: ArrayLike, analysis: str, *, n: int, name: str) -> N
 
 
 def checked_column(values: ArrayLike, analysis: str, *, n: int, name: str) -> NDArray[np.float64]:
-    """One numeric column `[n]`; raises ValueError as `checked_columns`, and on several."""
+    """One numeric column `[n]`; raises FlexiCTError as `checked_columns`, and on several."""
     columns = checked_columns(values, analysis, n=n, name=name)
     if columns.shape[1] != 1:
         raise FlexiCTError(f"The {analysis} needs one number of {name} a case, not {columns.shape[1]}.")
@@ -86,7 +86,7 @@ def checked_column(values: ArrayLike, analysis: str, *, n: int, name: str) -> ND
 
 
 def checked_draws(analysis: str, *, seed: int, at_least: int = 0, **numbers: int) -> None:
-    """Raises ValueError on a negative seed or fewer than `at_least` of what is drawn (permutations, resamples)."""
+    """Raises FlexiCTError on a negative seed or fewer than `at_least` of what is drawn (permutations, resamples)."""
     if seed < 0:
         raise FlexiCTError(f"The {analysis} needs a seed of 0 or above, not {seed}.")
     for name, number in numbers.items():

@@ -29,7 +29,7 @@ class Gram:
     def of(cls, X: ArrayLike | Gram, analysis: str, *, at_least: int = 2) -> Gram:
         """The Gram matrix of vectors [n, d]; one that is given already is passed on.
 
-        Raises ValueError as `checked_vectors`, and where all vectors are equal.
+        Raises FlexiCTError as `checked_vectors`, and where all vectors are equal.
         """
         if isinstance(X, Gram):
             if len(X.products) < at_least:

@@ -58,7 +58,7 @@ def project(
     large-scale layout and makes a seed repeatable on one machine, though not across machines: store the
     coordinates.
 
-    Raises ValueError on NaN vectors, fewer than 5 cases, an unknown method or settings out of range.
+    Raises FlexiCTError on NaN vectors, fewer than 5 cases, an unknown method or settings out of range.
     """
     vectors = checked_vectors(X, ANALYSIS, at_least=MIN_CASES)
     n = len(vectors)

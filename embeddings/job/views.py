@@ -21,6 +21,7 @@ CODE_VERSION = "1"
 
 # A larger crop than this many lesion sizes shows the patient, not the lesion.
 MOST_SCALE = 20.0
+MOST_SLICES = 2**31
 
 ENGINES = ("local", "ray")
 VIEWS: Mapping[str, tuple[str, ...]] = {
@@ -182,6 +183,8 @@ def choose_recipe(
     least, most = LESION_SEED_SIDES_MM
     if not least <= seed_side_mm <= most:
         raise JobError(f"the seed side must lie between {least:g} and {most:g} mm, not {seed_side_mm:g}")
+    if slice_step > MOST_SLICES:
+        raise JobError(f"the slice step must be at most {MOST_SLICES}, not {slice_step}")
     if scale > MOST_SCALE:
         raise JobError(f"the scale must be at most {MOST_SCALE:g} lesion sizes, not {scale:g}")
     chosen = preset or encoder.views[view]

@@ -21,11 +21,12 @@ from safetensors.torch import save_file
 
 from embeddings import command_line, commands
 from embeddings.__main__ import main
-from embeddings.command_line import exit_code_of, run_command
+from embeddings.command_line import exit_code_of, exit_code_of_error, run_command
 from embeddings.export import defused
 from embeddings.job.summary import RunSummary
 from embeddings.store import Store, StoreBusy
 from flexict.backbone import FlexiCTBackbone
+from flexict.errors import FlexiCTError
 from flexict.registry import NANO_SHAPE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -261,7 +262,7 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     assert "Traceback" not in found.stderr
 
 
-class LaterError(ValueError):
+class LaterError(FlexiCTError):
     """Says of itself that it passes."""
 
     temporary = True
@@ -275,7 +276,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (ValueError("the CSV has no rows"), 2),
+        (FlexiCTError("the CSV has no rows"), 2),
         (FileNotFoundError(errno.ENOENT, "No such file"), 2),
         (PermissionError(errno.EACCES, "Permission denied"), 2),
         (OSError(errno.ENOSPC, "No space left on device"), 75),
@@ -284,8 +285,8 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OSError(errno.EIO, "Input/output error"), 75),
         (LaterError("the folder has gone away"), 75),
         (StoreBusy("in use"), 75),
-        (caused(ValueError("the folder cannot be made"), OSError(errno.ENOSPC, "No space left on device")), 75),
-        (caused(ValueError("the store cannot be written"), ValueError("cell 3")), 2),
+        (caused(FlexiCTError("the folder cannot be made"), OSError(errno.ENOSPC, "No space left on device")), 75),
+        (caused(FlexiCTError("the store cannot be written"), ValueError("cell 3")), 2),
         (KeyboardInterrupt(), 130),
     ],
     ids=lambda value: f"{type(value).__name__} {value}".strip() if isinstance(value, BaseException) else str(value),
@@ -300,6 +301,25 @@ def test_an_error_ends_in_a_code_that_says_whether_to_try_again(
     err = capsys.readouterr().err
     assert err.startswith("interrupted; run it again" if code == 130 else "error: ")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("cell 3"),
+        KeyError("a"),
+        RuntimeError("a fault"),
+        caused(RuntimeError("a fault"), OSError(errno.ENOSPC, "No space left on device")),
+    ],
+    ids=repr,
+)
+def test_a_bug_is_not_caught_and_has_pythons_own_code(error: Exception) -> None:
+    def fail(_: argparse.Namespace) -> int:
+        raise error
+
+    with pytest.raises(type(error)):
+        run_command(argparse.Namespace(command=fail), when_interrupted="run it again")
+    assert exit_code_of_error(error) == 1
 
 
 def summary(**changes: object) -> RunSummary:

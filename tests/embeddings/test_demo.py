@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 
 from embeddings import demo
 from embeddings.demo import STAGES, write_demo_cohort
+from flexict.errors import FlexiCTError
 
 N_PATIENTS = 24
 
@@ -168,9 +169,9 @@ def test_refuses_a_folder_of_something_else(folder: Path, tmp_path: Path) -> Non
 
 
 def test_refuses_impossible_settings(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least 6"):
+    with pytest.raises(FlexiCTError, match="at least 6"):
         write_demo_cohort(tmp_path, n_patients=5)
-    with pytest.raises(ValueError, match="spacing"):
+    with pytest.raises(FlexiCTError, match="spacing"):
         write_demo_cohort(tmp_path, spacing_mm=0.0)
 
 

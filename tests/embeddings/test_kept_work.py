@@ -15,6 +15,7 @@ from embeddings.cohort import read_cohort
 from embeddings.connections import StoreError
 from embeddings.kept_work import KeptWork
 from embeddings.store import Store
+from flexict.errors import FlexiCTError
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_name_that_is_saved_again_replaces_and_one_deleted_is_gone(path: Path)
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "line\nbreak"])
 def test_a_selection_without_a_usable_name_is_refused(path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="printable"):
+    with pytest.raises(FlexiCTError, match="printable"):
         KeptWork(path).save_selection(name, "set", "click", ["a/lesion"], ["a"])
 
 

@@ -10,6 +10,7 @@ from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 
 from embeddings.lesions import measure
+from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 Triple = tuple[float, float, float]
@@ -71,5 +72,5 @@ def test_parts_that_touch_at_a_corner_are_one_and_apart_are_two() -> None:
 
 
 def test_a_mask_without_voxels_is_refused() -> None:
-    with pytest.raises(ValueError, match="no voxels"):
+    with pytest.raises(FlexiCTError, match="no voxels"):
         measure(mask_of(np.zeros((3, 3, 3))))

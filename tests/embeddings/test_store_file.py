@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from embeddings.connections import SharedFile
 from embeddings.export import export
 from embeddings.import_export import import_export
 from embeddings.merge import merge
@@ -81,10 +82,15 @@ def test_a_view_in_a_mailed_store_cannot_reach_other_files(store: Store, tmp_pat
     secret = tmp_path / "secret.csv"
     secret.write_text("case_id,row\nstolen,1\n")
     with duckdb.connect(store.path) as con:
-        con.execute("DROP TABLE cases")
+        con.execute("CREATE TABLE kept AS SELECT * FROM cases; DROP TABLE cases")
         con.execute(f"CREATE VIEW cases AS SELECT * FROM read_csv('{secret}')")
-    with pytest.raises(duckdb.PermissionException):
+    with pytest.raises(StoreError, match="a DuckDB file of something else"):
         store.cases()
+    with duckdb.connect(store.path) as con:
+        con.execute("DROP VIEW cases; CREATE TABLE cases AS SELECT * FROM kept")
+        con.execute(f"CREATE VIEW outside AS SELECT * FROM read_csv('{secret}')")
+    with pytest.raises(StoreError, match="Permission"), SharedFile(store.path, True, 5.0).reading() as con:
+        con.execute("SELECT * FROM outside")
 
 
 def test_a_read_only_store_does_not_write_and_does_not_make_files(store: Store, cohort: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from flexict import REGISTRY, CheckpointError, FlexiCTBackbone, load_encoder
+from flexict.errors import FlexiCTError
 
 MAX_NANO_BYTES = 8_000_000
 
@@ -78,7 +79,7 @@ def test_weights_with_nan_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_encoder_and_device_are_named() -> None:
-    with pytest.raises(ValueError, match="flexict-nano"):
+    with pytest.raises(FlexiCTError, match="flexict-nano"):
         load_encoder("flexict-4d")
-    with pytest.raises(ValueError, match="no device 'abacus'"):
+    with pytest.raises(FlexiCTError, match="no device 'abacus'"):
         load_encoder("flexict-nano", device="abacus")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flexict.errors import FlexiCTError
 from flexict.plugins import AS_IT_COMES, ForeignEncoder, PluginError, encoder_names, open_encoder
 from flexict.registry import REGISTRY
 
@@ -93,11 +94,11 @@ def test_no_package_takes_the_name_of_the_family(install) -> None:
 
 def test_options_of_the_family_are_not_for_others(install) -> None:
     install()
-    with pytest.raises(ValueError, match="decides for itself"):
+    with pytest.raises(FlexiCTError, match="decides for itself"):
         open_encoder("mean-hu", pooling="cls")
 
 
 def test_an_unknown_name_lists_all_there_are(install) -> None:
     install()
-    with pytest.raises(ValueError, match=r"no encoder 'x': choose one of flexict-2d.*mean-hu"):
+    with pytest.raises(FlexiCTError, match=r"no encoder 'x': choose one of flexict-2d.*mean-hu"):
         open_encoder("x")

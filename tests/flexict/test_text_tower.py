@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from flexict import CheckpointError, FlexiCTBackbone, load_encoder
 from flexict import registry as registry_module
+from flexict.errors import FlexiCTError
 from flexict.registry import EncoderSpec, TextTowerSpec
 from flexict.text_tower import TextError, load_text_tower, similarity, zero_shot
 
@@ -198,9 +199,9 @@ def test_texts_that_cannot_be_encoded_are_named(checkpoint) -> None:
 
 
 def test_vectors_of_another_space_are_refused() -> None:
-    with pytest.raises(ValueError, match="do not share a space"):
+    with pytest.raises(FlexiCTError, match="do not share a space"):
         similarity(np.ones((2, 3)), np.ones((2, 4)), 1.0)
-    with pytest.raises(ValueError, match="length 0"):
+    with pytest.raises(FlexiCTError, match="length 0"):
         similarity(np.zeros((2, 3)), np.ones((2, 3)), 1.0)
 
 
@@ -235,5 +236,5 @@ def test_the_folder_comes_from_its_variable_or_the_hub(checkpoint, monkeypatch: 
 
 
 def test_an_encoder_without_text_says_which_have_it() -> None:
-    with pytest.raises(ValueError, match="choose flexict-3d-vlm, flexict-nano-vlm"):
+    with pytest.raises(FlexiCTError, match="choose flexict-3d-vlm, flexict-nano-vlm"):
         load_text_tower("flexict-3d")

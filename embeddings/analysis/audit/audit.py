@@ -80,7 +80,7 @@ def shortcuts(
     None or NaN where missing; or name -> columns [n] of numbers that measure one quantity, which are audited as one by
     the mean of their ranks. patient: [n] ids.
 
-    Raises ValueError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
+    Raises FlexiCTError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
     column is said in its note, and the others are audited.
     """
     checked_draws(ANALYSIS, seed=seed, at_least=1, permutations=n_permutations, resamples=n_bootstrap)

@@ -54,7 +54,7 @@ def linear_cka(first: NDArray[np.float64], second: NDArray[np.float64], permutat
     it can fall below. The null exchanges the patients of one set. The interval is the estimate and 1.96 jackknife
     standard errors over patients, at most 1. NaN where one set's patients are all alike.
 
-    Raises ValueError below 6 patients.
+    Raises FlexiCTError below 6 patients.
     """
     n = len(first)
     if n < MIN_PATIENTS:

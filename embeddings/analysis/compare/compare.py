@@ -64,7 +64,7 @@ def compare_sets(
     are left out of what needs it. patient: [n] ids (every case its own patient if None). k: sizes of neighbourhoods.
     n_repeats: of the probe's cross-validation.
 
-    Raises ValueError on fewer than two sets or more than eight, names that repeat, tables of different length, NaN
+    Raises FlexiCTError on fewer than two sets or more than eight, names that repeat, tables of different length, NaN
     vectors, or a missing patient. A part whose own demands are not met (too few patients of a class) is None, and
     `notes` say why.
     """

@@ -78,7 +78,7 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
     """Out-of-fold rho of each set's stage axis, as `stage_gradient` has it, and the differences.
 
     Each axis is fitted once: permuted stages are a product with its smoother, and swaps need its scores alone.
-    Raises ValueError as `stage_gradient` does.
+    Raises FlexiCTError as `stage_gradient` does.
     """
     n = len(cohort.rows)
     if n < MIN_CASES or cohort.n_patients < MIN_PATIENTS:
@@ -119,7 +119,7 @@ def compare_gradients(cohort: Cohort, stage: ArrayLike, draws: Draws) -> SetComp
 def compare_probes(cohort: Cohort, label: ArrayLike, draws: Draws, *, n_repeats: int) -> SetComparison:
     """Out-of-fold AUC of each set's linear probe, as `linear_probe` has it, and the differences.
 
-    Raises ValueError as `linear_probe` does.
+    Raises FlexiCTError as `linear_probe` does.
     """
     n = len(cohort.rows)
     classes, truth = labelled_classes(label, ANALYSIS, n=n)
@@ -162,7 +162,7 @@ def compare_retrieval(cohort: Cohort, label: ArrayLike, draws: Draws) -> SetComp
     """Mean average precision of each set, every case against all other patients as `evaluate` has it, and the
     differences over the same queries.
 
-    Raises ValueError as `evaluate` does.
+    Raises FlexiCTError as `evaluate` does.
     """
     n = len(cohort.rows)
     number = label_numbers(label, n)

@@ -44,7 +44,7 @@ class PairOverlap:
 def nearest_others(vectors: NDArray[np.float64], patient: NDArray[np.intp], k: int) -> NDArray[np.intp]:
     """The k cases most alike to each case [n, k] by cosine, most alike first, among those of other patients.
 
-    vectors: [n, d]. Of equally alike cases the earlier comes first. Raises ValueError on an all-zero vector, and
+    vectors: [n, d]. Of equally alike cases the earlier comes first. Raises FlexiCTError on an all-zero vector, and
     where some case has fewer than k candidates.
     """
     smallest = smallest_gallery(patient)
@@ -84,7 +84,7 @@ def overlaps(
 ) -> tuple[PairOverlap, ...]:
     """The overlap of every pair of sets at every k; weights: [m, n] of a patient bootstrap.
 
-    Raises ValueError on k below 1, or one that leaves no candidate out.
+    Raises FlexiCTError on k below 1, or one that leaves no candidate out.
     """
     smallest = smallest_gallery(patient)
     if not k or min(k) < 1 or max(k) >= smallest:

@@ -60,7 +60,7 @@ class SetSimilarity:
 def set_similarity(cohort: Cohort, k: Sequence[int], draws: Draws) -> SetSimilarity:
     """Overlap of neighbourhoods and CKA of every pair of sets.
 
-    k that leave no candidate out are dropped. Raises ValueError where none is left, as `overlaps` and `linear_cka`.
+    k that leave no candidate out are dropped. Raises FlexiCTError where none is left, as `overlaps` and `linear_cka`.
     """
     usable = tuple(sorted({int(one) for one in k if one < smallest_gallery(cohort.patients)}))
     weights = bootstrap_weights(cohort.patients, n_resamples=draws.n_bootstrap, seed=draws.seed)

@@ -115,7 +115,7 @@ def stage_gradient(
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. patient: [n] ids (every case its own patient
     if None). size: [n], positive, in any unit (ml or mm). covariates: [n, k] numbers.
 
-    Raises ValueError on NaN vectors, missing values, a single stage, fewer than 20 cases or 10 patients.
+    Raises FlexiCTError on NaN vectors, missing values, a single stage, fewer than 20 cases or 10 patients.
     """
     checked_draws(ANALYSIS, seed=seed, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)

@@ -43,7 +43,7 @@ def learning_curve(
 
     truth: [n] in 0..K-1. fold: [R, n], of which up to 10 repeats are used. weights: [1 + m, n], ones and then
     resamples. In a small cohort several small shares are one patient a class: only the largest of these is
-    kept. Raises ValueError on a share that is not above 0 and at most 1.
+    kept. Raises FlexiCTError on a share that is not above 0 and at most 1.
     """
     if any(not 0 < share <= 1 for share in shares):
         raise FlexiCTError(f"The learning curve needs shares above 0 and up to 1, not {list(shares)}.")

@@ -160,7 +160,7 @@ def linear_probe(
     training patients to train on as well. Classes are the sorted values of y; of two, the second is positive.
     With three or more their order is taken for that of a stage by the ordinal probe.
 
-    Raises ValueError on NaN vectors, missing labels, one class, fewer than 20 cases, or a class with fewer
+    Raises FlexiCTError on NaN vectors, missing labels, one class, fewer than 20 cases, or a class with fewer
     than 3 patients.
     """
     checked_draws(ANALYSIS, seed=seed, permutations=n_permutations, resamples=n_bootstrap)
@@ -262,7 +262,7 @@ def stratified_folds(
 ) -> int:
     """How many folds every class can be dealt to: 5, or the patients of the rarest class.
 
-    Raises ValueError where a class has fewer than 3 patients.
+    Raises FlexiCTError where a class has fewer than 3 patients.
     """
     per_class = np.bincount(highest_by_patient(patient, truth), minlength=len(classes))
     rarest = int(per_class.argmin())

@@ -91,7 +91,7 @@ def nearest(X: ArrayLike, query_index: int, *, k: int, exclude_patient: ArrayLik
     exclude_patient: [n] patient ids; rows of the query's patient are then left out. Fewer than k rows come
     back when there are no more. Of equally alike rows the earlier comes first.
 
-    Raises ValueError on NaN or all-zero vectors, a query outside the rows, k below 1, or no row to compare
+    Raises FlexiCTError on NaN or all-zero vectors, a query outside the rows, k below 1, or no row to compare
     with.
     """
     vectors = checked_vectors(X, ANALYSIS, at_least=2)
@@ -145,7 +145,7 @@ def evaluate(
     as wide again as they need be, in 95 to 100 %; with the gallery held fixed it was 58 % for the mean average
     precision.
 
-    Raises ValueError on NaN or all-zero vectors, tables of different length, a single label, missing labels,
+    Raises FlexiCTError on NaN or all-zero vectors, tables of different length, a single label, missing labels,
     fewer than 5 patients, or a k larger than the smallest gallery.
     """
     tables: Sequence[ArrayLike] = X if _is_several(X) else [X]  # type: ignore[assignment,list-item]

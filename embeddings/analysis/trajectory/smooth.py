@@ -104,7 +104,7 @@ def along(
     with NaN or None where missing, or any two values (such as F and M), of which the share of the later in
     sorting order is followed, fit and band kept within 0..1.
 
-    Raises ValueError on a wrong length, text of more than two values, a covariate or pseudotime that is the
+    Raises FlexiCTError on a wrong length, text of more than two values, a covariate or pseudotime that is the
     same in all cases, fewer than 20 cases or 10 patients with a value, or where no two patients can exchange
     different values.
     """

@@ -104,7 +104,7 @@ def pseudotime(
     together in permutations, bootstrap and subsamples. Exact copies of a vector count once in the graph and
     share a pseudotime; constant columns change nothing.
 
-    Raises ValueError on NaN vectors, fewer than 20 cases or different vectors, as many neighbours as there
+    Raises FlexiCTError on NaN vectors, fewer than 20 cases or different vectors, as many neighbours as there
     are different vectors, a single stage, neither stage nor root, or a neighbour graph in parts (naming
     their sizes).
     """

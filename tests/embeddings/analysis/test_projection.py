@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 from embeddings.analysis import project
+from flexict.errors import FlexiCTError
 
 
 def clusters(n: int = 60, d: int = 20) -> tuple[Any, Any]:
@@ -84,5 +85,5 @@ def test_vectors_of_one_number_still_make_a_map() -> None:
     ],
 )
 def test_what_is_missing_is_said(X: Any, settings: Any, sentence: Any) -> None:
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(FlexiCTError, match=sentence):
         project(X, **settings)

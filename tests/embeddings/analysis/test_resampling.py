@@ -20,6 +20,7 @@ from embeddings.analysis.resampling import (
     permuted_given,
     permuted_labels,
 )
+from flexict.errors import FlexiCTError
 
 cohorts = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=20, max_size=80).filter(
     lambda rows: len({patient for patient, _ in rows}) >= 5
@@ -55,7 +56,7 @@ def test_folds_repeat_with_the_seed_and_change_with_another() -> None:
 
 
 def test_fewer_patients_than_folds_is_refused() -> None:
-    with pytest.raises(ValueError, match="there are 3"):
+    with pytest.raises(FlexiCTError, match="there are 3"):
         grouped_folds([0, 0, 1, 1, 2], n_folds=5)
 
 

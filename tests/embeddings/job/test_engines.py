@@ -18,6 +18,7 @@ from embeddings.job.engines import EncoderOptions, EngineChoice, choose_engine
 from embeddings.job.local_engine import LocalEngine, cores
 from embeddings.job.prepare import Preparation
 from flexict.devices import devices_of
+from flexict.errors import FlexiCTError
 
 MakeCohort = Callable[..., Path]
 
@@ -46,7 +47,7 @@ def test_auto_and_cuda_mean_every_gpu_that_is_visible(monkeypatch: pytest.Monkey
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused() -> None:
     assert devices_of("auto") == ["cpu"]
-    with pytest.raises(ValueError, match="sees no GPU"):
+    with pytest.raises(FlexiCTError, match="sees no GPU"):
         devices_of("cpu,cuda:1")
 
 

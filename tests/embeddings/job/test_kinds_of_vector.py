@@ -13,6 +13,7 @@ from embeddings.__main__ import main
 from embeddings.commands import patch
 from embeddings.store import Store
 from flexict import Volume, load_encoder, mask_input, preprocess
+from flexict.errors import FlexiCTError
 from tests.embeddings.job.conftest import TinyEncoder, write_scan
 
 
@@ -140,7 +141,7 @@ def test_a_patch_is_one_edge_or_one_an_axis(text: str | None, wanted: object) ->
 
 @pytest.mark.parametrize("text", ["", "0", "8,", "8x8", "-8", "1,2,3,4"])
 def test_what_is_no_patch_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="--patch takes"):
+    with pytest.raises(FlexiCTError, match="--patch takes"):
         patch(text)
 
 

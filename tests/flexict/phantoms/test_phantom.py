@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
+from flexict.errors import FlexiCTError
 from flexict.phantoms import SCANNERS, Phantom, Scanner, chest_phantom
 from flexict.volume import Volume
 
@@ -145,9 +146,9 @@ def test_without_lesion_the_mask_is_empty(healthy: Phantom) -> None:
 
 
 def test_impossible_requests_are_refused() -> None:
-    with pytest.raises(ValueError, match="severity"):
+    with pytest.raises(FlexiCTError, match="severity"):
         chest_phantom(1, severity=1.5)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(FlexiCTError, match="positive"):
         chest_phantom(1, spacing_mm=0.0)
-    with pytest.raises(ValueError, match="lies outside a field"):
+    with pytest.raises(FlexiCTError, match="lies outside a field"):
         chest_phantom(1, severity=0.1, spacing_mm=4.0, field_mm=(20.0, 20.0, 20.0))

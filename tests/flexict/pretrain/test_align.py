@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from flexict import load_encoder
 from flexict import registry as registry_module
 from flexict.backbone import FlexiCTBackbone
+from flexict.errors import FlexiCTError
 from flexict.pretrain import align, loop
 from flexict.pretrain.__main__ import REPORTS
 from flexict.pretrain.align import contrast, opposite, run_align_stage
@@ -199,17 +200,17 @@ def test_other_later_steps_keep_the_locked_ones(run_folder: Path) -> None:
 
 def test_a_checkpoint_of_other_settings_is_not_overwritten(run_folder: Path) -> None:
     run_align_stage(stage(locked_steps=1, steps=1), SHAPE, run_folder, init=None)
-    with pytest.raises(ValueError, match="other settings"):
+    with pytest.raises(FlexiCTError, match="other settings"):
         run_align_stage(stage(locked_steps=1, locked_batch_size=3), SHAPE, run_folder, init=None)
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     path = tmp_path / "stage.toml"
     path.write_text(REPORTS.read_text() + "\nsteps_more = 1\n")
-    with pytest.raises(ValueError, match="steps_more"):
+    with pytest.raises(FlexiCTError, match="steps_more"):
         read_align_stage(path)
     path.write_text('name = "x"\n')
-    with pytest.raises(ValueError, match="incomplete"):
+    with pytest.raises(FlexiCTError, match="incomplete"):
         read_align_stage(path)
 
 

@@ -13,6 +13,7 @@ import torch
 
 from flexict import FlexiCTBackbone
 from flexict.checkpoints import load_into, read_tensors
+from flexict.errors import FlexiCTError
 from flexict.pretrain import __main__ as command
 from flexict.pretrain import loop, run
 from flexict.pretrain.crops import CropPlan, multi_crop
@@ -78,7 +79,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights_and_curve(
 
 def test_a_checkpoint_of_other_settings_is_not_overwritten(scans: Scans, tmp_path: Path) -> None:
     run_stage(stage(2), scans, SHAPE, tmp_path)
-    with pytest.raises(ValueError, match="other settings"):
+    with pytest.raises(FlexiCTError, match="other settings"):
         run_stage(stage(2, batch_size=3), scans, SHAPE, tmp_path)
 
 
@@ -195,7 +196,7 @@ def test_a_scan_comes_in_lps_order_and_a_cut_one_is_refused(tmp_path: Path) -> N
     found = load_scans([tmp_path], n_phantoms=0, seed=0).real[0].float().numpy()
     assert np.corrcoef(found.ravel(), array[:, ::-1, ::-1].ravel())[0, 1] > 0.999
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ValueError, match=r"a\.nii\.gz cannot be read"):
+    with pytest.raises(FlexiCTError, match=r"a\.nii\.gz cannot be read"):
         load_scans([tmp_path], n_phantoms=0, seed=0)
 
 
@@ -226,5 +227,5 @@ def test_nothing_to_train_on_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_an_unknown_setting_in_a_stage_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "stage.toml"
     path.write_text(command.STAGES[0].read_text() + "\nlearning_rat = 1\n")
-    with pytest.raises(ValueError, match="learning_rat"):
+    with pytest.raises(FlexiCTError, match="learning_rat"):
         read_stage(path)

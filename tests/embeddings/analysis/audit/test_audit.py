@@ -13,6 +13,7 @@ from embeddings.analysis import Gram
 from embeddings.analysis.audit.audit import shortcuts
 from embeddings.analysis.audit.covariate import OTHER, read_covariate
 from embeddings.analysis.audit.shortcut import verdict
+from flexict.errors import FlexiCTError
 
 QUICK: dict[str, Any] = {"n_permutations": 199, "n_bootstrap": 50}
 
@@ -193,7 +194,7 @@ def test_rare_levels_are_one_and_flags_are_categories() -> None:
     assert read_covariate("age", np.arange(20.0), patient).levels == ()
     infinite = read_covariate("age", [np.inf, *range(19)], patient)
     assert infinite.present.sum() == 19
-    with pytest.raises(ValueError, match="one value of age"):
+    with pytest.raises(FlexiCTError, match="one value of age"):
         read_covariate("age", [1, 2], patient)
 
 
@@ -232,5 +233,5 @@ def test_a_column_that_is_the_stage_is_told_and_the_others_are_audited() -> None
     assert np.isnan(found.columns[0].after_removal_p)
     assert found.verdicts[0].startswith("group alone explains the stage axis here")
     assert np.isfinite(found.columns[1].after_removal_p_adjusted)
-    with pytest.raises(ValueError, match="at least 1 permutation,"):
+    with pytest.raises(FlexiCTError, match="at least 1 permutation,"):
         shortcuts(X, stage, {"site": site}, n_permutations=0)

@@ -12,6 +12,7 @@ from scipy.stats import kstest, ortho_group
 
 from embeddings.analysis import compare_sets, evaluate, linear_probe, stage_gradient
 from embeddings.analysis.compare import EncoderComparison, SetComparison
+from flexict.errors import FlexiCTError
 
 Make = Callable[..., Any]
 
@@ -180,7 +181,7 @@ def test_a_part_that_cannot_be_had_says_why_and_leaves_the_others(copies: Make) 
 def test_input_that_cannot_be_compared_is_refused(change: dict[str, Any], words: str) -> None:
     rng = np.random.default_rng(0)
     given: dict[str, Any] = {"sets": [rng.normal(size=(30, 3)), rng.normal(size=(30, 5))], "names": ["A", "B"]}
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(FlexiCTError, match=words):
         compare_sets(**{**given, **change})
 
 

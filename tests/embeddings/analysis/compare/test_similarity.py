@@ -11,6 +11,7 @@ import pytest
 
 from embeddings.analysis.compare.alignment import linear_cka, patient_means, similarities
 from embeddings.analysis.compare.neighbourhoods import chance_overlap, nearest_others, overlaps
+from flexict.errors import FlexiCTError
 
 Make = Callable[..., Any]
 
@@ -81,7 +82,7 @@ def test_unrelated_sets_overlap_as_chance_has_it(copies: Make) -> None:
 
 def test_too_many_neighbours_are_refused(copies: Make) -> None:
     drawn = copies(1.0, 1.0, n=30)
-    with pytest.raises(ValueError, match="of 1 to 27 cases"):
+    with pytest.raises(FlexiCTError, match="of 1 to 27 cases"):
         overlaps("AB", drawn.sets, drawn.patient, (28,), np.ones((1, 30)))
 
 

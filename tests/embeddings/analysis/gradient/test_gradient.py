@@ -16,6 +16,7 @@ from embeddings.analysis.gradient.adjustment import log_size_spline, size_bins, 
 from embeddings.analysis.gradient.crossfit import fold_plan, out_of_fold_smoother, ridge_strength
 from embeddings.analysis.gram import standardised
 from embeddings.analysis.resampling import bootstrap_weights, permuted_given, permuted_labels
+from flexict.errors import FlexiCTError
 
 QUICK: dict[str, Any] = {"n_permutations": 99, "n_bootstrap": 50}
 
@@ -286,7 +287,7 @@ def test_size_that_fixes_the_stage_leaves_nothing_to_match(simulate: Callable[..
 def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
     rng = np.random.default_rng(0)
     given = {"X": rng.normal(size=(20, 3)), "stage": np.arange(20) % 3} | change
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(FlexiCTError, match=sentence):
         stage_gradient(given.pop("X"), given.pop("stage"), **given, **QUICK)
 
 
@@ -373,11 +374,11 @@ def test_draws_that_cannot_be_are_refused_and_none_is_no_answer(simulate: Callab
     X, stage, _ = simulate(n=30)
     assert np.isnan(stage_gradient(X, stage, n_permutations=0, n_bootstrap=2).p_permutation)
     for change, sentence in (({"seed": -1}, "seed of 0"), ({"n_permutations": -1}, "at least 0 permutations")):
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(FlexiCTError, match=sentence):
             stage_gradient(X, stage, **(QUICK | change))
     for wrong, sentence in (
         ({"size": np.ones((30, 2))}, "one number of tumour size"),
         ({"covariates": np.ones((30, 0))}, "columns"),
     ):
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(FlexiCTError, match=sentence):
             stage_gradient(X, stage, **wrong, **QUICK)

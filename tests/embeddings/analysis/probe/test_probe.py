@@ -28,6 +28,7 @@ from embeddings.analysis.probe.discrimination import (
     reliability,
 )
 from embeddings.analysis.resampling import bootstrap_indices, bootstrap_weights
+from flexict.errors import FlexiCTError
 
 QUICK: dict[str, Any] = {"n_repeats": 1, "n_bootstrap": 100}
 
@@ -176,7 +177,7 @@ def test_the_learning_curve_rises_with_the_labels(simulate: Callable[..., Any]) 
     assert points[-1].n_train == pytest.approx(72)
     assert points[-1].auc == found.embedding.auc
     assert points[0].auc.value < points[-1].auc.value
-    with pytest.raises(ValueError, match="shares above 0"):
+    with pytest.raises(FlexiCTError, match="shares above 0"):
         linear_probe(X, stage > 1, learning_shares=(0.0,), **QUICK)
 
 
@@ -211,7 +212,7 @@ def test_the_ordinal_probe_agrees_with_scikit_learn_on_what_it_called(simulate: 
 def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
     rng = np.random.default_rng(0)
     given = {"X": rng.normal(size=(30, 3)), "y": np.arange(30) % 2} | QUICK | change
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(FlexiCTError, match=sentence):
         linear_probe(given.pop("X"), given.pop("y"), **given)
 
 

@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from embeddings.analysis import evaluate, nearest
 from embeddings.analysis.retrieval.chance import average_precision
+from flexict.errors import FlexiCTError
 
 
 def clusters(n: int = 40, *, seed: int = 0) -> tuple[Any, Any, Any]:
@@ -199,5 +200,5 @@ def test_queries_without_a_match_are_counted() -> None:
     ],
 )
 def test_what_is_missing_is_said(act: Any, sentence: Any) -> None:
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(FlexiCTError, match=sentence):
         act(np.random.default_rng(0).normal(size=(12, 3)))

@@ -19,6 +19,7 @@ from scipy.stats import chi2
 
 from embeddings.analysis.survival import cox
 from embeddings.analysis.survival.survival import SurvivalByScore, by_score
+from flexict.errors import FlexiCTError
 
 REAL = Path(__file__).resolve().parents[4] / ".." / "shared" / "ct" / "nsclc_radiogenomics" / "cohort.csv"
 
@@ -357,7 +358,7 @@ def test_few_events_and_a_group_without_any_are_said() -> None:
 def test_what_cannot_be_analysed_is_refused_in_a_sentence(change: dict[str, Any], words: str) -> None:
     data = cohort(40, (0.0, 0.0), 0)
     given = {"score": data["score"], "time": data["time"], "event": data["event"], "n_bootstrap": 2} | change
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(FlexiCTError) as refused:
         by_score(**given)
     assert words in str(refused.value)
 
@@ -388,5 +389,5 @@ def test_the_real_lung_cohort_by_tumour_diameter() -> None:
 
 def test_times_that_are_all_zero_are_no_follow_up() -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="All follow-up times are 0"):
+    with pytest.raises(FlexiCTError, match="All follow-up times are 0"):
         by_score(rng.normal(size=40), np.zeros(40), rng.integers(0, 2, 40))

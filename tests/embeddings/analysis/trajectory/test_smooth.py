@@ -10,6 +10,7 @@ from scipy.stats import false_discovery_control, spearmanr
 
 from embeddings.analysis.spline import restricted_cubic_spline
 from embeddings.analysis.trajectory.smooth import along, along_each
+from flexict.errors import FlexiCTError
 
 FAST: dict[str, Any] = {"n_permutations": 19, "n_bootstrap": 200}
 
@@ -148,5 +149,5 @@ def test_cases_heaped_at_few_pseudotimes_get_a_straight_line() -> None:
 def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
     rng = np.random.default_rng(0)
     given = {"pseudotime": rng.uniform(size=30), "values": rng.normal(size=30)} | change
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(FlexiCTError, match=sentence):
         along(given.pop("pseudotime"), given.pop("values"), **given, **FAST)

@@ -12,6 +12,7 @@ from embeddings.analysis.resampling import permutation_p, permuted_labels
 from embeddings.analysis.trajectory.diffusion import DisconnectedGraphError, diffusion_map
 from embeddings.analysis.trajectory.roots import medoids
 from embeddings.analysis.trajectory.trajectory import null_rho
+from flexict.errors import FlexiCTError
 
 QUICK: dict[str, Any] = {"n_permutations": 49, "n_resamples": 4}
 
@@ -160,5 +161,5 @@ def test_patients_stay_whole_and_the_seed_decides() -> None:
 )
 def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
     given = {"X": curve(30)[0], "stage": np.arange(30) % 3} | change
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(FlexiCTError, match=sentence):
         pseudotime(given.pop("X"), given.pop("stage"), **given, **QUICK)
