@@ -1,6 +1,6 @@
 """Pure functions on arrays, a folder a question; results are frozen dataclasses with `to_dict()`."""
 
-from .audit import LeftOut, ShortcutAudit, ShortcutColumn, shortcuts
+from .audit import LeftOut, ShortcutAudit, ShortcutColumn, one_quantity, shortcuts
 from .compare import (
     Alignment,
     EncoderComparison,
@@ -65,6 +65,7 @@ __all__ = [
     "follow_up_times",
     "linear_probe",
     "nearest",
+    "one_quantity",
     "project",
     "pseudotime",
     "shortcuts",

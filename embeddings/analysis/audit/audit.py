@@ -31,7 +31,7 @@ from .association import (
     cramers_v,
 )
 from .covariate import OTHER, Covariate, read_covariate
-from .shortcut import LeftOut, ShortcutColumn, unanswered, verdict
+from .shortcut import LeftOut, ShortcutColumn, of_parts, unanswered, verdict
 
 ANALYSIS = "audit"
 MIN_CASES = 20
@@ -60,7 +60,7 @@ class ShortcutAudit:
 def shortcuts(
     X: ArrayLike | Gram,
     stage: ArrayLike,
-    covariates: Mapping[str, ArrayLike],
+    covariates: Mapping[str, ArrayLike | Mapping[str, ArrayLike]],
     *,
     patient: ArrayLike | None = None,
     n_permutations: int = 999,
@@ -74,7 +74,8 @@ def shortcuts(
     that a permutation refits it by a matrix product. Cases without a value are left out of that column's row.
 
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. covariates: name -> [n] numbers or categories,
-    None or NaN where missing. patient: [n] ids.
+    None or NaN where missing; or name -> columns [n] of numbers that measure one quantity, which are audited as one by
+    the mean of their ranks. patient: [n] ids.
 
     Raises ValueError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
     column is said in its note, and the others are audited.
@@ -93,7 +94,7 @@ def shortcuts(
     for number, (name, values) in enumerate(covariates.items(), start=1):
         with progress.part(*share[f"column {name}"], f"auditing column {number} of {len(covariates)}"):
             columns.append(_audited(read_covariate(name, values, patients), gram, codes, patients, settings))
-    columns = [replace(one, verdict=verdict(one)) for one in _adjusted(columns)]
+    columns = [replace(one, verdict=verdict(one) + of_parts(one)) for one in _adjusted(columns)]
     return ShortcutAudit(
         columns=tuple(columns),
         stage_auc=overall,
@@ -197,6 +198,7 @@ def _audited(
         left_out=_left_out(column, held, codes, patients, settings) if column.is_categorical else (),
         verdict="",
         note="",
+        parts=column.parts,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from flexict.errors import FlexiCTError
+
+from .one_quantity import mean_rank
 
 RARE_PATIENTS = 3
 MAX_LEVELS = 20
@@ -22,7 +25,8 @@ class Covariate:
     """A column's present values: `present` [n], the cases that have one, and per such case a number or a level.
 
     values: [m] numbers, or level numbers 0..L-1 where `levels` names them (levels of fewer than three patients
-    are one, called other). Numbers have no levels. note: why the column cannot be analysed, or empty.
+    are one, called other). Numbers have no levels. note: why the column cannot be analysed, or empty. parts: the
+    columns of a group, of which the numbers are the mean rank.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Covariate:
     values: NDArray[np.float64]
     levels: tuple[str, ...]
     note: str = ""
+    parts: tuple[str, ...] = ()
 
     @property
     def is_categorical(self) -> bool:
@@ -51,8 +56,13 @@ class Covariate:
         return np.column_stack([rank, rank**2])
 
 
-def read_covariate(name: str, values: ArrayLike, patient: NDArray[np.intp]) -> Covariate:
-    """A column of n values as a covariate: numbers with more than two different values are numeric."""
+def read_covariate(name: str, values: ArrayLike | Mapping[str, ArrayLike], patient: NDArray[np.intp]) -> Covariate:
+    """A column of n values as a covariate: numbers with more than two different values are numeric.
+
+    Of several columns of numbers that measure one quantity, the mean of a case's ranks in them.
+    """
+    if isinstance(values, Mapping):
+        return replace(read_covariate(name, mean_rank(values), patient), parts=tuple(values))
     column = np.array(values, dtype=object)
     if column.shape != patient.shape:
         raise FlexiCTError(f"The audit needs one value of {name} for each of the {len(patient)} cases.")

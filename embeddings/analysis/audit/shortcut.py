@@ -38,7 +38,8 @@ class ShortcutColumn:
     cases left out. column_from_vectors: area under the ROC
     curve (categories, mean over levels) or Spearman's rho (numbers) of the column's out-of-fold prediction
     from the vectors. after_removal: Spearman's rho of the out-of-fold stage axis with stage after the column
-    is regressed out of the vectors. note: why something is missing, or empty.
+    is regressed out of the vectors. note: why something is missing, or empty. parts: the columns that were audited
+    as one, by the mean of their ranks; empty for a column by itself.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ShortcutColumn:
     left_out: tuple[LeftOut, ...]
     verdict: str
     note: str
+    parts: tuple[str, ...] = ()
 
 
 def unanswered(column: Covariate, note: str) -> ShortcutColumn:
@@ -90,6 +92,7 @@ def unanswered(column: Covariate, note: str) -> ShortcutColumn:
         left_out=(),
         verdict=note,
         note=note,
+        parts=column.parts,
     )
 
 
@@ -121,3 +124,11 @@ def verdict(column: ShortcutColumn) -> str:
             f"is shown ({remaining})."
         )
     return f"{shared}, but the stage axis stands after it is taken out of the vectors ({remaining})."
+
+
+def of_parts(column: ShortcutColumn) -> str:
+    """What follows a verdict on several columns that were audited as one: their names."""
+    if not column.parts:
+        return ""
+    names = f"{', '.join(column.parts[:-1])} and {column.parts[-1]}"
+    return f" {column.name[:1].upper()}{column.name[1:]} is the mean rank of {names}."
