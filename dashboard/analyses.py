@@ -16,6 +16,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard.audited_columns import Audited
 from dashboard.background import Task
 from dashboard.components.waiting import obtain
 from dashboard.plain_text import plain
@@ -212,13 +213,16 @@ def audit(
     key: Key,
     vectors: NDArray[np.float32],
     codes: NDArray[np.int64],
-    columns: Mapping[str, ArrayLike],
+    columns: Audited,
     patients: NDArray[np.str_],
     n_permutations: int,
     seed: int,
 ) -> ShortcutAudit:
     """The audit for shortcuts."""
-    covariates = {name: cells(values) for name, values in columns.items()}
+    covariates = {
+        name: {part: cells(one) for part, one in values.items()} if isinstance(values, Mapping) else cells(values)
+        for name, values in columns.items()
+    }
     inputs = {"X": vectors, "stage": codes, "covariates": covariates, "patient": patients}
     found: ShortcutAudit = _result("audit", key, "audit", inputs, n_permutations=n_permutations, seed=seed)
     return found

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from embeddings.analysis import event_flags
-from embeddings.stages import stage_codes, stage_order
+from embeddings.stages import parse_stage, stage_codes, stage_order
 from flexict.errors import FlexiCTError
 
 MAX_STAGES = 15
@@ -29,6 +29,14 @@ UNITS = {
 }
 _TIME_PARTS = ("surviv", "follow", "time")
 _TIME_WORDS = frozenset({"days", "weeks", "months", "years", "os", "pfs", "dfs", "rfs", "efs", "ttp"})
+_TIME_UNITS = frozenset({"days", "weeks", "months", "years"})
+# Words of a time that runs until an event or the last contact, unlike the time of an operation or years of smoking.
+_FOLLOW_UP_PARTS = (
+    *("surviv", "follow", "censor", "death", "died", "dead", "deceas", "vital", "alive", "contact"),
+    *("event", "relapse", "recur", "progress"),
+)
+_FOLLOW_UP_WORDS = frozenset({"os", "pfs", "dfs", "rfs", "efs", "ttp"})
+_BARE_TIME_WORDS = frozenset({"", "time", "in", "t", *_TIME_UNITS})
 _EVENT_PARTS = ("event", "status", "dead", "death", "died", "deceas", "vital")
 _OUTCOME_PARTS = (*_EVENT_PARTS, "censor")
 # What makes vectors differ without any disease, by the words that columns of it are named with.
@@ -63,13 +71,22 @@ _NOT_COVARIATES = frozenset(
 )
 # Scores of a finding that the text tower gives, made of the same vectors that the analyses look into.
 _ZERO_SHOT = " (zero-shot)"
+# What the demonstration cohort knows of each scan because it simulated it: no reader of a CT could know it.
+_SIMULATED_TRUTH = "true_"
 # Whole numbers that read as an order of stages but count slices.
 _NOT_STAGES = frozenset({"n_slices"})
 
 
 def describing(frame: pd.DataFrame) -> list[str]:
-    """Columns that tell something of a case: no ids, paths or coordinates, and not empty or constant."""
-    return [c for c in map(str, frame.columns) if c not in _NOT_COVARIATES and frame[c].dropna().nunique() > 1]
+    """Columns that tell something of a case: no ids, paths, coordinates or simulated truth, not empty or constant."""
+    simulated = "simulated" in frame and frame["simulated"].notna().any()
+    return [
+        c
+        for c in map(str, frame.columns)
+        if c not in _NOT_COVARIATES
+        and not (simulated and c.startswith(_SIMULATED_TRUTH))
+        and frame[c].dropna().nunique() > 1
+    ]
 
 
 def numeric(frame: pd.DataFrame) -> list[str]:
@@ -134,14 +151,41 @@ def events(frame: pd.DataFrame) -> list[str]:
 
 
 def times(frame: pd.DataFrame) -> list[str]:
-    """Numeric columns without negative values that are named like a follow-up time, survival first.
+    """Numeric columns without negative values that are named like a follow-up time, the plainest names first.
 
     Zero in half of the rows or more, as in the days since a patient's first scan, is no follow-up.
     """
     not_times = set(events(frame))
     found = [c for c in numeric(frame) if c not in not_times and _named_like_time(c)]
     followed = [c for c in found if frame[c].min() >= 0 and frame[c].median() > 0]
-    return sorted(followed, key=lambda c: "surviv" not in c.casefold())
+    return sorted(followed, key=lambda c: (not _runs_until_an_event(c), "surviv" not in c.casefold()))
+
+
+def censored_times(frame: pd.DataFrame) -> list[str]:
+    """Follow-up times of a cohort that also says who had the event: those of the others are cut short, so that none
+    of them can be correlated or regressed on as a number. Survival analysis alone takes them.
+    """
+    candidates = [c for c in numeric(frame) if _named_like_time(c) and _runs_until_an_event(c)]
+    events_told = any(
+        frame[c].nunique() <= MAX_STAGES
+        for c in describing(frame)
+        if c not in candidates and any(part in c.casefold() for part in _OUTCOME_PARTS)
+    )
+    return candidates if events_told else []
+
+
+def covariates(frame: pd.DataFrame) -> list[str]:
+    """Describing columns that may be correlated with or regressed on: all but censored times."""
+    censored = censored_times(frame)
+    return [c for c in describing(frame) if c not in censored]
+
+
+def is_t_stage(values: pd.Series) -> bool:
+    """Whether a stage column holds T stages, by its values (T1, pT2b, 1a) or its name."""
+    read = [parse_stage(str(value)) for value in values.dropna().unique()]
+    words = re.split(r"[^a-z]+", str(values.name).casefold())
+    named = any(word in ("t", "pt", "ct", "ypt") for word in words) and not any(k and k.kind in "NM" for k in read)
+    return named or any(key is not None and key.kind == "T" for key in read)
 
 
 def zero_shot_column(finding: str) -> str:
@@ -155,7 +199,7 @@ def is_zero_shot(column: str) -> bool:
 
 
 def _named_like_time(column: str) -> bool:
-    if is_zero_shot(column):
+    if is_zero_shot(column) or (unit(column) or "days") not in _TIME_UNITS:
         return False
     words = set(re.split(r"[^a-z]+", column.casefold()))
     if "age" in words:
@@ -163,13 +207,20 @@ def _named_like_time(column: str) -> bool:
     return bool(words & _TIME_WORDS) or any(part in column.casefold() for part in _TIME_PARTS)
 
 
+def _runs_until_an_event(column: str) -> bool:
+    """Whether a time is named like a follow-up, or like a time and nothing else ("time", "days")."""
+    words = set(re.split(r"[^a-z]+", column.casefold()))
+    named = any(part in column.casefold() for part in _FOLLOW_UP_PARTS) or bool(words & _FOLLOW_UP_WORDS)
+    return named or words <= _BARE_TIME_WORDS
+
+
 def suspects(frame: pd.DataFrame, stage: str) -> list[str]:
     """Columns that could stand in for the stage: no other spelling of it, no outcome, no free text."""
     named_events = [c for c in describing(frame) if any(part in c.casefold() for part in _OUTCOME_PARTS)]
-    outcomes = {*named_events, *(times(frame) if named_events else [])}
+    outcomes = set(named_events)
     return [
         c
-        for c in describing(frame)
+        for c in covariates(frame)
         if c != stage
         and c not in outcomes
         and not is_zero_shot(c)

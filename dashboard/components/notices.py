@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import disclosure
+from dashboard import caveats, columns, disclosure
 from dashboard.plain_text import plain
 from embeddings.records import CohortInfo
 
@@ -33,6 +33,17 @@ def encoder_notice(embedding_set: pd.Series) -> None:
         )
     else:
         st.caption(f"{plain(encoder)}, published weights. Research use only, never for diagnosis.")
+
+
+def caveat(sentence: str | None) -> None:
+    """A sentence of `caveats` below the choice that it is about; nothing where there is none."""
+    if sentence:
+        st.caption(plain(sentence))
+
+
+def censored_left_out(frame: pd.DataFrame) -> None:
+    """Says that follow-up times are not among the columns that can be chosen, and why."""
+    caveat(caveats.censored(columns.censored_times(frame)))
 
 
 def nothing_open() -> None:

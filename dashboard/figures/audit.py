@@ -161,6 +161,7 @@ def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFram
                 "stage_auc_chance": one.stage_from_column_chance,
                 "stage_auc_p": one.stage_from_column_p,
                 "stage_auc_p_adjusted": one.stage_from_column_p_adjusted,
+                "columns": "; ".join(one.parts) or None,
                 "kind": one.kind,
                 "levels": one.n_levels,
                 "association": one.association,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dashboard import readings
+from dashboard.audited_columns import Audited
 from dashboard.columns import label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
@@ -217,13 +218,13 @@ def _searched(cohort: AnalysedCohort) -> list[tuple[str, list[NDArray], NDArray[
     return found
 
 
-def _known(cohort: AnalysedCohort) -> dict[str, NDArray]:
+def _known(cohort: AnalysedCohort) -> Audited:
     if not cohort.suspects:
         raise FlexiCTError(
             "The audit needs at least one column beside the stage, such as size, site, scanner, sex or age; "
             "the cohort names none: give --size or --covariates."
         )
-    return dict(cohort.suspects)
+    return cohort.suspects
 
 
 def _survival(

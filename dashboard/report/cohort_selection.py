@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard import columns, embedding_sets
+from dashboard import caveats, columns, embedding_sets
+from dashboard.audited_columns import Audited, audited
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.case_columns import Design, design, find_column, is_numeric, numbers
 from dashboard.report.staging import stage_cases
@@ -57,7 +58,7 @@ class AnalysedCohort:
     """The analysed cases, one row each, in one order.
 
     stage: codes [n] into `stage_names`; size [n] or None; time and event [n], as they stand in the file, or None;
-    suspects: columns that the audit looks at, by name as people write it.
+    suspects: columns that the audit looks at, by name as people write it, those of the tumour's size as one.
     """
 
     info: CohortInfo
@@ -74,10 +75,11 @@ class AnalysedCohort:
     covariate_columns: tuple[str, ...]
     baseline: Design | None
     baseline_name: str
+    baseline_columns: tuple[str, ...]
     time: NDArray | None
     event: NDArray | None
     time_column: str | None
-    suspects: Mapping[str, NDArray]
+    suspects: Audited
     compared: tuple[ComparedSet, ...]
     flow: tuple[FlowStep, ...]
     warnings: tuple[str, ...]
@@ -141,6 +143,11 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
 
     staging = stage_cases(frame[stage_column], settings.order, settings.groups)
     finite = np.isfinite(vectors).all(axis=1)
+    # A time that the survival analysis is asked for is one, whatever it is called.
+    followed = {*columns.censored_times(frame), *([time_column] if event_column and time_column else [])}
+    left_out = [c for c in dict.fromkeys([*covariates, *baseline]) if c in followed]
+    covariates = [c for c in covariates if c not in followed]
+    baseline = [c for c in baseline if c not in followed]
     size = None if size_column is None else numbers(frame, size_column, "--size")
     sized = np.ones(len(frame), dtype=bool) if size is None else np.isfinite(size) & (size > 0)
     kept = np.ones(len(frame), dtype=bool)
@@ -195,6 +202,7 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
         covariate_columns=tuple(covariates),
         baseline=design(rows, clinical, "--baseline") if clinical else None,
         baseline_name=" + ".join(columns.name_only(c) for c in clinical),
+        baseline_columns=tuple(clinical),
         time=None if time_column is None else rows[time_column].to_numpy(dtype=object),
         event=None if event_column is None else rows[event_column].to_numpy(dtype=object),
         time_column=time_column,
@@ -203,6 +211,7 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
         flow=tuple(flow),
         warnings=(
             *staging.warnings,
+            *([caveat] if (caveat := caveats.censored(left_out)) else []),
             *_constant_words(adjusted),
             *_partial(compared, len(rows)),
             *_refused_rows(store, record),
@@ -272,19 +281,14 @@ def _constant_words(adjusted: Design | None) -> tuple[str, ...]:
     return (f"Left out of the covariates as all cases share one value: {', '.join(constant)}.",) if constant else ()
 
 
-def _suspects(rows: pd.DataFrame, stage_column: str, chosen: Sequence[str]) -> dict[str, NDArray]:
+def _suspects(rows: pd.DataFrame, stage_column: str, chosen: Sequence[str]) -> Audited:
     """The columns of the audit: those the user named, and those whose name tells of scan, site or person."""
     found = list(dict.fromkeys(chosen))
     for column in columns.describing(rows):
         parts = column.casefold().replace("-", "_").split("_")
         if column not in found and column != stage_column and any(part in SUSPECTS for part in parts):
             found.append(column)
-    return {
-        columns.label(c): rows[c].to_numpy(dtype=np.float64, na_value=np.nan)
-        if is_numeric(rows[c]) and not pd.api.types.is_bool_dtype(rows[c])
-        else np.array([None if pd.isna(value) else str(value) for value in rows[c]], dtype=object)
-        for c in found
-    }
+    return audited(rows, found)
 
 
 def _compared(store: Store, record: Mapping[str, Any], label: str, cases: pd.Series) -> ComparedSet:

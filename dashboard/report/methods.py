@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dashboard import caveats
 from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
 from dashboard.report.provenance import ORACLE, PRODUCT, statements
+from embeddings.analysis import ShortcutColumn
 from embeddings.analysis.gradient.evidence import AxisEvidence
 
 _REFERENCES = {
@@ -105,8 +107,15 @@ def _cases(cohort: AnalysedCohort, settings: ReportSettings, cite: _Citations) -
         f"(weights SHA-256 {str(record['weights_sha256'])[:12]}, view {record['view']}, preset {record['preset']}, "
         f"pooling {record['pooling']}). The stage was read from the column {cohort.stage_column}"
         f"{f', grouped as {grouped}' if grouped else ''} and ordered {' < '.join(cohort.stage_names)} "
-        f"(cases: {counts})."
+        f"(cases: {counts}).{_by_definition(cohort)}"
     )
+
+
+def _by_definition(cohort: AnalysedCohort) -> str:
+    """What T stage and size have to do with each other, where the report has both."""
+    others = (*cohort.covariate_columns, *cohort.baseline_columns)
+    sentence = caveats.t_stage_and_size(cohort.frame, cohort.stage_column, others, size=cohort.size_column)
+    return f" {sentence}" if sentence else ""
 
 
 def _lost(step: FlowStep) -> str:
@@ -202,13 +211,17 @@ def _probe(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> str:
     return text + "."
 
 
+def _audited(column: ShortcutColumn) -> str:
+    return f"{column.name} (the mean rank of {_listed(column.parts)})" if column.parts else column.name
+
+
 def _audit(findings: Findings, cite: _Citations) -> str:
     result = findings.audit
     if result is None:
         return ""
     return (
         "Shortcut audit: for each of "
-        + _listed([one.name for one in result.columns])
+        + _listed([_audited(one) for one in result.columns])
         + ", the concordance (AUC) with stage of an axis from the column alone, out of fold as that of the vectors; "
         "how well the vectors predict the column (AUC, or Spearman's rho for numbers); and the correlation with stage "
         f"of an axis from vectors out of which the column was regressed; tested by {result.n_permutations} "

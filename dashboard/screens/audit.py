@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, readings
+from dashboard import analyses, caveats, columns, loading, readings
+from dashboard.audited_columns import audited
+from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
@@ -35,7 +34,7 @@ def _page(found: Context) -> None:
     place = st.columns(3)[0]
     with place:
         staged = pick_stage(table, stage_options(table), "audit")
-    options = [c for c in columns.describing(staged.frame) if c != staged.column]
+    options = [c for c in columns.covariates(staged.frame) if c != staged.column]
     if not options:
         st.info(
             f"This cohort has no column beside *{plain(columns.label(staged.column))}* whose values differ: what else "
@@ -52,6 +51,8 @@ def _page(found: Context) -> None:
         persist_state=SESSION,
         help="All columns but the stage, other spellings of it, and the outcome",
     )
+    notices.censored_left_out(staged.frame)
+    notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, chosen))
     unrecorded = columns.unrecorded(table.frame)
     if unrecorded:
         st.caption(f"Not recorded in this cohort, and so not audited: {', '.join(unrecorded)}.")
@@ -68,7 +69,7 @@ def _page(found: Context) -> None:
             (str(found.path), found.set_id, loading.revision(found.path), staged.column, tuple(chosen)),
             staged.vectors,
             staged.codes,
-            _named(staged.frame, chosen),
+            audited(staged.frame, chosen),
             staged.patients,
             int(n_permutations),
             int(seed),
@@ -77,17 +78,6 @@ def _page(found: Context) -> None:
         st.info(plain(error))
         return
     _show(found, staged, result)
-
-
-def _named(frame: pd.DataFrame, chosen: list[str]) -> dict[str, NDArray]:
-    """Values, None where missing, by the column's name as people write it, or as it is where two are written alike."""
-    labels = [columns.label(c) for c in chosen]
-    return {
-        label if labels.count(label) == 1 else column: np.array(
-            [None if pd.isna(value) else value for value in frame[column]], dtype=object
-        )
-        for column, label in zip(chosen, labels, strict=True)
-    }
 
 
 def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:

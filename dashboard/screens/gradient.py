@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, columns, loading, readings
+from dashboard import analyses, caveats, columns, loading, readings
+from dashboard.components import notices
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection import selecting_chart
@@ -46,6 +47,8 @@ def _page(found: Context) -> None:
         placeholder="Nothing else",
     )
     size_column = None if size == NO_SIZE else size
+    notices.censored_left_out(staged.frame)
+    notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, covariates, size=size_column))
     kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
     if not kept.all():
         st.caption(f"{int((~kept).sum())} staged scans lack the size or a covariate and are left out.")
@@ -85,7 +88,7 @@ def _page(found: Context) -> None:
 def _adjustable(frame: pd.DataFrame) -> list[str]:
     """Columns that can be regressed out: numbers, and categories of few levels."""
     numbers = columns.numeric(frame)
-    return [c for c in columns.describing(frame) if c in numbers or frame[c].nunique() <= MAX_LEVELS]
+    return [c for c in columns.covariates(frame) if c in numbers or frame[c].nunique() <= MAX_LEVELS]
 
 
 def _say_covariates(extra: Design | None) -> None:

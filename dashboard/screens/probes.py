@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, readings
+from dashboard import analyses, caveats, columns, loading, readings
+from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
@@ -40,7 +41,8 @@ def _page(found: Context) -> None:
     if classes.ordered and len(classes.order) > 2:
         known = [classes.order.index(label) for label in classes.labels if label is not None]
         cut = split_at(classes.order, known, middle, "probes.cut")
-    baseline_options = [c for c in columns.numeric(table.frame) if c != target]
+    allowed = columns.covariates(table.frame)
+    baseline_options = [c for c in columns.numeric(table.frame) if c in allowed and c != target]
     sizes = [c for c in columns.sizes(table.frame) if c in baseline_options]
     baseline = right.multiselect(
         "Baseline",
@@ -50,6 +52,8 @@ def _page(found: Context) -> None:
         key="probes.baseline",
         persist_state=SESSION,
     )
+    notices.censored_left_out(table.frame)
+    notices.caveat(caveats.t_stage_and_size(table.frame, str(target), baseline))
     labels = classes.labels if cut is None else [_grouped(v, classes.order, cut) for v in classes.labels]
     kept = np.array([v is not None for v in labels]) & analyses.complete_rows(table.frame, baseline)
     if not kept.all():

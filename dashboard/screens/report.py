@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import background, columns, disclosure, embedding_sets, links, loading, state
+from dashboard import background, caveats, columns, disclosure, embedding_sets, links, loading, state
 from dashboard.background import Task
+from dashboard.components import notices
 from dashboard.components.context import Context, require, stage_options
 from dashboard.components.waiting import obtain, section
 from dashboard.kept_settings import SESSION
@@ -78,7 +79,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
     size = middle.selectbox(
         "Tumour size", sizes, index=min(1, len(sizes) - 1), format_func=_shown, key="report.size", persist_state=SESSION
     )
-    others = [column for column in columns.describing(frame) if column not in (stage, size)]
+    others = [column for column in columns.covariates(frame) if column not in (stage, size)]
     covariates = right.multiselect(
         "Also account for",
         others,
@@ -111,6 +112,9 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         persist_state=SESSION,
         placeholder="None" if size == NONE else "The size",
     )
+    sized = None if size == NONE else size
+    notices.censored_left_out(frame)
+    notices.caveat(caveats.t_stage_and_size(frame, stage, [*covariates, *baseline], size=sized))
     selection = _selection(found)
     with st.expander("Survival, further sets, settings"):
         time_place, event_place = st.columns(2)
@@ -140,7 +144,7 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
             stage=str(stage),
             order=names_in(order),
             groups=tuple(group_of(line) for line in groups.splitlines() if line.strip()),
-            size=None if size == NONE else size,
+            size=sized,
             covariates=tuple(covariates),
             baseline=tuple(baseline),
             time=None if time == NONE else time,

@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, readings
+from dashboard import analyses, caveats, columns, loading, readings
+from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
@@ -56,6 +57,8 @@ def _page(found: Context) -> None:
             persist_state=SESSION,
             placeholder="None: the score alone",
         )
+        if staged is not None:
+            notices.caveat(caveats.t_stage_and_size(table.frame, staged.column, covariates))
         with st.expander("Settings"):
             n_groups = st.select_slider(
                 "Groups of the score", [2, 3, 4, 5], 3, key="survival.groups", persist_state=SESSION

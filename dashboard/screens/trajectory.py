@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, columns, loading, readings
+from dashboard import analyses, caveats, columns, loading, readings
+from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
@@ -115,8 +116,9 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # ty
 def _followable(frame: pd.DataFrame, stage: str) -> list[str]:
     """Columns of numbers and of two groups, one size first; the stage itself is what the start was chosen by."""
     sizes = columns.sizes(frame)
-    others = [c for c in columns.numeric(frame) if c not in sizes and frame[c].nunique() > 2]
-    two_groups = [c for c in columns.describing(frame) if frame[c].nunique() == 2]
+    allowed = columns.covariates(frame)
+    others = [c for c in columns.numeric(frame) if c in allowed and c not in sizes and frame[c].nunique() > 2]
+    two_groups = [c for c in allowed if frame[c].nunique() == 2]
     return [c for c in dict.fromkeys([*sizes[:1], *others, *two_groups, *sizes]) if c != stage]
 
 
@@ -124,6 +126,7 @@ def _pick_covariates(staged: Staged) -> list[str]:
     """The columns to follow; says what to do where there is none."""
     st.subheader("Covariates along the course")
     options = _followable(staged.frame, staged.column)
+    notices.censored_left_out(staged.frame)
     if not options:
         st.info("No column of numbers or of two groups to follow. Add one to the CSV (age, sex, a measurement).")
         return []
@@ -136,6 +139,7 @@ def _pick_covariates(staged: Staged) -> list[str]:
         persist_state=SESSION,
         help="Columns of numbers, or of two groups, whose share is followed",
     )
+    notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, chosen))
     if not chosen:
         st.info("Choose a covariate to follow along the pseudotime.")
     return chosen

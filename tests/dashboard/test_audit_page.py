@@ -55,7 +55,13 @@ def test_every_column_has_its_verdict_and_its_row(settings: Settings, store_path
     assert not {"stage", "t_stage"} & set(asked)
     said = text_of(app)
     rows = app.dataframe[0].value
-    assert rows["column"].tolist() == [columns.label(c) for c in asked]
+    sizes = columns.SIZE_COLUMNS
+    assert set(sizes) <= set(asked)
+    # The measures of the mask are one finding, where the first of them stands.
+    names = dict.fromkeys("tumour size" if c in sizes else columns.label(c) for c in asked)
+    assert rows["column"].tolist() == list(names)
+    assert "Tumour size is the mean rank of" in said
+    assert all(columns.label(c) in said for c in sizes)
     for name in rows["column"]:
         assert f"- {name} " in said or f"from {name} here" in said
     assert "scanner, kernel, slice thickness, contrast medium, sex" in said
@@ -131,12 +137,12 @@ FRAME = pd.DataFrame(
 def test_suspects_are_neither_the_stage_nor_its_spellings_nor_the_outcome_nor_free_text() -> None:
     found = columns.suspects(FRAME, "stage")
     # The hospital is as good as the stage here, which is what an audit must find, not leave out.
-    assert found == ["n_stage", "hospital", "contrast", "tumour_size_mm"]
+    assert found == ["n_stage", "hospital", "exposure_time_ms", "contrast", "tumour_size_mm"]
     assert "p_stage" in columns.suspects(FRAME, "n_stage")
 
 
 def test_a_time_counts_as_outcome_only_beside_an_event() -> None:
-    assert "exposure_time_ms" in columns.suspects(FRAME.drop(columns="vital_status"), "stage")
+    assert "survival_days" in columns.suspects(FRAME.drop(columns="vital_status"), "stage")
 
 
 def test_suspects_that_no_column_tells_of_are_named() -> None:

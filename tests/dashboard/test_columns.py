@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from dashboard import columns
 
@@ -58,6 +59,66 @@ def test_labels_carry_units_only_where_the_name_gives_one_away() -> None:
     assert columns.label("stage") == "stage"
     assert columns.label("dosage") == "dosage"
     assert columns.name_only("tumour_volume_ml") == "tumour volume"
+
+
+FOLLOWED = pd.DataFrame(
+    {
+        "overall_survival_months": [3.0, 9.0, 12.0, 20.0],
+        "time": [1.0, 2.0, 3.0, 4.0],
+        "vital_days_after_surgery": [10, 20, 30, 40],
+        "days_to_last_contact": [10, 20, 30, 41],
+        "pack_years": [0.0, 10.0, 20.0, 40.0],
+        "operative_time": [90, 120, 150, 300],
+        "exposure_time_ms": [400, 500, 600, 650],
+        "follow_up_volume_ml": [1.0, 2.0, 3.0, 4.0],
+        "died": [0, 1, 1, 0],
+    }
+)
+CENSORED = ["overall_survival_months", "time", "vital_days_after_surgery", "days_to_last_contact"]
+
+
+def test_times_that_run_until_an_event_are_no_covariates_and_other_times_are() -> None:
+    assert columns.censored_times(FOLLOWED) == CENSORED
+    assert columns.covariates(FOLLOWED) == [c for c in FOLLOWED if c not in CENSORED]
+
+
+def test_a_time_is_censored_only_where_the_cohort_tells_of_an_event() -> None:
+    assert columns.censored_times(FOLLOWED.drop(columns="died")) == []
+    for event in ("os_status", "censored", "vital_status"):
+        told = FOLLOWED.rename(columns={"died": event}).assign(**{event: ["1", "2", "2", "1"]})
+        assert columns.censored_times(told) == CENSORED, event
+
+
+def test_the_survival_page_begins_with_a_time_that_runs_until_an_event() -> None:
+    late = FOLLOWED[["operative_time", "pack_years", "vital_days_after_surgery", "died"]]
+    assert columns.times(late) == ["vital_days_after_surgery", "operative_time", "pack_years"]
+
+
+def test_what_a_simulation_knows_of_its_scans_is_offered_nowhere() -> None:
+    truth = pd.DataFrame({"true_volume_ml": [1.0, 2.0, 3.0], "true_stage": ["T1", "T2", "T3"], "age": [50, 60, 70]})
+    assert columns.describing(truth.assign(simulated="yes")) == ["age"]
+    assert columns.sizes(truth.assign(simulated="yes")) == []
+    assert "true_stage" not in columns.stages(truth.assign(simulated="yes"))
+    # In a cohort of patients it is a name like any other.
+    assert columns.describing(truth) == ["true_volume_ml", "true_stage", "age"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("stage", ["T1", "T2"], True),
+        ("stage", ["pT1a", "cT3"], True),
+        ("pathology_t_stage", ["1a", "2b", "3"], True),
+        ("Pathological T stage", [1, 2], True),
+        ("pT", ["1", "2"], True),
+        ("stage", ["I", "IIIA"], False),
+        ("n_stage", ["N0", "N1"], False),
+        ("isup_grade", [1, 2], False),
+        ("patient_stage", [1, 2], False),
+    ],
+)
+def test_a_t_stage_is_known_by_its_values_or_its_name(name: str, values: list[object], expected: bool) -> None:
+    assert columns.is_t_stage(pd.Series(values, name=name)) is expected
 
 
 def test_classes_are_stages_first_then_columns_of_few_values() -> None:

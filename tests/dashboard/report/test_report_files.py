@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.caveats import T_STAGE_AND_SIZE
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import select_cases
 from embeddings.analysis import evaluate, linear_probe, stage_gradient
@@ -232,6 +233,7 @@ def test_the_methods_hold_the_true_numbers(full_report: Path, record: dict[str, 
     assert "19 permutations" in text
     assert "n = 44 cases of 42 patients" in text
     assert "Seed 3" in text
+    assert T_STAGE_AND_SIZE in text, "the stage is a T stage, and a size is given"
     assert f"numpy {record['versions']['numpy']}" in text
     assert re.search(r"(?<!\\)<img", text) is None, "the cohort's name is no markup"
     cited = {int(one) for group in re.findall(r"\[([\d, ]+)\]", text) for one in group.split(",")}

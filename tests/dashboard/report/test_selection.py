@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,6 +20,7 @@ from dashboard.report.arguments import ReportSettings, command_line, settings_of
 from dashboard.report.case_columns import design
 from dashboard.report.cohort_selection import select_cases
 from dashboard.report.staging import stage_cases
+from embeddings.cohort import read_cohort
 from embeddings.kept_work import KeptWork
 from embeddings.store import Store
 
@@ -88,6 +91,44 @@ def test_published_weights_come_first_and_a_set_can_be_named(cohort_path: Path, 
     assert select_cases(ReportSettings(cohort_path, "t_category")).record["set_id"] == set_ids["volume"]
     chosen = select_cases(ReportSettings(cohort_path, "t_category", set_id=set_ids["lesion"]))
     assert chosen.record["set_id"] == set_ids["lesion"]
+
+
+def test_a_follow_up_is_no_covariate_and_the_report_says_why(cohort_path: Path) -> None:
+    given = {"covariates": ("age", "follow_up_days"), "baseline": ("follow_up_days", "age")}
+    found = select_cases(ReportSettings(cohort_path, "t_category", **given))
+    assert found.covariate_columns == ("age",)
+    assert found.baseline_columns == ("age",)
+    # The case whose follow-up alone is missing stays.
+    assert found.n == select_cases(ReportSettings(cohort_path, "t_category", covariates=("age",))).n
+    assert not [name for name in found.suspects if "follow" in name]
+    said = [one for one in found.warnings if one.startswith("Left out: follow up (days).")]
+    assert len(said) == 1
+    assert "censored" in said[0]
+
+
+def test_what_the_survival_analysis_takes_as_its_time_is_no_covariate_whatever_its_name(cohort_path: Path) -> None:
+    plain = ReportSettings(cohort_path, "t_category", covariates=("age", "site"))
+    assert select_cases(plain).covariate_columns == ("age", "site")
+    found = select_cases(dataclasses.replace(plain, time="age", event="died"))
+    assert found.covariate_columns == ("site",)
+    assert any(one.startswith("Left out: age") for one in found.warnings)
+
+
+def test_the_sizes_of_the_report_are_audited_as_one(cohort_path: Path, tmp_path: Path) -> None:
+    report = read_cohort(cohort_path.parent / "cohort.csv", check_images=False)
+
+    def with_volume(known: dict[str, Any]) -> dict[str, Any]:
+        diameter = known["diameter_mm"]
+        return known | {"tumour_volume_ml": None if diameter is None else float(diameter) ** 3 / 1900}
+
+    cases = tuple(dataclasses.replace(case, covariates=with_volume(dict(case.covariates))) for case in report.cases)
+    path = tmp_path / "sizes.duckdb"
+    path.write_bytes(cohort_path.read_bytes())
+    Store(path, read_only=False).register_cohort(dataclasses.replace(report, cases=cases))
+    settings = ReportSettings(path, "t_category", size="diameter_mm", covariates=("tumour_volume_ml",))
+    sizes = select_cases(settings).suspects["tumour size"]
+    assert isinstance(sizes, dict)
+    assert list(sizes) == ["diameter (mm)", "tumour volume (ml)"]
 
 
 def test_a_selection_that_the_file_keeps_is_analysed_alone_and_the_others_are_counted(
