@@ -26,6 +26,6 @@ def censored(times: Sequence[str]) -> str | None:
         return None
     names = ", ".join(columns.label(c) for c in times)
     return (
-        f"Left out: {names}. Follow-up ends early (is censored) for patients without the event, so that a correlation "
-        "with it would be wrong; the survival analysis allows for this."
+        f"Left out: {names}. Follow-up is censored in patients without the event; only the survival analysis allows "
+        "for that."
     )

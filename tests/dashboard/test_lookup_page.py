@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -19,6 +20,7 @@ from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of
 from embeddings.job.views import JobError
 from embeddings.store import Store
 from flexict import Volume
+from tests.dashboard.viewer.conftest import unpack_message
 from tests.embeddings.dicom_files import write_ct_series
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -67,6 +69,13 @@ def find(app: AppTest) -> AppTest:
     return app
 
 
+def centres(app: AppTest) -> list[list[float]]:
+    """Where the viewer of the result opens each panel, as index x, y, z: the looked-up scan, then the found ones."""
+    messages = [unpack_message(one.proto.bytes)[0] for one in app.get("bidi_component") if one.proto.bytes]
+    panels: list[dict[str, Any]] = messages[-1]["panels"]
+    return [panel["centre"] for panel in panels]
+
+
 @pytest.mark.parametrize("preset", ["lesion_mask", "lesion_seed", "default", "slice"])
 def test_a_scan_of_the_cohort_gets_the_vector_that_its_set_holds(embedded: Path, cohort_csv: Path, preset: str) -> None:
     chosen = set_of(embedded, preset)
@@ -92,6 +101,11 @@ def test_a_scan_of_the_cohort_finds_itself_first(settings: Settings, embedded: P
     assert table["cosine"].tolist()[0] > 0.99999
     assert len(table) == N_EMBEDDED
     assert any("is in the cohort as case03" in m.value for m in app.markdown)
+    opened = centres(app)
+    assert len(opened) > 1
+    assert opened[0] == opened[1]
+    # The ball's middle; that of the scan is 15.5.
+    assert opened[0] == pytest.approx([16, 16, 16], abs=0.1)
     assert embedded.read_bytes() == before
 
 
@@ -118,6 +132,16 @@ def test_a_mask_is_taken_for_the_ct_that_stayed_over_a_visit_to_another_page(
     assert "drop in a mask too" in app.info[0].value
     drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
     assert any("What the encoder will see" in m.value for m in app.markdown)
+
+
+def test_without_a_lesion_all_scans_open_at_their_middle(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
+    app = open_page(settings, embedded, "default")
+    drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
+    find(app)
+    opened = centres(app)
+    assert len(opened) > 1
+    assert opened == [[15.5, 15.5, 15.5]] * len(opened)
+    assert any("opens at its middle slice" in c.value for c in app.caption)
 
 
 def test_a_lesion_can_be_marked_by_a_point(settings: Settings, embedded: Path, cohort_csv: Path) -> None:
