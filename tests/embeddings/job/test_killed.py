@@ -80,7 +80,7 @@ def test_a_job_killed_at_20_random_moments_ends_in_the_same_vectors(make_cohort:
         # Where it is killed is counted in vectors: seconds would be others on a busy machine.
         target = (_n_vectors(db) if db.exists() else 0) + chance.randint(0, 8)
         while process.poll() is None and not (db.exists() and _n_vectors(db) >= target):
-            time.sleep(0.02)
+            time.sleep(0.1)
         try:
             process.wait(chance.uniform(0, 0.2))
         except subprocess.TimeoutExpired:
