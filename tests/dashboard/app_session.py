@@ -12,11 +12,9 @@ from dashboard.settings import Settings
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
 
-def open_app(
-    settings: Settings, cohort: Path | None = None, page: str = "cohort", *, timeout_s: float = 120
-) -> AppTest:
+def open_app(settings: Settings, cohort: Path | None = None, page: str = "cohort") -> AppTest:
     """The app with a cohort file open, or without one; nothing has raised."""
-    app = AppTest.from_file(str(APP), default_timeout=timeout_s)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
     app.session_state["shared.cohort"] = cohort
     app.run()

@@ -131,4 +131,4 @@ def store_path(make_store: Callable[[Path, bool], Path], tmp_path_factory: pytes
 @pytest.fixture
 def settings(tmp_path: Path, cohort_csv: Path) -> Settings:
     """An app that may read the cohort's folder and its own workspace, and whose pages wait for their analyses."""
-    return Settings(None, tmp_path / "workspace", (cohort_csv.parent,), patience_s=120.0)
+    return Settings(None, tmp_path / "workspace", (cohort_csv.parent,), patience_s=600.0)

@@ -24,7 +24,7 @@ from embeddings.process import is_alive
 from tests.dashboard import failing_analyses
 
 ROOT = Path(__file__).resolve().parents[2]
-SOON_S = 60.0
+NEVER_S = 1e6
 
 
 def vectors(n: int = 40, seed: int = 0) -> np.ndarray:
@@ -70,17 +70,15 @@ def registry(make_registry: Callable[..., Registry]) -> Registry:
 
 
 def until(what: Callable[[], object]) -> None:
-    """Wait for something that happens in another thread or process."""
-    deadline = time.monotonic() + SOON_S
+    """Wait for something that happens in another thread or process; the time limit of the tests ends it otherwise."""
     while not what():
-        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
 
 
 def ended(registry: Registry, wanted: Task, session: str = "tab", slot: str = "place") -> Answer:
     answer = registry.ask(wanted, session, slot)
     if isinstance(answer, Running):
-        registry.wait(wanted.key, SOON_S)
+        registry.wait(wanted.key, NEVER_S)
         answer = registry.look(wanted.key, session, slot)
     return answer
 
@@ -228,7 +226,7 @@ def test_a_cancelled_analysis_stays_so_until_it_is_run_again(registry: Registry)
 def test_a_crash_of_the_process_is_a_sentence_and_can_be_run_again(registry: Registry) -> None:
     wanted = long_gradient()
     os.kill(computing(registry, wanted), signal.SIGKILL)
-    registry.wait(wanted.key, 10 * SOON_S)
+    registry.wait(wanted.key, NEVER_S)
     answer = registry.ask(wanted, "tab", "place")
     assert isinstance(answer, Failed)
     assert not answer.refused
@@ -238,8 +236,10 @@ def test_a_crash_of_the_process_is_a_sentence_and_can_be_run_again(registry: Reg
 
 
 def test_a_request_that_nobody_looks_at_is_cancelled(make_registry: Callable[..., Registry]) -> None:
-    registry = make_registry(abandoned_after_s=0.5)
+    tabs = {"tab"}
+    registry = make_registry(abandoned_after_s=0.5, session_is_open=tabs.__contains__)
     pid = computing(registry, long_gradient())
+    tabs.clear()
     until(lambda: gone(pid))
     assert registry.processes() == {}
 

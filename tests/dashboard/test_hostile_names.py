@@ -102,7 +102,7 @@ def texts_of(app: AppTest) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_names_reach_no_page_as_markup(settings: Settings, hostile_store: Path, page: str) -> None:
-    app = open_app(settings, hostile_store, page, timeout_s=180)
+    app = open_app(settings, hostile_store, page)
     texts = texts_of(app)
     for text in texts:
         for hostile in (HTML, LINK, BOLD, COLOUR, MATHS):

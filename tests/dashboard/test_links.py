@@ -76,7 +76,7 @@ def test_a_cohort_outside_the_allowed_folders_is_not_opened(settings: Settings, 
 
 
 def opened(settings: Settings, **query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = settings
     for key, value in query.items():
         app.query_params[key] = value

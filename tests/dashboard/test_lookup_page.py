@@ -44,7 +44,7 @@ def set_of(path: Path, preset: str) -> dict[str, object]:
 
 
 def open_page(settings: Settings, cohort: Path, preset: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort)
     app.session_state["shared.cohort"] = cohort
     app.session_state["shared.set"] = set_of(cohort, preset)["set_id"]

@@ -17,7 +17,7 @@ APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 
 
 def upload(settings: Settings, name: str, content: bytes) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = dataclasses.replace(settings, cohort=None)
     app.run()
     app.file_uploader[0].set_value((name, content, "text/csv")).run()

@@ -108,7 +108,7 @@ def test_the_person_at_this_machine_keeps_the_whole_workspace(tmp_path: Path) ->
 
 
 def test_an_app_that_asks_for_a_sign_in_shows_nothing_before_it(settings: Settings, store_path: Path) -> None:
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = dataclasses.replace(settings, cohort=store_path, require_sign_in=True)
     app.session_state["shared.cohort"] = store_path
     app.run()

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
@@ -33,7 +32,7 @@ def request_of(cohort_csv: Path, tmp_path: Path) -> JobRequest:
 
 def ended(job: Job) -> None:
     job.process.terminate()
-    job.process.wait(timeout=60)
+    job.process.wait()
 
 
 def running_row(path: Path, host: str, pid: int, silent_minutes: int = 0) -> None:
@@ -106,7 +105,7 @@ def test_a_run_on_another_machine_counts_until_it_has_been_silent_for_long(
 
 
 def open_tab(settings: Settings, content: bytes) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = settings
     app.run()
     app.file_uploader[0].set_value(("same.csv", content, "text/csv")).run()
@@ -125,7 +124,7 @@ def test_the_second_tab_says_so_and_watches_the_first(settings: Settings, cohort
         assert second.session_state["job"] is job
         assert any("No second one was started" in i.value for i in second.info)
         assert not any("No second one was started" in i.value for i in first.info)
-        third = AppTest.from_file(str(APP), default_timeout=120)
+        third = AppTest.from_file(str(APP), default_timeout=600)
         third.session_state["settings"] = settings
         third.run()
         assert third.session_state["job"] is job
@@ -148,9 +147,6 @@ def test_the_page_says_when_the_job_has_ended(settings: Settings, cohort_csv: Pa
     app.button(key="new.start").click().run()
     job = app.session_state["job"]
     ended(job)
-    deadline = time.monotonic() + 30
-    while job.running and time.monotonic() < deadline:
-        time.sleep(0.1)
     app.run()
     assert not app.exception
     assert any("The job" in e.value for e in [*app.error, *app.success])

@@ -25,7 +25,7 @@ st.session_state["after"] = [t.selectedpoints for t in points.data]
 
 
 def test_points_of_unselected_scans_fade_in_every_trace() -> None:
-    app = AppTest.from_string(PAGE, default_timeout=30).run()
+    app = AppTest.from_string(PAGE, default_timeout=600).run()
     assert not app.exception
     assert app.session_state["before"] == [None, None]
     assert [tuple(rows) for rows in app.session_state["after"]] == [(1,), ()]

@@ -110,7 +110,7 @@ def test_too_few_patients_with_follow_up_are_refused_in_a_sentence(settings: Set
 
 
 def test_a_page_without_a_cohort_says_what_to_do_next(settings: Settings) -> None:
-    app = AppTest.from_file(str(APP), default_timeout=120)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = settings
     app.session_state["shared.cohort"] = None
     app.run()

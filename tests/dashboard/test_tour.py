@@ -44,7 +44,7 @@ def test_every_step_names_a_page_that_is_there_once() -> None:
 
 
 def test_the_whole_tour_lands_on_each_page_and_back(settings: Settings, simulated: Path) -> None:
-    app = open_app(settings, simulated, timeout_s=180)
+    app = open_app(settings, simulated)
     assert step_of(app) is None
     press(app, "tour.start")
     for number, step in enumerate(STEPS, start=1):
@@ -65,13 +65,13 @@ def test_the_whole_tour_lands_on_each_page_and_back(settings: Settings, simulate
 
 
 def test_the_first_step_has_nothing_before_it(settings: Settings, simulated: Path) -> None:
-    app = open_app(settings, simulated, timeout_s=180)
+    app = open_app(settings, simulated)
     press(app, "tour.start")
     assert app.button(key="tour.back").disabled
 
 
 def test_a_page_visited_on_the_way_keeps_the_step_and_leads_back(settings: Settings, simulated: Path) -> None:
-    app = open_app(settings, simulated, timeout_s=180)
+    app = open_app(settings, simulated)
     press(app, "tour.start")
     press(app, "tour.next")
     app.switch_page("screens/neighbours.py").run()
@@ -82,12 +82,12 @@ def test_a_page_visited_on_the_way_keeps_the_step_and_leads_back(settings: Setti
 
 
 def test_a_cohort_of_patients_has_no_tour(settings: Settings, store_path: Path) -> None:
-    app = open_app(settings, store_path, timeout_s=180)
+    app = open_app(settings, store_path)
     assert not {"tour.start", "tour.demonstration"} & keys_of(app)
 
 
 def test_opening_a_cohort_of_patients_ends_the_tour(settings: Settings, simulated: Path, store_path: Path) -> None:
-    app = open_app(settings, simulated, timeout_s=180)
+    app = open_app(settings, simulated)
     press(app, "tour.start")
     app.session_state["shared.cohort"] = store_path
     app.run()
@@ -101,7 +101,7 @@ def test_without_a_cohort_the_demonstration_in_the_workspace_is_offered_and_open
     folder = settings.workspace / "demo"
     folder.mkdir(parents=True)
     shutil.copy(simulated, folder / "demo.duckdb")
-    app = open_app(settings, None, timeout_s=180)
+    app = open_app(settings, None)
     press(app, "tour.demonstration")
     assert app.session_state["shared.cohort"] == folder / "demo.duckdb"
     assert "step 1 of" in str(step_of(app))
@@ -109,11 +109,11 @@ def test_without_a_cohort_the_demonstration_in_the_workspace_is_offered_and_open
 
 def test_without_a_demonstration_cohort_none_is_offered(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(settings.data_roots[0])
-    assert "tour.demonstration" not in keys_of(open_app(settings, None, timeout_s=180))
+    assert "tour.demonstration" not in keys_of(open_app(settings, None))
 
 
 def test_a_file_that_is_no_cohort_is_not_offered_as_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(settings.data_roots[0])
     settings.workspace.mkdir(parents=True)
     (settings.workspace / "demo.duckdb").write_bytes(b"not a cohort")
-    assert "tour.demonstration" not in keys_of(open_app(settings, None, timeout_s=180))
+    assert "tour.demonstration" not in keys_of(open_app(settings, None))

@@ -39,7 +39,7 @@ def run(path: Path, db: Path, retry: bool = False) -> dict[str, object]:
     root = str(Path(__file__).resolve().parents[2])
     words = [sys.executable, "-c", textwrap.dedent(JOB), str(path), str(db), "retry" if retry else "once"]
     environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, timeout=240, env=environment, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -181,7 +181,7 @@ def test_ctrl_c_ends_the_watch_and_not_the_run(run: Run) -> None:
         shown.stdout.readline()
         time.sleep(0.2)
         shown.send_signal(signal.SIGINT)
-        _, err = shown.communicate(timeout=60)
+        _, err = shown.communicate()
     assert shown.returncode == 130
     assert err == ""
     assert run.store.runs().loc[0, "state"] == "running"

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,7 @@ from embeddings.turnstile import turnstile
 from tests.embeddings.readers_and_writer import ITEMS_A_COMMIT, READERS, new_store
 
 ROOT = Path(__file__).resolve().parents[2]
-TURNS = 5
+TURNS = 3
 
 
 @pytest.mark.slow
@@ -59,7 +60,7 @@ def test_a_writer_that_waits_lets_no_new_reader_in_before_it(tmp_path: Path, mon
         with turnstile(path, writing, far):
             entered.append(name)
 
-    monkeypatch.setattr(turnstile_module.time, "sleep", told)
+    monkeypatch.setattr(turnstile_module, "time", SimpleNamespace(sleep=told, monotonic=time.monotonic))
     with turnstile(path, True, far):
         reader = threading.Thread(target=pass_through, args=("reader", False))
         reader.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,21 +101,23 @@ def test_a_read_only_store_does_not_write_and_does_not_make_files(store: Store, 
     assert not absent.exists()
 
 
-def hold_the_file(path: str, seconds: float, held: object) -> None:
+def hold_the_file(path: str, held: object, enough: object) -> None:
     with duckdb.connect(path):
         held.set()  # type: ignore[attr-defined]
-        time.sleep(seconds)
+        enough.wait()  # type: ignore[attr-defined]
 
 
 def test_a_reader_waits_for_a_writer_and_gives_up_with_a_sentence(store: Store) -> None:
     spawn = multiprocessing.get_context("spawn")
-    held = spawn.Event()
-    writer = spawn.Process(target=hold_the_file, args=(str(store.path), 1.0, held))
+    held, enough = spawn.Event(), spawn.Event()
+    writer = spawn.Process(target=hold_the_file, args=(str(store.path), held, enough))
     writer.start()
-    assert held.wait(20)
+    assert held.wait()
     with pytest.raises(StoreBusy, match="in use by another program"):
         Store(store.path, patience_s=0.2).info()
-    assert Store(store.path, patience_s=20).info().n_cases == 4
+    waits = threading.Timer(0.3, enough.set)
+    waits.start()
+    assert Store(store.path, patience_s=600).info().n_cases == 4
     writer.join()
 
 

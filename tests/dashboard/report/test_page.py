@@ -19,7 +19,7 @@ APP = Path(__file__).resolve().parents[3] / "dashboard" / "app.py"
 
 @pytest.fixture
 def page(settings: Settings, cohort_path: Path) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=120)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = dataclasses.replace(settings, cohort=cohort_path)
     app.session_state["shared.cohort"] = cohort_path
     app.run()
@@ -47,7 +47,7 @@ def test_only_the_selected_scans_are_reported_under_a_name_that_the_file_keeps(
     settings: Settings, make_cohort: Callable[..., Path]
 ) -> None:
     path = make_cohort()
-    app = AppTest.from_file(str(APP), default_timeout=120)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     app.session_state["settings"] = dataclasses.replace(settings, cohort=path)
     app.session_state["shared.cohort"] = path
     app.session_state["shared.selection"] = History([Selection(), of_cases(["case00", "case01", "case02"])], at=1)

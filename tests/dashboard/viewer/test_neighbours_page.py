@@ -41,7 +41,7 @@ def test_words_of_the_data_travel_as_they_are(settings: Settings, store_path: Pa
         show_panels(cohort, [Panel(item, "<b>case</b> *one*", "<script>alert(1)</script>")], "test")
 
     item = pd.Series({"case_id": "one", "item_id": "one/volume", "image_path": None, "mask_path": None})
-    app = AppTest.from_function(page, args=(store_path, item), default_timeout=60)
+    app = AppTest.from_function(page, args=(store_path, item), default_timeout=600)
     app.session_state["settings"] = settings
     app.run()
     assert not app.exception
@@ -95,7 +95,7 @@ def test_a_click_is_told_to_the_page_in_lps(settings: Settings, store_path: Path
 
     store = Store(store_path)
     items = store.table(str(store.sets().set_index("view").loc["lesion", "set_id"]))[0].head(2)
-    app = AppTest.from_function(page, args=(store_path, items), default_timeout=60)
+    app = AppTest.from_function(page, args=(store_path, items), default_timeout=600)
     app.session_state["settings"] = settings
     app.run()
     assert not app.exception

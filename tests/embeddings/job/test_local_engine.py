@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,23 +74,25 @@ def test_a_batch_is_of_one_set_and_no_larger_than_asked(make_cohort: MakeCohort,
 def test_reading_and_encoding_overlap(
     make_cohort: MakeCohort, make_encoder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read, next_is_read = prepare.read_scan, threading.Semaphore(0)
 
-    read = prepare.read_scan
+    def told(path: Path) -> Any:
+        found = read(path)
+        next_is_read.release()
+        return found
 
-    def slow(path: Path) -> Any:
-        time.sleep(0.2)
-        return read(path)
+    monkeypatch.setattr(prepare, "read_scan", told)
+    waited_for = []
 
-    monkeypatch.setattr(prepare, "read_scan", slow)
-    encoder = make_encoder(before=lambda batch: time.sleep(0.05))
-    engine = LocalEngine([encoder], Preparation(thumbnails=False), 1, 1)
-    began = time.monotonic()
-    n_items = len(vectors_of(engine.messages(tasks_of(make_cohort(6)), threading.Event())))
-    took = time.monotonic() - began
-    assert engine.pace is not None
-    one_after_the_other = engine.pace.reading_s + engine.pace.encoding_s
-    assert n_items == 24
-    assert took < 0.85 * one_after_the_other
+    def until_the_next_scan_is_read(batch: object) -> None:
+        # An engine that read the second scan only after the items of the first would wait here for ever.
+        if len(waited_for) < 2:
+            next_is_read.acquire()
+            waited_for.append(batch)
+
+    engine = LocalEngine([make_encoder(before=until_the_next_scan_is_read)], Preparation(thumbnails=False), 1, 1)
+    assert len(vectors_of(engine.messages(tasks_of(make_cohort(6)), threading.Event()))) == 24
+    assert len(waited_for) == 2
 
 
 def test_asked_to_stop_it_hands_over_the_batch_at_hand_and_ends(make_cohort: MakeCohort, make_encoder: Any) -> None:
