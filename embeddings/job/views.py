@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from embeddings.cohort import Case
 
 # Part of an embedding set's identity: raise it when the same scan, weights and preset give another vector.
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 # A larger crop than this many lesion sizes shows the patient, not the lesion.
 MOST_SCALE = 20.0
