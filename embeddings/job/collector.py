@@ -170,8 +170,8 @@ class Collector:
         """Record it; a fault of the program is logged whole, and has no stamp, so that the next run tries again."""
         if failure.fault is None:
             failure = replace(failure, stamp=stamp)
-        elif (failure.case_id, failure.fault) not in self._faults:  # one fault may cost a case all its sets
-            self._faults.add((failure.case_id, failure.fault))
+        elif (failure.case_id, failure.reason) not in self._faults:  # one fault may cost a case all its sets
+            self._faults.add((failure.case_id, failure.reason))
             _LOG.error("case %s: %s\n%s", failure.case_id, failure.reason, failure.fault)
         self._pending[set_id].failures.append(failure)
         self._note(failure)

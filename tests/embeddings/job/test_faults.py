@@ -47,7 +47,7 @@ def test_a_fault_in_reading_is_logged_whole_and_tried_again(
     csv = make_cohort(3)
 
     def broken(path: Path, *_: object) -> Volume:
-        raise error
+        raise type(error)(*error.args)  # each thread its own, with its own traceback
 
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
         patched.setattr("embeddings.job.prepare.read_mask", broken)
