@@ -94,7 +94,7 @@ def test_points_selected_on_the_gradient_are_selected_on_the_map_and_offered_as_
     points = [{"customdata": [f"case{n:02d}/lesion"]} for n in (3, 5)]
     app.session_state["gradient.chart.0"] = AttributeDictionary({"selection": {"points": points}})
     app.run()
-    assert "2 selected scans are drawn in full" in text_of(app)
+    assert "2 selected scans drawn in full" in text_of(app)
     app.switch_page("screens/map.py").run()
     assert "2 selected scans" in [s.value for s in app.subheader]
     assert app.dataframe[0].value["case_id"].tolist() == ["case03", "case05"]
@@ -142,7 +142,7 @@ def test_a_selection_is_saved_under_a_name_and_found_in_another_session(
     assert not app.exception
     later = open_app(settings, path, "gradient")
     later.selectbox(key="selection.load").select("two of them").run()
-    assert "2 selected scans are drawn in full" in text_of(later)
+    assert "2 selected scans drawn in full" in text_of(later)
     later.button(key="selection.delete").click().run()
     assert not later.exception
     assert KeptWork(path).selections().empty
@@ -302,7 +302,7 @@ def test_the_neighbours_page_tells_whether_like_cases_share_a_label(settings: Se
 
 def test_the_probe_page_asks_chance_labels_and_order(settings: Settings, store_path: Path) -> None:
     app = open_app(settings, store_path, "probes")
-    assert "against it" in text_of(app)
+    assert "one-sided p" in text_of(app)
     assert "stage steps" not in text_of(app)  # two classes have no steps
     app.select_slider(key="probes.permutations.200").set_value(0)
     app.checkbox(key="probes.learning").check()
