@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 PAGES = {
     "cohort": "Cohort",
     "map": "Map",

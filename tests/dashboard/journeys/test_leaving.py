@@ -53,13 +53,13 @@ def listeners(page: Page) -> list[str]:
 
 
 def test_what_is_listened_to_on_a_page_ends_with_it(page: Page, analysed: str) -> None:
-    go(page, analysed, "report")
+    go(page, analysed, "cohort")
     before = listeners(page)
     for title in ("Neighbours", "Map", "Neighbours", "Map"):
         follow(page, title)
         expect(page.locator(".viewer canvas, [data-map-painted]").first).to_be_attached()
         page.wait_for_function("() => window.flexictLeaving?.senders > 0")
         assert len(listeners(page)) > len(before)
-    follow(page, "Report")
+    follow(page, "Cohort")
     page.wait_for_function("() => window.flexictLeaving.senders === 0")
     assert listeners(page) == before
