@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 from embeddings.amounts import counted
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 PAGES = {
     "cohort": "Cohort",
     "map": "Map",

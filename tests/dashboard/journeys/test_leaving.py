@@ -40,26 +40,27 @@ def test_a_page_left_while_its_viewer_asks_for_slices_gives_way_to_the_next(
 
 
 def listeners(page: Page) -> list[str]:
-    """Where the window and the document listen to clicks and to the way back: the scripts and lines, sorted."""
+    """What of ours the window and the document listen to."""
     session = page.context.new_cdp_session(page)
     found = []
     for name in ("window", "document"):
-        node = session.send("Runtime.evaluate", {"expression": name})["result"]["objectId"]
+        asked = {"expression": name, "objectGroup": "listeners"}
+        node = session.send("Runtime.evaluate", asked)["result"]["objectId"]
         for one in session.send("DOMDebugger.getEventListeners", {"objectId": node})["listeners"]:
-            if one["type"] in ("click", "popstate", "flexict-pictures-wanted"):
-                found.append(f"{name} {one['type']} {one['lineNumber']}")
+            if "leaving." in one["handler"]["description"] or one["type"].startswith("flexict"):
+                found.append(f"{name} {one['type']}")
     session.detach()
     return sorted(found)
 
 
 def test_what_is_listened_to_on_a_page_ends_with_it(page: Page, analysed: str) -> None:
-    go(page, analysed, "report")
-    before = listeners(page)
+    go(page, analysed, "cohort")
+    assert listeners(page) == []
     for title in ("Neighbours", "Map", "Neighbours", "Map"):
         follow(page, title)
         expect(page.locator(".viewer canvas, [data-map-painted]").first).to_be_attached()
         page.wait_for_function("() => window.flexictLeaving?.senders > 0")
-        assert len(listeners(page)) > len(before)
-    follow(page, "Report")
+        assert [one for one in listeners(page) if "flexict" not in one] == ["document click", "window popstate"]
+    follow(page, "Cohort")
     page.wait_for_function("() => window.flexictLeaving.senders === 0")
-    assert listeners(page) == before
+    assert listeners(page) == []

@@ -16,6 +16,7 @@ from tests.dashboard.journeys.steps import (
     MARKS,
     WAIT_MS,
     downloaded_by_key,
+    drawn,
     expect_selected,
     follow,
     go,
@@ -111,8 +112,12 @@ def test_a_mask_that_arrives_while_the_viewer_asks_for_slices_is_taken(
     slices_ready(page)
     page.evaluate(ONE_TURN)
     page.locator(".viewer").get_by_role("button", name="Coronal").click()
-    page.get_by_test_id("stFileUploaderDropzoneInput").nth(1).set_input_files(cohort_csv.parent / "case03_mask.nii.gz")
-    page.wait_for_function("() => document.querySelectorAll('[data-testid=stFileUploaderFileName]').length === 2")
+    with page.expect_response(lambda one: "upload_file" in one.url and one.request.method == "PUT", timeout=WAIT_MS):
+        page.get_by_test_id("stFileUploaderDropzoneInput").nth(1).set_input_files(
+            cohort_csv.parent / "case03_mask.nii.gz"
+        )
+    for _ in range(3):
+        drawn(page)
     page.evaluate("() => window.endTurn()")
     expect(page.get_by_text("What the encoder will see")).to_be_visible(timeout=WAIT_MS)
     expect(page.get_by_text("drop in a mask too")).to_have_count(0)
