@@ -139,10 +139,8 @@ def _other_cases(store: Store, cases: pd.DataFrame, covariates: Mapping[str, str
     if cases_that_differ.empty:
         return []
     said = ", ".join(differs.columns[differs.any()])
-    return [
-        f"{len(cases_that_differ)} cases have other values in {part.name} ({said}), such as {cases_that_differ[0]}: "
-        "those that were merged before stay"
-    ]
+    cases_words = f"{counted(len(cases_that_differ), 'case')}, such as {cases_that_differ[0]}"
+    return [f"other values in {part.name} ({said}): {cases_words}; those that were merged before stay"]
 
 
 def _maps_left_behind(source: Connection, part: Path) -> list[str]:

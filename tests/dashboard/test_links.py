@@ -92,7 +92,7 @@ def test_a_link_opens_cohort_set_selection_and_colour(settings: Settings, store:
     app.switch_page("screens/map.py").run()
     assert not app.exception
     assert app.selectbox(key="map.colour").value == "age"
-    assert [h.value for h in app.subheader] == ["1 selected scans"]
+    assert [h.value for h in app.subheader] == ["1 selected scan"]
     assert any("1 scan selected" in c.value for c in app.sidebar.caption)
     assert app.query_params["cohort"] == store.name
     assert app.query_params["set"] == slices

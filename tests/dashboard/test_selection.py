@@ -29,4 +29,4 @@ def test_points_of_unselected_scans_fade_in_every_trace() -> None:
     assert not app.exception
     assert app.session_state["before"] == [None, None]
     assert [tuple(rows) for rows in app.session_state["after"]] == [(1,), ()]
-    assert "1 selected scans" in app.caption[0].value
+    assert "1 selected scan" in app.caption[0].value

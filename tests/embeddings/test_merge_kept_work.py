@@ -149,7 +149,7 @@ def test_what_parts_say_differently_is_said(
     KeptWork(parts[1]).save_result("shared key", "gradient", 1.0, b"other")
     out = tmp_path / "all.duckdb"
     said = merge(out, parts).text(out)
-    assert "1 cases have other values in part2.duckdb (stage, smoker), such as c0" in said
+    assert "other values in part2.duckdb (stage, smoker): 1 case, such as c0" in said
     for words in ("1 lesion sizes differ", "1 acquisitions differ", "1 reasons of failures differ", "1 results of"):
         assert words in said, words
     assert "pictures" not in said

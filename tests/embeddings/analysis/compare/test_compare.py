@@ -174,7 +174,7 @@ def test_a_part_that_cannot_be_had_says_why_and_leaves_the_others(copies: Make) 
         ({"sets": [np.ones((30, 2)), np.ones((29, 2))]}, "A: 30, B: 29"),
         ({"sets": [np.ones((30, 2)), np.full((30, 2), np.nan)]}, r"\(B\).*NaN"),
         ({"patient": [""] * 30}, "needs a patient"),
-        ({"n_permutations": 0}, "at least 1 permutations"),
+        ({"n_permutations": 0}, "at least 1 permutation,"),
         ({"stage": np.zeros(3)}, "one value a case"),
     ],
 )
