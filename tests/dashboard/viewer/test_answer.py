@@ -195,8 +195,8 @@ def test_neither_slices_nor_maps_nor_clicks_read_a_scan_outside_the_data_roots(
     store_path: Path, tmp_path: Path, unpack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    monkeypatch.setattr(loading, "read_image", read.append)
-    monkeypatch.setattr(loading, "read_mask", read.append)
+    monkeypatch.setattr(loading, "read_scan", read.append)
+    monkeypatch.setattr(loading, "read_noted_mask", read.append)
     rows = rows_of(store_path).head(2)
     link = tmp_path / "inside.nii.gz"
     link.symlink_to(rows.iloc[1]["image_path"])

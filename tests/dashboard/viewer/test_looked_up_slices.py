@@ -12,6 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from dashboard.components.viewer.planes import PLANES, slice_count, slice_index, slice_number
 from dashboard.components.viewer.scans import files_of, open_scan
+from dashboard.scan_files import ScanFiles
+from dashboard.settings import Settings
 from embeddings.images import read_image, read_mask
 from embeddings.lesions import measure
 
@@ -43,7 +45,9 @@ def write_scan(folder: Path, order: str, tilted: bool) -> tuple[Path, Path]:
 
 def opened_at(row: dict[str, object], preset: str, **how: bool) -> dict[str, tuple[int, int]]:
     """Number and count of the slice that every plane opens at."""
-    scan = open_scan(files_of(pd.Series(row, dtype=object), preset, **how))
+    folder = Path(str(row["image_path"])).parent
+    scans = ScanFiles(Settings(None, folder, (folder,)))
+    scan = open_scan(files_of(pd.Series(row, dtype=object), preset, scans, **how))
     return {
         name: (slice_number(slice_index(scan.volume, plane, scan.centre, 0.0)), slice_count(scan.volume, plane))
         for name, plane in PLANES.items()
