@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from dashboard.components.viewer.planes import PLANES, slice_count, slice_index, slice_number
-from dashboard.components.viewer.scans import files_of, open_scan
+from dashboard.components.viewer.scans import OpenScan, files_of, open_scan
 from dashboard.scan_files import ScanFiles
 from dashboard.settings import Settings
 from embeddings.images import read_image, read_mask
@@ -43,11 +43,16 @@ def write_scan(folder: Path, order: str, tilted: bool) -> tuple[Path, Path]:
     return paths
 
 
+def opened(row: dict[str, object], preset: str, **how: bool) -> OpenScan:
+    folder = Path(str(row["image_path"])).parent
+    return open_scan(
+        files_of(pd.Series(row, dtype=object), preset, ScanFiles(Settings(None, folder, (folder,))), **how)
+    )
+
+
 def opened_at(row: dict[str, object], preset: str, **how: bool) -> dict[str, tuple[int, int]]:
     """Number and count of the slice that every plane opens at."""
-    folder = Path(str(row["image_path"])).parent
-    scans = ScanFiles(Settings(None, folder, (folder,)))
-    scan = open_scan(files_of(pd.Series(row, dtype=object), preset, scans, **how))
+    scan = opened(row, preset, **how)
     return {
         name: (slice_number(slice_index(scan.volume, plane, scan.centre, 0.0)), slice_count(scan.volume, plane))
         for name, plane in PLANES.items()
@@ -70,7 +75,7 @@ def test_the_stored_case_and_the_scan_looked_up_open_at_the_same_slice(
     assert opened_at(stored, "lesion_mask@1.5") == expected
     assert opened_at(looked_up, "lesion_mask@1.5") == expected
     # The box of a crop round a seed is drawn round the lesion where there is no seed.
-    assert open_scan(files_of(pd.Series(looked_up, dtype=object), "lesion_seed@64mm")).box is not None
+    assert opened(looked_up, "lesion_seed@64mm").box is not None
 
 
 def test_a_set_of_seeds_opens_where_it_was_cropped(tmp_path: Path) -> None:
