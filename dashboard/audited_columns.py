@@ -39,9 +39,12 @@ def audited(frame: pd.DataFrame, chosen: Sequence[str]) -> Audited:
 
 
 def _of_tumour(frame: pd.DataFrame, chosen: Sequence[str]) -> tuple[str, ...]:
-    """The chosen columns that measure the size of the tumour, where there is more than one."""
+    """The chosen columns that measure the size of the tumour, where there is more than one; in the cohort's order, so
+    that page and report say the same of them.
+    """
     numbers, sizes = columns.numeric(frame), columns.sizes(frame)
-    named = [c for c in chosen if c in sizes or (c in numbers and any(part in c.casefold() for part in _MEASURES))]
+    sized = [c for c in chosen if c in sizes or (c in numbers and any(part in c.casefold() for part in _MEASURES))]
+    named = [c for c in frame.columns if c in sized]
     return one_quantity({c: _numbers(frame[c]) for c in named})
 
 

@@ -8,7 +8,6 @@ All is done in index coordinates of the CT, so that oblique and mirrored grids n
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from embeddings.image_header import ImageError
-from embeddings.mask_labels import MaskLabel, choose_label, listed, same_name
+from embeddings.mask_labels import MaskLabel, choose_label, listed, told
 from embeddings.outlines import combined, filled
 from flexict.volume import Volume
 
@@ -30,12 +29,6 @@ _LARGEST_CONTOUR = 2**22  # bytes: 80,000 points with all decimals
 _OFF_PLANE = 0.1  # of the distance between slices
 _FARTHEST = 2**20  # voxels from the CT's first
 _MOST_TESTS = 2 * 10**9  # rows that outlines cross, and pairs of points on one slice: a minute; a lesion takes 10^6
-# A name that somebody typed may be a patient's; of names made of these words errors tell.
-_COMMON_WORD = re.compile(
-    "[icp]?tv|i?gtv[pn]?d?|tumou?r|lesion|mass|nodule|nodes?|lymph|primary|cyst|metastasis|met|body|external|skin|lungs?|"
-    "heart|liver|kidneys?|spleen|pancreas|bladder|brain|bones?|o?esophagus|stomach|rectum|colon|bowel|aorta|trachea|"
-    "cord|spinal|canal|larynx|parotid|prostate|uterus|breast|thyroid|left|right|l|r|total|all|minus|and|of|the|roi"
-)
 
 
 @dataclass(frozen=True)
@@ -168,7 +161,7 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
         raise ImageError(path, "holds no ROI: draw the lesion, or export it again")
     labels = [MaskLabel(number, name) for number, name in names.items()]
     if wanted is not None:
-        chosen = int(choose_label(path, "ROI", _told(labels, wanted), wanted).number)
+        chosen = int(choose_label(path, "ROI", told(labels, wanted), wanted).number)
     elif len(labels) == 1:
         chosen = int(labels[0].number)
     else:
@@ -181,7 +174,7 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
         if len(tumours) != 1 and len(drawn) != 1:
             raise ImageError(
                 path,
-                f"holds {len(names)} ROIs, {len(tumours)} of them with GTV in the name ({listed(_told(labels))}): give "
+                f"holds {len(names)} ROIs, {len(tumours)} of them with GTV in the name ({listed(told(labels))}): give "
                 "the number or name of the lesion's in a column mask_label, or with --mask-label",
             )
         chosen = (drawn or tumours)[0]
@@ -194,17 +187,6 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
     if not closed:
         raise ImageError(path, "has no closed outline in the lesion's ROI: draw it, or leave the mask out")
     return StructureSet(path, tuple(points for points, _ in closed), any(kind == _XOR for _, kind in closed))
-
-
-def _told(labels: list[MaskLabel], also: str = "") -> list[MaskLabel]:
-    """The labels without the names that may identify somebody; `also` is the user's own word, and stays."""
-    return [
-        label
-        if same_name(label.name, also)
-        or all(_COMMON_WORD.fullmatch(word) for word in re.findall(r"[^\W\d_]+", label.name.casefold()))
-        else MaskLabel(label.number)
-        for label in labels
-    ]
 
 
 def _contours(tags: Dataset, number: int) -> list[Dataset]:

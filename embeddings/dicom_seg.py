@@ -19,7 +19,7 @@ from pydicom.pixels import get_decoder, iter_pixels
 
 from embeddings.image_header import MOST_VOXELS, ImageError, check_capacity
 from embeddings.mask_grid import outside_note, place
-from embeddings.mask_labels import MaskLabel, choose_label
+from embeddings.mask_labels import MaskLabel, choose_label, told
 from flexict.volume import Volume
 
 LABELMAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"  # Label Map Segmentation Storage, which pydicom 3.0 does not name
@@ -253,7 +253,7 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
     if not labels:
         raise ImageError(path, "holds no segment: draw the lesion, or export it again")
     if kind == "LABELMAP":
-        number = int(choose_label(path, "segment", labels, wanted).number)
+        number = int(choose_label(path, "segment", told(labels, wanted), wanted).number)
         chosen = list(range(n_frames))
     else:
         of_frame = [int(group(one, "SegmentIdentificationSequence").ReferencedSegmentNumber) for one in frames]
@@ -261,7 +261,7 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
             raise ImageError(path, "has frames of segments that it does not describe: export it again")
         drawn = [label for label in labels if label.number in of_frame]
         one_drawn = wanted is None and len(drawn) == 1
-        number = int((drawn[0] if one_drawn else choose_label(path, "segment", labels, wanted)).number)
+        number = int((drawn[0] if one_drawn else choose_label(path, "segment", told(labels, wanted), wanted)).number)
         chosen = [index for index, one in enumerate(of_frame) if one == number]
         if not chosen:
             raise ImageError(path, f"has no frame of the segment {number}: draw the lesion, or leave the mask out")

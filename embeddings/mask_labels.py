@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,12 @@ from embeddings.image_header import ImageError
 
 _MOST_SHOWN = 12
 _LONGEST_NAME = 40
+# A name that somebody typed may be a patient's; of names made of these words errors tell.
+_COMMON_WORD = re.compile(
+    "[icp]?tv|i?gtv[pn]?d?|tumou?r|lesion|mass|nodule|nodes?|lymph|primary|cyst|metastasis|met|body|external|skin|lungs?|"
+    "heart|liver|kidneys?|spleen|pancreas|bladder|brain|bones?|o?esophagus|stomach|rectum|colon|bowel|aorta|trachea|"
+    "cord|spinal|canal|larynx|parotid|prostate|uterus|breast|thyroid|left|right|l|r|total|all|minus|and|of|the|roi"
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,17 @@ def several(path: Path, kind: str, found: Sequence[MaskLabel]) -> ImageError:
 def listed(found: Sequence[MaskLabel]) -> str:
     """The labels by number and name, the first dozen."""
     return ", ".join(map(str, found[:_MOST_SHOWN])) + (", ..." if len(found) > _MOST_SHOWN else "")
+
+
+def told(labels: Sequence[MaskLabel], also: str | None = None) -> list[MaskLabel]:
+    """The labels of a DICOM file without names that may identify somebody; `also` is the user's own word, and stays."""
+    return [
+        label
+        if same_name(label.name, also or "")
+        or all(_COMMON_WORD.fullmatch(word) for word in re.findall(r"[^\W\d_]+", label.name.casefold()))
+        else MaskLabel(label.number)
+        for label in labels
+    ]
 
 
 def normal_label(text: str, decimal_comma: bool = False) -> str:

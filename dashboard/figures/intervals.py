@@ -63,8 +63,8 @@ def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: 
 
 
 def screen_label(lines: Sequence[str]) -> dict[str, Any]:
-    """Such lines as the title of a plotly axis."""
-    return {"text": "<br>".join(map(escape, lines)), "font": {"size": 13}}
+    """Such lines as the title of a plotly axis, close under it: what lies below has little room."""
+    return {"text": "<br>".join(map(escape, lines)), "font": {"size": 13}, "standoff": 6}
 
 
 def print_label(axes: Axes, lines: Sequence[str], characters: int = 40) -> None:

@@ -55,7 +55,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
             *([LEARNING_TITLE] if learned else []),
         ],
         row_heights=[0.24, 0.46, 0.3] if learned else [0.34, 0.66],
-        vertical_spacing=0.14 if learned else 0.17,
+        vertical_spacing=0.14 if learned else 0.19,
         horizontal_spacing=0.16,
     )
     intervals.screen_panel(figure, auc_rows(result, baseline_name), reference=0.5, row=1, col=1)

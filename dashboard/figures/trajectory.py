@@ -37,6 +37,8 @@ RHO_LABEL = intervals.axis_label(
     "Spearman's rho with stage", "one-sided", key="interval: patients resampled, axis kept; p: axis redone"
 )
 BESIDE = "Does it beat simple axes?"
+# From the axis of the map on screen to its legend: its title lies between.
+LEGEND_BELOW_PX = 44
 
 
 def screen(
@@ -128,8 +130,13 @@ def screen(
         figure.update_yaxes(title=PSEUDOTIME, row=1, col=2)
         intervals.screen_panel(figure, axis_rows(result), reference=0.0, row=2, col=1)
         figure.update_xaxes(title=intervals.screen_label(RHO_LABEL), row=2, col=1)
-    height = 820 if has_stage else 570
-    return legend_below(finish_screen(figure, title=_title(result), footer=footer, height=height))
+    figure = finish_screen(figure, title=_title(result), footer=footer, height=820 if has_stage else 570)
+    if not has_stage:
+        return legend_below(figure)
+    # Right below the map that it belongs to: the lines under the simple axes take the room at the bottom.
+    inside = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    y = lower - LEGEND_BELOW_PX / inside
+    return figure.update_layout(legend={"orientation": "h", "x": 0.0, "y": y, "yanchor": "top"})
 
 
 def print_figure(

@@ -24,7 +24,7 @@ CHANGES: dict[str, list[tuple[str, str, Any]]] = {
     "probes": [
         ("selectbox", "probes.target", "histology"),
         ("select_slider", "probes.repeats", 2),
-        ("select_slider", "probes.permutations.False", 0),
+        ("select_slider", "probes.permutations.200", 0),
     ],
     "audit": [("multiselect", "audit.columns.stage", ["site"]), ("select_slider", "audit.permutations", 200)],
     "neighbours": [("number_input", "neighbours.k", 2), ("toggle", "neighbours.patients", False)],

@@ -75,7 +75,7 @@ def test_slices_of_a_case_are_averaged_before_the_gradient(settings: Settings, s
 
 def test_the_probe_page_compares_with_size(settings: Settings, store_path: Path) -> None:
     app = open_app(settings, store_path, "probes")
-    assert "difference in AUC" in text_of(app)
+    assert "AUC of both minus AUC of " in text_of(app)
     app.selectbox(key="probes.cut").select("every class by itself").run()
     assert not app.exception
     assert "AUC" in text_of(app)

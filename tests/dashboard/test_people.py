@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
@@ -101,6 +103,17 @@ def test_another_persons_folder_is_not_allowed_though_the_data_root_holds_it(tmp
     assert other.allows(tmp_path.parent) is False
 
 
+@pytest.fixture
+def shipped_address() -> Iterator[None]:
+    """The app's own `server.address`, which Streamlit reads beside the script that it is started with."""
+    before = config.get_option("server.address")
+    shipped = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())
+    config.set_option("server.address", shipped["server"]["address"])
+    yield
+    config.set_option("server.address", before)
+
+
+@pytest.mark.usefixtures("shipped_address")
 def test_the_person_at_this_machine_keeps_the_whole_workspace(tmp_path: Path) -> None:
     settings = own_settings_of(tmp_path, None)
     assert settings.workspace == tmp_path

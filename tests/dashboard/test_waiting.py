@@ -135,7 +135,7 @@ def test_the_parts_of_a_page_wait_by_themselves(open_page: Callable[[str], AppTe
 def test_the_probe_is_shown_before_its_permutations_have_ended(open_page: Callable[[str], AppTest]) -> None:
     app = open_page("probes")
     app.selectbox(key="probes.target").select("histology").run()
-    app.select_slider(key="probes.permutations.False").set_value(1000).run()
+    app.select_slider(key="probes.permutations.200").set_value(1000).run()
     run_until(app, lambda: app.dataframe)
     assert any("every permutation of the classes" in one for one in bars(app))
 

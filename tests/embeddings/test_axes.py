@@ -126,7 +126,7 @@ def test_a_mask_and_its_ct_are_placed_by_the_same_form(tmp_path: Path) -> None:
     mask = read_mask(tmp_path / "mask.nii", ct)
     np.testing.assert_array_equal(mask.array, inside.T)
     nib.save(nib.Nifti1Image(inside, RAS), tmp_path / "other.nii")
-    with pytest.raises(ImageError, match="another grid"):
+    with pytest.raises(ImageError, match="marks no voxel of its CT"):
         read_mask(tmp_path / "other.nii", ct)
 
 

@@ -107,7 +107,7 @@ def test_importing_again_changes_labels_and_neither_doubles_nor_loses_vectors(tm
     assert first.set_id == second.set_id
     assert (first.n_imported, first.n_present) == (2, 0)
     assert (second.n_imported, second.n_present) == (1, 1)
-    assert "1 new vectors of 3 numbers (1 more were there already)" in second.text()
+    assert "1 new vector of 3 numbers (1 more were there already)" in second.text()
     assert store.revision() != revision
     table, _ = store.table(first.set_id)
     assert table[["case_id", "patient_id", "stage"]].to_numpy().tolist() == [

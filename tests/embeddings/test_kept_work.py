@@ -14,6 +14,7 @@ import pytest
 from embeddings.cohort import read_cohort
 from embeddings.connections import StoreError
 from embeddings.kept_work import KeptWork
+from embeddings.schema import SCHEMA_VERSION
 from embeddings.store import Store
 from flexict.errors import FlexiCTError
 
@@ -100,7 +101,7 @@ def test_a_file_of_before_holds_nothing_and_takes_the_first_write(path: Path) ->
     assert kept.scores("set").empty
     kept.save_selection("one", "set", "click", ["a/lesion"], ["a"])
     assert len(kept.selections()) == 1
-    assert Store(path).info().schema_version == 4
+    assert Store(path).info().schema_version == SCHEMA_VERSION
 
 
 def test_a_file_that_is_gone_is_an_error_for_people(path: Path) -> None:

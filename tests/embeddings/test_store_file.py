@@ -219,7 +219,7 @@ def test_a_csv_is_registered_in_a_file_of_version_1(version_1: Path, cohort: Any
     Store(version_1, read_only=False).register_cohort(cohort)
     frame = Store(version_1).cases()
     assert frame["case_id"].tolist() == ["c0", "c1", "c2", "c3"]
-    assert frame["Kernel"].tolist() == ["3"] * 4
+    assert frame["Kernel"].tolist() == [3] * 4
 
 
 def test_a_column_called_mask_label_of_an_older_file_becomes_what_it_says(version_1: Path, cohort: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
@@ -219,6 +219,7 @@ def test_stacks_that_are_incomplete_or_of_no_pattern(at: np.ndarray, said: str) 
     start=st.floats(-500, 500),
     noise=st.integers(0, 2**32 - 1),
 )
+@example(parts=[(3, 3.0), (5, 4.5), (3, 3.0), (3, 3.0)], start=0.0, noise=6764)  # midway, in a spacing of 3.0008
 def test_every_acquired_slice_lies_within_half_a_spacing_of_the_grid(
     parts: list[tuple[int, float]], start: float, noise: int
 ) -> None:
@@ -230,9 +231,10 @@ def test_every_acquired_slice_lies_within_half_a_spacing_of_the_grid(
         return
     finest = min(mm for _, mm in parts)
     assert found.spacing_mm == pytest.approx(finest, abs=0.02)
+    half = found.spacing_mm / 2 + 1e-6  # of the spacing as measured, which the rounding changes
     grid = found.first_mm + found.spacing_mm * np.arange(found.n_slices)
-    assert np.abs(grid[None, :] - np.array(found.heights_mm)[:, None]).min(axis=1).max() <= finest / 2 + 1e-6
-    assert np.abs(grid[[0, -1]] - np.array(found.heights_mm)[[0, -1]]).max() <= finest / 2 + 1e-6
+    assert np.abs(grid[None, :] - np.array(found.heights_mm)[:, None]).min(axis=1).max() <= half
+    assert np.abs(grid[[0, -1]] - np.array(found.heights_mm)[[0, -1]]).max() <= half
 
 
 # Lesions that are drawn on the acquired slices
@@ -261,7 +263,7 @@ def test_a_lesion_drawn_on_the_acquired_slices_lands_on_them(tmp_path: Path, kin
     else:
         rings = [places.lps_of(np.column_stack([np.full(4, HEAD[k]), outline[:, ::-1]])) for k in slices]
         path = write_rtstruct(tmp_path / "m.dcm", {"GTV": rings})
-    mask = read_mask(path, volume, header)
+    mask = read_mask(path, volume, header=header)
     assert mask.same_grid(volume)
     z, y, x = np.nonzero(mask.array)
     assert (y.min(), y.max(), x.min(), x.max()) == (10, 19, 8, 17)
@@ -292,11 +294,13 @@ def test_validate_and_embed_take_a_mask_of_the_acquired_slices(tmp_path: Path) -
     summary = job.run(csv, tmp_path / "out.duckdb", encoder=TinyEncoder(), view="lesion", workers=1)
     assert (summary.n_embedded, summary.n_failed) == (1, 0)
     csv.write_text("case_id,patient_id,image_path,mask_path\na,p,ct,between.dcm\n")
-    (error,) = [p for p in read_cohort(csv).problems if p.severity == "error"]
-    assert "lies between the voxels of its CT" in error.reason
+    report = read_cohort(csv)
+    assert report.ok
+    assert any("another grid" in one.reason for one in report.problems if one.column == "mask_path")
     volume, header, _ = read_scan(folder)
-    with pytest.raises(ImageError, match="lies between the voxels"):
-        read_mask(tmp_path / "between.dcm", volume, header)
+    taken = measure(read_mask(tmp_path / "between.dcm", volume, header=header))
+    whole = measure(read_mask(tmp_path / "m.dcm", volume, header=header))
+    assert taken.volume_ml == pytest.approx(whole.volume_ml, rel=0.35)
 
 
 def test_an_outline_beyond_the_slices_is_refused(tmp_path: Path) -> None:
@@ -306,7 +310,7 @@ def test_an_outline_beyond_the_slices_is_refused(tmp_path: Path) -> None:
     for height in (-4.0, HEAD[-1] + 7.0):
         ring = places.lps_of(np.column_stack([np.full(4, height), outline[:, ::-1]]))
         with pytest.raises(ImageError, match="1 of 1 outlines outside its CT"):
-            read_mask(write_rtstruct(tmp_path / "m.dcm", {"GTV": [ring]}), volume, header)
+            read_mask(write_rtstruct(tmp_path / "m.dcm", {"GTV": [ring]}), volume, header=header)
 
 
 def test_padding_is_not_mixed_into_tissue_where_slices_are_resampled(tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ def make_version_1(path: Path) -> None:
         con.execute("ALTER TABLE embedding_sets DROP COLUMN number_type")
         con.execute("DROP TABLE acquisition")
         con.execute("ALTER TABLE cases ALTER COLUMN image_path SET NOT NULL")
+        con.execute("ALTER TABLE cases DROP COLUMN mask_label")
         con.execute("UPDATE schema_version SET version = 1")
-    assert len(MIGRATIONS) == 4
+    assert len(MIGRATIONS) == 5
 
 
 def test_every_scan_that_was_read_tells_its_grid(make_cohort: MakeCohort, tiny: Any) -> None:

@@ -114,7 +114,7 @@ def test_a_shapeless_cloud_is_warned_of(d: Any) -> None:
     found = pseudotime(rng.normal(size=(150, d)), rng.integers(0, 4, 150), **QUICK)
     assert found.stability.roots < 0.8
     assert any("do not read it as a course of disease" in one for one in found.warnings)
-    assert any("no better than chance" in one for one in found.warnings)
+    assert any("not shown to follow stage beyond chance" in one for one in found.warnings)
 
 
 def test_a_first_component_as_good_is_pointed_out() -> None:
