@@ -29,6 +29,6 @@ def test_real_ct_go_from_the_csv_to_the_gradient(page: Page, serve: Serve, real_
     embed_lesions(page, N_REAL, n_failures=1)  # The mask of NSCLC-050 has no voxel.
     follow(page, "Stage gradient")
     results(page)
-    expect(page.get_by_text(re.compile("On patients it was not fitted to|No gradient shown"))).to_be_visible()
+    expect(page.get_by_text(re.compile("On patients it was not fitted to|No stage gradient is shown"))).to_be_visible()
     whole(page)
     picture(page, "gradient-real-ct", tmp_path)
