@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ from tests.dashboard.app_session import open_app
 def messages(app: AppTest, unpack: Callable[[bytes], Any]) -> list[dict[str, Any]]:
     """Headers of what the page sends to its viewers."""
     return [unpack(element.proto.bytes)[0] for element in app.get("bidi_component") if element.proto.bytes]
+
+
+@contextmanager
+def moved(folder: Path, name: str) -> Iterator[Path]:
+    """The folder under another name, for the time of the block."""
+    now = folder.rename(folder.with_name(name))
+    try:
+        yield now
+    finally:
+        now.rename(folder)
 
 
 def test_the_query_comes_first_and_its_neighbours_after_it(settings: Settings, store_path: Path, unpack) -> None:
@@ -55,12 +66,8 @@ def test_without_the_cts_the_page_sends_thumbnails(
     settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path, cohort_csv: Path, unpack
 ) -> None:
     path = make_store(tmp_path / "moved.duckdb", False)
-    hidden = cohort_csv.parent.with_name("unmounted")
-    cohort_csv.parent.rename(hidden)
-    try:
+    with moved(cohort_csv.parent, "unmounted"):
         (header,) = messages(open_app(settings, path, "neighbours"), unpack)
-    finally:
-        hidden.rename(cohort_csv.parent)
     assert {panel["kind"] for panel in header["panels"]} == {"thumbnail"}
     assert all("Stored thumbnail (lung window)" in panel["notes"][0] for panel in header["panels"])
 
@@ -69,12 +76,8 @@ def test_a_cohort_that_was_moved_is_shown_from_where_it_is_now(
     settings: Settings, make_store: Callable[[Path, bool], Path], tmp_path: Path, cohort_csv: Path, unpack
 ) -> None:
     path = make_store(tmp_path / "cohort.duckdb", False)
-    now = cohort_csv.parent.with_name("moved-cohort")
-    cohort_csv.parent.rename(now)
-    try:
+    with moved(cohort_csv.parent, "moved-cohort") as now:
         (header,) = messages(open_app(dataclasses.replace(settings, data_roots=(now,)), path, "neighbours"), unpack)
-    finally:
-        now.rename(cohort_csv.parent)
     assert {panel["kind"] for panel in header["panels"]} == {"ct"}
     assert all(panel["has_mask"] for panel in header["panels"])
     assert all(f"found at {now}" in " ".join(panel["notes"]) for panel in header["panels"])
