@@ -90,7 +90,7 @@ def _bring_back(
         other = "those that were exported" if changed else "those that the file has"
         notes = (f"the vectors differ from {other} as {set_id}: they are kept as a set of their own",)
     store.open_set(identity, number_type)
-    present = set(item_ids).intersection(store.vectors(identity.set_id)[0])
+    present = set(item_ids).intersection(store.items(identity.set_id)["item_id"])
     zero: NDArray[np.bool_] = np.asarray(~vectors.any(axis=1))
     left_out = frame.loc[zero]
     frame, vectors = frame.loc[~zero], vectors[~zero]
