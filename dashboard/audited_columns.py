@@ -24,8 +24,8 @@ def audited(frame: pd.DataFrame, chosen: Sequence[str]) -> Audited:
     Of the columns that are named like a size of the tumour or measured from its mask, those that rise together are one
     finding, "tumour size": five rows would count one thing five times.
     """
-    labels = [columns.label(c) for c in chosen]
-    names = {c: name if labels.count(name) == 1 else c for c, name in zip(chosen, labels, strict=True)}
+    headings = columns.headings(frame[list(chosen)])
+    names = {c: headings.get(c, c) for c in chosen}
     group = _of_tumour(frame, chosen)
     others = [name for column, name in names.items() if column not in group]
     size = TUMOUR_SIZE if TUMOUR_SIZE not in others else f"{TUMOUR_SIZE}, {len(group)} columns"

@@ -16,7 +16,7 @@ T_STAGE_AND_SIZE = (
 
 def t_stage_and_size(frame: pd.DataFrame, stage: str, others: Sequence[str], *, size: str | None = None) -> str | None:
     """The sentence on T stage and size, where the stage is a T stage and a size was chosen or is among the others."""
-    has_size = size is not None or any(c in columns.sizes(frame) for c in others)
+    has_size = size is not None or not set(columns.sizes(frame)).isdisjoint(others)
     return T_STAGE_AND_SIZE if has_size and columns.is_t_stage(frame[stage]) else None
 
 

@@ -188,27 +188,21 @@ def scan(path: ReadablePath, modified_ns: int) -> Volume:
     return _scan(path, modified_ns)[0]
 
 
+@st.cache_resource(max_entries=12, show_spinner=False)
 def scan_mask(
     mask_path: ReadablePath, mask_modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
 ) -> tuple[Volume, tuple[str, ...]]:
     """A lesion mask on the grid of its CT, and what should be known of it; raises as `read_mask` and `scan` do."""
-    return _scan_mask(mask_path, mask_modified_ns, label, image_path, image_modified_ns)
+    volume, header = _scan(image_path, image_modified_ns)
+    return read_noted_mask(Path(mask_path), volume, label, header)
 
 
 def forget_scans() -> None:
     """Drop every scan that is kept, for all sessions."""
     _scan.clear()
-    _scan_mask.clear()
+    scan_mask.clear()
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _scan(path: str, modified_ns: int) -> tuple[Volume, ImageHeader]:
     return read_scan(Path(path))[:2]
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _scan_mask(
-    mask_path: str, mask_modified_ns: int, label: str | None, image_path: str, image_modified_ns: int
-) -> tuple[Volume, tuple[str, ...]]:
-    volume, header = _scan(image_path, image_modified_ns)
-    return read_noted_mask(Path(mask_path), volume, label, header)

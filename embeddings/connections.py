@@ -74,6 +74,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def has_table(con: Connection, table: str) -> bool:
+    """Whether the file has the table; those of older versions lack some."""
+    return first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]) is not None
+
+
 def first_row(con: Connection, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
     """The first row, or None. An unread rest would make DuckDB refuse the next statement."""
     rows = con.execute(query, values).fetchall()

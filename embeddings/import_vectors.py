@@ -158,7 +158,7 @@ def import_vectors(
     store.register_labels(found)
     set_id = store.open_set(identity)
     items = [EmbeddedItem(f"{c.case_id}/{view}", c.case_id, table.vectors[position[c.case_id]]) for c in good]
-    present = {item.item_id for item in items}.intersection(store.vectors(set_id)[0])
+    present = {item.item_id for item in items}.intersection(store.items(set_id)["item_id"])
     settings = {
         "vectors": str(vectors.resolve()),
         "labels": str(labels.resolve()),

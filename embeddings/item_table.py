@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from embeddings import schema
-from embeddings.connections import Connection, first_row
+from embeddings.connections import Connection, has_table
 from embeddings.schema import quote
 from embeddings.transactions import vectors_table
 from embeddings.vector_numbers import vectors_of
@@ -69,7 +69,7 @@ def acquisition_columns(con: Connection) -> list[str]:
 
 def has_acquisition(con: Connection) -> bool:
     """Whether the file has a table of acquisitions; files of schema version 1 have none."""
-    return first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'acquisition'") is not None
+    return has_table(con, "acquisition")
 
 
 def described(table: pa.Table, root: Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from embeddings.connections import Connection, SharedFile, StoreError, first_row, utc_now
+from embeddings.connections import SharedFile, StoreError, first_row, has_table, utc_now
 from flexict.errors import FlexiCTError
 
 # A selection of this prefix is kept for a link that would otherwise be too long.
@@ -177,11 +177,6 @@ class KeptWork:
         with self._reader.reading() as con:
             row = first_row(con, "SELECT count(*), max(made) FROM scores") if has_table(con, "scores") else None
         return str(row)
-
-
-def has_table(con: Connection, table: str) -> bool:
-    """Whether the file has the table; those of older versions lack some."""
-    return first_row(con, "SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]) is not None
 
 
 __all__ = ["KeptWork", "NamedSelection", "StoreError"]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.amounts import counted
 from embeddings.image_header import ImageError, ImageHeader
 from flexict.volume import Volume
 
@@ -97,7 +98,7 @@ class Placement:
 
 def outside_note(count: int) -> str:
     """What a reader should know of a lesion that leaves its CT."""
-    what = "1 voxel of the mask lies" if count == 1 else f"{count:,} voxels of the mask lie"
+    what = counted(count, "voxel of the mask lies", "voxels of the mask lie")
     return f"{what} outside the CT: left out"
 
 

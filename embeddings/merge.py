@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from embeddings import case_table
 from embeddings.amounts import counted
-from embeddings.connections import Connection, SharedFile, StoreError, first_row
-from embeddings.kept_work import has_table
+from embeddings.connections import Connection, SharedFile, StoreError, first_row, has_table
 from embeddings.merge_kept_work import merge_kept_work
 from embeddings.schema import ACQUISITION_COLUMNS, CASE_COLUMNS, quote
 from embeddings.store import Store

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from embeddings.connections import Connection, first_row
-from embeddings.kept_work import LONGEST_NAME, has_table
+from embeddings.connections import Connection, first_row, has_table
+from embeddings.kept_work import LONGEST_NAME
 
 _LONGEST_SUFFIX = LONGEST_NAME // 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.amounts import counted
 from flexict.volume import Volume
 
 AIR_HU = -1024  # the lowest value of a 12-bit CT; anything below is padding outside the field of view
@@ -41,21 +42,17 @@ def plausibility(volume: Volume) -> str | None:
     if lowest >= 0:
         return f"{values}, with nothing below water: the CT may lack its intercept of -1024; give it in HU"
     if highest > HIGHEST_PLAUSIBLE_HU:
-        n = int(np.greater(array, HIGHEST_PLAUSIBLE_HU).sum())
+        voxels = counted(int(np.greater(array, HIGHEST_PLAUSIBLE_HU).sum()), "voxel")
         return (
-            f"{values}, with {_voxels(n)} above {HIGHEST_PLAUSIBLE_HU:,.0f} HU, denser than any metal in CT: they may "
+            f"{values}, with {voxels} above {HIGHEST_PLAUSIBLE_HU:,.0f} HU, denser than any metal in CT: they may "
             "be padding that the file does not declare; give the CT in HU"
         )
     if highest < -500:
         return f"{values}, nothing but air: check that it is the CT of a patient"
     if lowest < LOWEST_PLAUSIBLE_HU:
-        n = int(np.less(array, LOWEST_PLAUSIBLE_HU).sum())
+        voxels = counted(int(np.less(array, LOWEST_PLAUSIBLE_HU).sum()), "voxel")
         return (
-            f"{values}, with {_voxels(n)} below {LOWEST_PLAUSIBLE_HU:,.0f} HU, less dense than air: they are embedded "
+            f"{values}, with {voxels} below {LOWEST_PLAUSIBLE_HU:,.0f} HU, less dense than air: they are embedded "
             f"as {AIR_HU}; check slope and intercept"
         )
     return None
-
-
-def _voxels(n: int) -> str:
-    return f"{n:,} voxel{'' if n == 1 else 's'}"

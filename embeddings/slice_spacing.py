@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.image_header import ImageError
+from embeddings.image_header import WIDEST_SPACING_MM, ImageError
 from embeddings.uneven_slices import UnevenSlices
 
 _SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
 _LEAST_GAPS = 3  # of a part with a spacing of its own; fewer may be slices out of place
 _MOST_RATIO = 5.0  # of the widest to the finest spacing: what is resampled grows by it
-_WIDEST_MM = 20.0
 _AS_THICK = 0.75  # of what slices would measure that are as much thicker as they lie farther apart
 
 
@@ -110,7 +109,7 @@ def _parts(gaps: NDArray[np.float64]) -> list[_Part]:
 
 def _is_pattern(parts: Sequence[_Part], finest: float) -> bool:
     """Whether the parts are spacings: each of several gaps, with at most one gap of another width between two."""
-    if max(part.mm for part in parts) > min(_MOST_RATIO * finest, _WIDEST_MM):
+    if max(part.mm for part in parts) > min(_MOST_RATIO * finest, WIDEST_SPACING_MM):
         return False
     for before, part, after in zip([None, *parts], parts, [*parts[1:], None], strict=False):
         if part.n >= _LEAST_GAPS:

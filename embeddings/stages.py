@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,16 @@ class StageColumn:
     prefixes: frozenset[str]
     formulas: tuple[str, ...]
 
-    @property
+    @cached_property
     def odd(self) -> set[str]:
         """The spellings whose place in the order is not known."""
         return {*self.unknown, *self.mixed}
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """Each value's place in the order `[n]`, -1 where it has none."""
+        place = {label: code for code, label in enumerate(self.order)}
+        return np.array([-1 if label is None else place[label] for label in self.labels], dtype=np.int64)
 
 
 def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None, header: str = "") -> StageColumn:
@@ -146,9 +153,7 @@ def stage_codes(
     codes: list[int | None]
     if order is None:
         column = _sound(read_column(texts, counts, header))
-        place = {label: position for position, label in enumerate(column.order)}
-        codes = [-1 if label is None else place[label] for label in column.labels]
-        return np.array(codes, dtype=np.int64), column.order
+        return column.codes, column.order
     lookup = _Lookup(order)
     codes = [lookup.position(text) for text in texts]
     unknown = sorted({t for t, code in zip(texts, codes, strict=True) if code is None and not is_unstaged(t)})

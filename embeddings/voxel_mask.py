@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.image_header import ImageHeader
-from embeddings.mask_grid import place
+from embeddings.mask_grid import Placement, place
 from embeddings.mask_labels import MaskLabel, choose_label, number_of, several
 from embeddings.slicer_segmentation import Segment
 from flexict.volume import Volume
@@ -45,9 +45,7 @@ class VoxelMask:
         Raises:
             ImageError: no overlap, or no segment of that number or name.
         """
-        if self.segments and self.wanted is not None:
-            self._wanted_segment(self.wanted)
-        return place(self.path, self.header.grid(), grid).notes
+        return self._placement(grid).notes
 
     def inside(self, grid: Volume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
         """The lesion's voxels `[z, y, x]` on `grid`, and what a reader should know.
@@ -55,10 +53,14 @@ class VoxelMask:
         Raises:
             ImageError: what `check` raises, a damaged file, several labels and none wanted, or none that fits.
         """
-        self.check(grid)
-        placement = place(self.path, self.header.grid(), grid)
+        placement = self._placement(grid)
         array = self.read()
         return placement.placed(self._of_segments(array) if self.segments else self._of_voxels(array))
+
+    def _placement(self, grid: Volume) -> Placement:
+        if self.segments and self.wanted is not None:
+            self._wanted_segment(self.wanted)
+        return place(self.path, self.header.grid(), grid)
 
     def _of_voxels(self, array: NDArray[np.generic]) -> NDArray[np.bool_]:
         """The label of a plain mask: the only value beside 0, the one that is wanted, or fractions from one half."""

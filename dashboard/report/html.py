@@ -152,14 +152,15 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
     head = f"<h3>{escape(f'{panel.letter}  {panel.title}'.strip())}</h3>"
     if panel.missing:
         head += f"<p>{escape(panel.missing)}</p>"
-    if "case_id" in panel.table or "not shown because" in panel.table or panel.key == "survival":
+    if panel.key == "shortcuts" and findings.audit is not None:
+        body = _audited(findings.audit, cohort.label)
+    elif "case_id" in panel.table or "not shown because" in panel.table or panel.key == "survival":
         body = "" if panel.missing else f'<p class="quiet">Data: data/{escape(panel.name)}.csv</p>'
     else:
         body = table_html(panel.table.drop(columns="n_splits", errors="ignore"))
     if panel.key == "stage_axis" and findings.gradient is not None:
         body = table_html(axis_panels.group_table(findings.gradient, cohort)) + body
     if panel.key == "shortcuts" and findings.audit is not None:
-        body = _audited(findings.audit, cohort.label)
         left_out = audit_figure.left_out_data(findings.audit)
         if not left_out.empty:
             body += (

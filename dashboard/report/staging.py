@@ -39,10 +39,8 @@ def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[
     if order:
         return _ordered(texts, order)
     column = read_column([text or "" for text in texts], header=str(values.name))
-    place = {label: code for code, label in enumerate(column.order)}
-    codes = np.array([-1 if label is None else place[label] for label in column.labels], dtype=np.int64)
     return Staging(
-        codes,
+        column.codes,
         tuple(column.order),
         _losses(texts, {text: "not understood as a stage like the others" for text in column.odd}),
         tuple(f"{note[:1].upper()}{note[1:]}." for note in column_notes(column)),

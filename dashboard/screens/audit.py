@@ -62,7 +62,7 @@ def _page(found: Context) -> None:
         n_permutations = st.select_slider(
             "Permutations", [200, 1000, 5000], defaults.PERMUTATIONS, key="audit.permutations", persist_state=SESSION
         )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="audit.seed", persist_state=SESSION)
+        seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="audit.seed", persist_state=SESSION)
     if not chosen:
         st.info("Choose at least one column to ask whether it explains the stage axis.")
         return

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import analyses, columns, disclosure, embedding_sets, loading, readings, state
+from dashboard import analyses, columns, defaults, disclosure, embedding_sets, loading, readings, state
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
@@ -70,9 +70,9 @@ def _page(found: Context) -> None:
             "Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats", persist_state=SESSION
         )
         n_permutations = st.select_slider(
-            "Permutations", [200, 1000, 5000], 1000, key="compare.permutations", persist_state=SESSION
+            "Permutations", [200, 1000, 5000], defaults.PERMUTATIONS, key="compare.permutations", persist_state=SESSION
         )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="compare.seed", persist_state=SESSION)
+        seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="compare.seed", persist_state=SESSION)
     key = (str(found.path), chosen[0], loading.revision(found.path), tuple(chosen), stage, label, cut)
     try:
         result = analyses.comparison(

@@ -63,7 +63,7 @@ def _page(found: Context) -> None:
             key="gradient.permutations",
             persist_state=SESSION,
         )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="gradient.seed", persist_state=SESSION)
+        seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="gradient.seed", persist_state=SESSION)
     try:
         extra = design(rows, covariates, "Also account for") if covariates else None
         result = analyses.gradient(

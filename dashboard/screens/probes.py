@@ -76,7 +76,7 @@ def _page(found: Context) -> None:
             persist_state=SESSION,
             help="The whole cross-validation is redone in each; with many classes this takes long",
         )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="probes.seed", persist_state=SESSION)
+        seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="probes.seed", persist_state=SESSION)
     learning = st.checkbox(
         "Learning curve: how many labels does it take?", key="probes.learning", persist_state=SESSION
     )

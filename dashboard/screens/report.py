@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import background, caveats, columns, disclosure, embedding_sets, links, loading, state
+from dashboard import background, caveats, columns, defaults, disclosure, embedding_sets, links, loading, state
 from dashboard.background import Task
 from dashboard.components import notices
 from dashboard.components.context import Context, require, stage_options
@@ -133,12 +133,12 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         )
         first, second, third = st.columns(3)
         permutations = first.number_input(
-            "Permutations", 19, MAX_RESAMPLES, 1000, key="report.permutations", persist_state=SESSION
+            "Permutations", 19, MAX_RESAMPLES, defaults.PERMUTATIONS, key="report.permutations", persist_state=SESSION
         )
         bootstrap = second.number_input(
-            "Bootstrap resamples", 19, MAX_RESAMPLES, 1000, key="report.bootstrap", persist_state=SESSION
+            "Bootstrap resamples", 19, MAX_RESAMPLES, defaults.BOOTSTRAP, key="report.bootstrap", persist_state=SESSION
         )
-        seed = third.number_input("Seed", 0, 10_000, 0, key="report.seed", persist_state=SESSION)
+        seed = third.number_input("Seed", 0, 10_000, defaults.SEED, key="report.seed", persist_state=SESSION)
     listed = names_in(order) or (() if groups.strip() else state.stage_orders().get(str(stage), ()))
     if not listed and not groups.strip() and stage not in columns.stages(frame) and not read_column(seen).order:
         named = plain(", ".join(sorted(seen)))

@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.job.faults import fault_reason, is_fault, reason_of, traceback_of
+from embeddings.job.faults import reason_and_fault, reason_of
 from embeddings.job.messages import Encoded, Prepared
 from embeddings.job.views import Encoder, JobError
 
@@ -52,9 +52,8 @@ def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[tuple[NDArray
                 f"the device {encoder.device} has failed ({reason_of(error)}): see to it and run the same command again"
             ) from error
         if len(batch) == 1:
-            if is_fault(error):
-                return [(f"the encoder {encoder.name} failed: {fault_reason(error)}", traceback_of(error))]
-            return [(f"the encoder {encoder.name} failed: {reason_of(error)}", None)]
+            reason, fault = reason_and_fault(error)
+            return [(f"the encoder {encoder.name} failed: {reason}", fault)]
         return [outcome for item in batch for outcome in _outcomes(encoder, [item])]
     if vectors.shape != (len(batch), encoder.width):
         found = f"{list(vectors.shape)} numbers where {[len(batch), encoder.width]} were expected"

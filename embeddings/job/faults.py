@@ -23,11 +23,17 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
 
 
+def reason_and_fault(error: BaseException) -> tuple[str, str | None]:
+    """The error as a sentence, and of a fault the traceback."""
+    if is_fault(error):
+        return fault_reason(error), traceback_of(error)
+    return reason_of(error), None
+
+
 def failure_of(case_id: str, stage: str, error: BaseException) -> Failure:
     """The failure of a case at a stage of the work; of a fault with the traceback, and said to be one."""
-    if not is_fault(error):
-        return Failure(case_id, stage, reason_of(error))
-    return Failure(case_id, stage, fault_reason(error), fault=traceback_of(error))
+    reason, fault = reason_and_fault(error)
+    return Failure(case_id, stage, reason, fault=fault)
 
 
 def fault_reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,15 @@ class Digests:
             parts.append(repr(case.seed_lps))
         if case.mask_path is not None and (recipe.with_mask or (recipe.view == "lesion" and not by_seed)):
             parts.append(self._digest(case.mask_path))
-            if is_structure_set(case.mask_path):
+            if self._has_outlines:
                 parts.append(_OUTLINES)
             if case.mask_label is not None:
                 parts.append(f"label {case.mask_label!r}")
         return " ".join(parts)
+
+    @cached_property
+    def _has_outlines(self) -> bool:
+        return self._case.mask_path is not None and is_structure_set(self._case.mask_path)
 
     def _digest(self, path: Path) -> str:
         if path not in self._of_file:

@@ -168,7 +168,11 @@ def test_no_thread_that_reads_or_encodes_imports_anything(backend: str, tmp_path
     words = ["embed", str(tmp_path / "c.csv"), "--db", str(tmp_path / "c.duckdb"), "--view", "lesion", "volume"]
     words += ["--workers", "3", "--backend", backend, "--device", "cpu", "--cache", str(tmp_path / "cache")]
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(IMPORTS), *words], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", textwrap.dedent(IMPORTS), *words],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert [line for line in done.stdout.splitlines() if line.startswith("imported")] == []
