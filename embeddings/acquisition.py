@@ -10,18 +10,16 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import asdict
+from typing import TypeVar
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
+from embeddings.image_header import ImageHeader, ScannerSettings
 from embeddings.missing_values import is_missing
 from embeddings.records import AcquisitionRecord
-
-if TYPE_CHECKING:
-    from embeddings.image_header import ImageHeader
 
 T = TypeVar("T")
 
@@ -31,17 +29,6 @@ _THICKEST_MM = 100.0
 _MOST_KVP = 500.0
 # A tenth of a micrometre: equal spacings stay equal through the roundings of the formats.
 _DECIMALS = 4
-
-
-@dataclass(frozen=True)
-class ScannerSettings:
-    """What DICOM tells of scanner and reconstruction; None where it does not say, or says the impossible."""
-
-    slice_thickness_mm: float | None = None
-    manufacturer: str | None = None
-    scanner_model: str | None = None
-    kernel: str | None = None
-    kvp: float | None = None
 
 
 def scanner_settings(slices: Sequence[Dataset]) -> ScannerSettings:

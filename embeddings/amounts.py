@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(n: int, one: str, many: str = "") -> str:
     """A number with what it counts: `1 scan`, `2 scans`; many: the plural where it is not `one` with an s."""
@@ -34,3 +36,9 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} days {hours} h"
+
+
+def named(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are: `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

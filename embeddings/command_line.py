@@ -9,13 +9,8 @@ from __future__ import annotations
 import argparse
 import errno
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from flexict.errors import FlexiCTError
-
-if TYPE_CHECKING:
-    from embeddings.job.summary import RunSummary
 
 DONE = 0
 """Everything that was asked for is there."""
@@ -83,21 +78,3 @@ def is_temporary(error: BaseException) -> bool:
             return True
         seen = seen.__cause__
     return False
-
-
-def exit_code_of(summaries: Sequence[RunSummary]) -> int:
-    """The exit code of a run, from what it did for each of its sets.
-
-    A scan that failed in an earlier run and was left alone counts as failed: a run that is repeated ends as before.
-    """
-    if any(summary.vanished for summary in summaries):
-        return TEMPORARY
-    if any(summary.state == "interrupted" for summary in summaries):
-        return INTERRUPTED
-    failed = sum(summary.n_failed + summary.n_failed_before + summary.n_refused for summary in summaries)
-    embedded = sum(summary.n_embedded for summary in summaries)
-    before = sum(summary.n_done_before for summary in summaries)
-    planned = sum(summary.n_planned for summary in summaries)
-    if failed and not embedded and (planned or not before):
-        return NOTHING_DONE
-    return SOME_FAILED if failed else DONE

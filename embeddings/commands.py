@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from embeddings import job
 from embeddings.amounts import counted
-from embeddings.command_line import DONE, INTERRUPTED, exit_code_of
+from embeddings.command_line import DONE, INTERRUPTED
 from embeddings.export import export
 from embeddings.job.allocation import keep_large_blocks
+from embeddings.job.summary import exit_code_of
 from embeddings.mask_labels import normal_label
 from embeddings.records import RunProgress
 from embeddings.status import status, status_text

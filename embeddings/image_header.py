@@ -10,7 +10,6 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from embeddings.acquisition import ScannerSettings
 from embeddings.uneven_slices import UnevenSlices
 from flexict.errors import FlexiCTError
 from flexict.volume import Volume
@@ -29,6 +28,17 @@ class ImageError(FlexiCTError):
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path.parent.name}/{path.name} {what}".lstrip("/"))
+
+
+@dataclass(frozen=True)
+class ScannerSettings:
+    """What DICOM tells of scanner and reconstruction; None where it does not say, or says the impossible."""
+
+    slice_thickness_mm: float | None = None
+    manufacturer: str | None = None
+    scanner_model: str | None = None
+    kernel: str | None = None
+    kvp: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.amounts import counted
+from embeddings.amounts import counted, named
 from embeddings.cohort_table import read_table
 from embeddings.labels import label_mapping, read_labels
 from embeddings.records import IMPORT_VIEWS, CaseOutcome, EmbeddedItem, Failure, RunProgress, SetIdentity
 from embeddings.store import Store
-from embeddings.vector_table import MOST_ROWS, VectorTableError, named, read_vectors
+from embeddings.vector_table import MOST_ROWS, VectorTableError, read_vectors
 from flexict.errors import FlexiCTError
 
 # Part of an embedding set's identity: raise it when the same table gives other vectors.

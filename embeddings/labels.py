@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from embeddings.amounts import counted
+from embeddings.amounts import counted, named
 from embeddings.cohort import id_problem
 from embeddings.cohort_columns import Covariate, check_header, find_columns, parse_number, typed
 from embeddings.cohort_images import PathLocator
@@ -15,7 +15,6 @@ from embeddings.cohort_table import CohortError, Table
 from embeddings.mask_labels import normal_label
 from embeddings.missing_values import is_missing
 from embeddings.stages import column_notes, read_column
-from embeddings.vector_table import named
 from flexict.errors import FlexiCTError
 
 _SEED = ("seed_x", "seed_y", "seed_z")

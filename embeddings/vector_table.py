@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from embeddings.amounts import counted
+from embeddings.amounts import counted, named
 from embeddings.cohort_columns import find_columns, parse_number
 from embeddings.cohort_table import read_table
 from embeddings.missing_values import is_missing
@@ -31,7 +31,6 @@ FORMATS = (".csv", ".parquet", ".npz")
 MOST_NUMBERS = 2**28  # 1 GB as float32
 MOST_CSV_BYTES = 200 * 2**20
 MOST_ROWS = 1_000_000
-MOST_NAMED = 5
 # A column that is named otherwise than nearly all others is none of the vector's.
 _ALIKE = 0.9
 _NUMBERED = re.compile(r"(.*?)\d+", re.DOTALL)
@@ -103,12 +102,6 @@ def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]
             "with --id"
         )
     return VectorTable(ids, vectors, found, sha256)
-
-
-def named(names: Sequence[str], most: int = MOST_NAMED) -> str:
-    """The first few names, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _read_csv(

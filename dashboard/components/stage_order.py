@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import columns, loading, state
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
-from dashboard.report.arguments import names_in
+from dashboard.report.staging import names_in
 from embeddings.stages import read_column, stage_codes
 from flexict.errors import FlexiCTError
 

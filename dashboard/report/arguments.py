@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard import defaults
+from dashboard.report.staging import group_of, names_in
 from flexict.errors import FlexiCTError
 
 MAX_RESAMPLES = 100_000
@@ -109,20 +110,6 @@ def settings_of(arguments: argparse.Namespace) -> ReportSettings:
         bootstrap=arguments.bootstrap,
         seed=arguments.seed,
     )
-
-
-def names_in(text: str | None) -> tuple[str, ...]:
-    """The names between commas, each once."""
-    return tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
-
-
-def group_of(text: str) -> tuple[str, tuple[str, ...]]:
-    """`Early=Tis,T1a` as name and stages. Raises ValueError on anything else."""
-    name, sign, members = text.partition("=")
-    stages = names_in(members)
-    if not sign or not name.strip() or not stages:
-        raise FlexiCTError(f"--group takes NAME=STAGE,STAGE such as Early=Tis,T1a,T1b, not {text!r}")
-    return name.strip(), stages
 
 
 def command_line(settings: ReportSettings, out: Path | str) -> str:

@@ -110,3 +110,17 @@ def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple
 def _empty_levels(codes: NDArray[np.int64], names: Sequence[str]) -> tuple[str, ...]:
     empty = [name for code, name in enumerate(names) if not (codes == code).any()]
     return (f"No embedded case is of {', '.join(empty)}.",) if empty else ()
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names between commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+
+
+def group_of(text: str) -> tuple[str, tuple[str, ...]]:
+    """`Early=Tis,T1a` as name and stages. Raises ValueError on anything else."""
+    name, sign, members = text.partition("=")
+    stages = names_in(members)
+    if not sign or not name.strip() or not stages:
+        raise FlexiCTError(f"--group takes NAME=STAGE,STAGE such as Early=Tis,T1a,T1b, not {text!r}")
+    return name.strip(), stages

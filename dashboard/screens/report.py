@@ -15,8 +15,9 @@ from dashboard.components.waiting import obtain, section
 from dashboard.kept_settings import SESSION
 from dashboard.plain_text import plain
 from dashboard.report import process
-from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line, group_of, names_in
+from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line
 from dashboard.report.case_columns import is_numeric
+from dashboard.report.staging import group_of, names_in
 from dashboard.report.write import Report
 from embeddings.amounts import counted
 from embeddings.connections import StoreError

@@ -14,7 +14,7 @@ from typing import Any
 from embeddings.acquisition import acquisition_of
 from embeddings.cohort import Case, CohortReport
 from embeddings.cohort_images import read_headers
-from embeddings.command_line import exit_code_of, exit_code_of_error
+from embeddings.command_line import exit_code_of_error
 from embeddings.image_header import ImageHeader
 from embeddings.job.collector import Collector, SetWork
 from embeddings.job.engine import Engine
@@ -23,7 +23,7 @@ from embeddings.job.interruption import interruptible
 from embeddings.job.plan import Plan, missing
 from embeddings.job.run_record import RunFacts, RunRecord
 from embeddings.job.settings import JobSettings, OpenJob, open_job
-from embeddings.job.summary import RunSummary
+from embeddings.job.summary import RunSummary, exit_code_of
 from embeddings.job.views import Encoder, Recipe, identity_of
 from embeddings.records import RunProgress
 from embeddings.store import Store, StoreError

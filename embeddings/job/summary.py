@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from embeddings.amounts import counted
+from embeddings.amounts import counted, named
+from embeddings.command_line import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, TEMPORARY
 from embeddings.job.engine import Pace
-
-MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -73,15 +72,28 @@ class RunSummary:
             parts.append(f"{counted(self.n_unmeasured, 'lesion mask')} could not be measured")
         if self.changed:
             parts.append(
-                f"{len(self.changed)} of them anew because their files or seeds changed ({_named(self.changed)})"
+                f"{len(self.changed)} of them anew because their files or seeds changed ({named(self.changed)})"
             )
         if self.doubtful:
-            parts.append(f"{len(self.doubtful)} with values that may not be HU ({_named(self.doubtful)})")
+            parts.append(f"{len(self.doubtful)} with values that may not be HU ({named(self.doubtful)})")
         end = "; run the same command again to go on" if self.state == "interrupted" else ""
         gone = f". The folder {self.vanished} has gone away: bring it back" if self.vanished else ""
         return f"{', '.join(parts)}{gone}{end}. Set: {self.set_id}"
 
 
-def _named(case_ids: Sequence[str]) -> str:
-    rest = len(case_ids) - MOST_NAMED
-    return ", ".join(case_ids[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def exit_code_of(summaries: Sequence[RunSummary]) -> int:
+    """The exit code of a run, from what it did for each of its sets.
+
+    A scan that failed in an earlier run and was left alone counts as failed: a run that is repeated ends as before.
+    """
+    if any(summary.vanished for summary in summaries):
+        return TEMPORARY
+    if any(summary.state == "interrupted" for summary in summaries):
+        return INTERRUPTED
+    failed = sum(summary.n_failed + summary.n_failed_before + summary.n_refused for summary in summaries)
+    embedded = sum(summary.n_embedded for summary in summaries)
+    before = sum(summary.n_done_before for summary in summaries)
+    planned = sum(summary.n_planned for summary in summaries)
+    if failed and not embedded and (planned or not before):
+        return NOTHING_DONE
+    return SOME_FAILED if failed else DONE

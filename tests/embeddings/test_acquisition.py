@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from embeddings.acquisition import ScannerSettings, acquisition_of, scanner_settings
+from embeddings.acquisition import acquisition_of, scanner_settings
+from embeddings.image_header import ScannerSettings
 from embeddings.images import inspect
 from embeddings.records import AcquisitionRecord
 from embeddings.schema import ACQUISITION_COLUMNS

@@ -21,9 +21,9 @@ from safetensors.torch import save_file
 
 from embeddings import command_line, commands
 from embeddings.__main__ import main
-from embeddings.command_line import exit_code_of, exit_code_of_error, run_command
+from embeddings.command_line import exit_code_of_error, run_command
 from embeddings.export import defused
-from embeddings.job.summary import RunSummary
+from embeddings.job.summary import RunSummary, exit_code_of
 from embeddings.store import Store, StoreBusy
 from flexict.backbone import FlexiCTBackbone
 from flexict.errors import FlexiCTError
