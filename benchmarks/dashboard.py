@@ -30,8 +30,8 @@ import pandas as pd
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from embeddings.records import CaseOutcome, CohortInfo, EmbeddedItem, SetIdentity
-from embeddings.schema import SCHEMA_VERSION
-from embeddings.store import Store
+from embeddings.store.schema import SCHEMA_VERSION
+from embeddings.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 8

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     # At run time the workers alone import torch: the peak memory of a process begins with its parent's.
     from torch import Tensor
 
-    from flexict.backbone import FlexiCTBackbone
+    from flexict.model.backbone import FlexiCTBackbone
 
 BASELINE = "torch-float32"
 CPU_WAYS = (BASELINE, "torch-bfloat16", "openvino-float32", "openvino-bfloat16")
@@ -111,7 +111,7 @@ def forward_of(way: str, backbone: FlexiCTBackbone) -> Callable[[Tensor], Tensor
     """`[B, 1, *space]` -> pooled vectors `[B, 1728]`."""
     import torch
 
-    from flexict.openvino_backend import OpenVINOBackbone
+    from flexict.model.openvino_backend import OpenVINOBackbone
 
     library, precision = way.split("-")[:2]
     last = [len(backbone.blocks) - 1]
@@ -184,8 +184,9 @@ def timed(task: Task) -> tuple[Timing, NDArray[np.float32]]:
 
 def nano_vectors(way: str, paths: Sequence[Path]) -> list[NDArray[np.float32]]:
     """flexict-nano's vectors of the whole volume and of the middle slice of each file."""
-    from embeddings.images import read_image
-    from flexict import load_encoder, preprocess
+    from embeddings.imaging.images import read_image
+    from flexict import load_encoder
+    from flexict.presets import preprocess
 
     library, precision = way.split("-")[:2]
     device, backend = ("cuda", "torch") if library == "cuda" else ("cpu", library)

@@ -32,11 +32,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from embeddings import job
-from embeddings.job.allocation import keep_large_blocks
-from embeddings.job.local_engine import cores
-from embeddings.store import Store
+from embeddings.job.engines.allocation import keep_large_blocks
+from embeddings.job.engines.local_engine import cores
+from embeddings.store.store import Store
 from flexict import load_encoder
-from flexict.devices import pick_device
+from flexict.hub.devices import pick_device
 from flexict.phantoms import chest_phantom
 
 PLAIN = "plain loop"

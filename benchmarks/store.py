@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from embeddings.records import CohortInfo, EmbeddedItem, RunProgress, SetIdentity
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 ITEMS_A_COMMIT = 20_000
 

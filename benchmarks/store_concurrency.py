@@ -14,9 +14,9 @@ import textwrap
 import time
 from pathlib import Path
 
-from embeddings.status import status, status_text
-from embeddings.store import Store
-from tests.embeddings.readers_and_writer import READERS, new_store, read_once, write_once
+from embeddings.store.status import status, status_text
+from embeddings.store.store import Store
+from tests.embeddings.store.readers_and_writer import READERS, new_store, read_once, write_once
 
 
 def work(role: str, db: Path, set_id: str, seconds: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from dashboard.report.arguments import add_arguments
-from embeddings.command_line import run_command
+from embeddings.exit_codes import run_command
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,12 +12,16 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from dashboard import background, dropped_ct, links, people, state, uploaded_ct  # noqa: E402
-from dashboard.components import context, sign_in, tour  # noqa: E402
+from dashboard import links  # noqa: E402
+from dashboard.components import context, sign_in  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
-from dashboard.plain_text import plain  # noqa: E402
-from dashboard.settings import read_settings  # noqa: E402
-from embeddings.store import StoreError  # noqa: E402
+from dashboard.components.tour import tour  # noqa: E402
+from dashboard.compute import background  # noqa: E402
+from dashboard.lookup import dropped_ct, uploaded_ct  # noqa: E402
+from dashboard.session import state, users  # noqa: E402
+from dashboard.session.settings import read_settings  # noqa: E402
+from dashboard.wording.escaping import plain  # noqa: E402
+from embeddings.store.store import StoreError  # noqa: E402
 from flexict.errors import FlexiCTError  # noqa: E402
 
 # A file of our own: a browser fetches the picture of a ":material/" name from another server.
@@ -29,7 +33,7 @@ if "settings" not in st.session_state:
     started = read_settings(sys.argv[1:])
     sign_in.require_sign_in(started)
     try:
-        st.session_state["settings"] = people.own_settings(started)
+        st.session_state["settings"] = users.own_settings(started)
     except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         st.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from streamlit.web import cli
 
-from dashboard.settings import settings_parser
+from dashboard.session.settings import settings_parser
 
 APP = Path(__file__).with_name("app.py")
 

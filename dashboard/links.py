@@ -10,14 +10,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.components.viewer.planes import PLANES
-from dashboard.plain_text import plain
-from dashboard.selection import Selection
-from dashboard.settings import Settings
-from embeddings.connections import StoreError
-from embeddings.kept_work import LINK_PREFIX, KeptWork
-from embeddings.store import Store
+from dashboard.data.planes import PLANES
+from dashboard.session import state
+from dashboard.session.selection import Selection
+from dashboard.session.settings import Settings
+from dashboard.wording.escaping import plain
+from embeddings.store.connections import StoreError
+from embeddings.store.saved_work import LINK_PREFIX, KeptWork
+from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 
 # Proxies and mail programs cut longer addresses.

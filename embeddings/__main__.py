@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from embeddings import commands
-from embeddings.command_line import run_command
+from embeddings.cli import commands
 from embeddings.doctor.command import add_arguments as add_doctor_arguments
 from embeddings.doctor.command import run_doctor
-from embeddings.export import FORMATS
+from embeddings.exchange.export import FORMATS
+from embeddings.exit_codes import run_command
 from embeddings.job import ENGINES, VIEWS
 from embeddings.records import IMPORT_VIEWS
 from flexict.kinds import BACKENDS, PRECISIONS, TOKEN_KINDS, VLM

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from embeddings.store import Store, StoreError
+from embeddings.store.store import Store, StoreError
 from flexict.errors import FlexiCTError
 from flexict.kinds import VLM
-from flexict.text_tower import TextTower, load_text_tower, similarity, zero_shot
+from flexict.text.text_tower import TextTower, load_text_tower, similarity, zero_shot
 
 SCORE = "similarity"
 
@@ -36,7 +36,7 @@ def search(store: Store, sentence: str, tower: TextTower, set_id: str) -> pd.Dat
     `similarity` is exp(logit scale) times the cosine: it orders scans, and says nothing of whether any of them fits.
 
     Raises:
-        flexict.text_tower.TextError: an empty sentence, or one longer than the tower takes.
+        flexict.text.text_tower.TextError: an empty sentence, or one longer than the tower takes.
         TextSearchError: the tower has other weights than the set.
         StoreError: the store has no such set.
     """

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flexict.backbone import FlexiCTBackbone, Tokens
-    from flexict.checkpoints import CheckpointError
-    from flexict.encoders import Encoder, load_encoder
-    from flexict.preprocess import PreprocessError
-    from flexict.registry import REGISTRY, EncoderSpec
+    from flexict.hub.checkpoints import CheckpointError
+    from flexict.hub.encoders import Encoder, load_encoder
+    from flexict.hub.registry import REGISTRY, EncoderSpec
+    from flexict.model.backbone import FlexiCTBackbone, Tokens
+    from flexict.presets.preprocess import PreprocessError
     from flexict.volume import Volume
 else:
     # Names are imported when they are first asked for: those who only want a Volume need not wait for torch.
     _HOMES = {
-        "REGISTRY": "registry",
-        "CheckpointError": "checkpoints",
-        "Encoder": "encoders",
-        "EncoderSpec": "registry",
-        "FlexiCTBackbone": "backbone",
-        "PreprocessError": "preprocess",
-        "Tokens": "backbone",
+        "REGISTRY": "hub.registry",
+        "CheckpointError": "hub.checkpoints",
+        "Encoder": "hub.encoders",
+        "EncoderSpec": "hub.registry",
+        "FlexiCTBackbone": "model.backbone",
+        "PreprocessError": "presets.preprocess",
+        "Tokens": "model.backbone",
         "Volume": "volume",
-        "load_encoder": "encoders",
+        "load_encoder": "hub.encoders",
     }
 
     def __getattr__(name):

@@ -19,9 +19,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from embeddings.images import read_image
-from flexict import preprocess
-from flexict.encoders import Encoder
+from embeddings.imaging.images import read_image
+from flexict.hub.encoders import Encoder
+from flexict.presets import preprocess
 
 EVERY_MM = 6.0
 AIR_HU, BODY_HU = -500, -300

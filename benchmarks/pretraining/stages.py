@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from flexict.backbone import FlexiCTBackbone
-from flexict.checkpoints import load_into, read_tensors
-from flexict.encoders import Encoder, load_encoder
+from flexict.hub.checkpoints import load_into, read_tensors
+from flexict.hub.encoders import Encoder, load_encoder
+from flexict.hub.registry import REGISTRY
+from flexict.hub.vlm_checkpoint import PROJECTION
+from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.distil import inflate
-from flexict.registry import REGISTRY
-from flexict.vlm_checkpoint import PROJECTION
 
 UNTRAINED = "untrained"
 SPEC = REGISTRY["flexict-nano"]

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.analysis import linear_probe
-from embeddings.cohort import read_cohort
-from embeddings.images import ImageError, read_mask, read_scan
-from embeddings.lesions import Lesion, measure
-from flexict import preprocess
-from flexict.encoders import Encoder
+from embeddings.cohort.read import read_cohort
+from embeddings.imaging.images import ImageError, read_mask, read_scan
+from embeddings.imaging.masks.lesions import Lesion, measure
+from flexict.hub.encoders import Encoder
+from flexict.presets import preprocess
 from flexict.volume import Volume
 
 N_REPEATS = 10

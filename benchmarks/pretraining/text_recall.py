@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from flexict import preprocess
-from flexict.encoders import load_encoder
+from flexict.hub.encoders import load_encoder
 from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Truth
+from flexict.presets import preprocess
 from flexict.pretrain.phantom_views import SEED_SIDE_MM, lesion_centroid, lesion_phantom
 from flexict.pretrain.reports import LESION_FIXED, WHOLE, findings, full_report, lesion_report
-from flexict.text_tower import TextTower, load_text_tower, similarity, zero_shot
+from flexict.text.text_tower import TextTower, load_text_tower, similarity, zero_shot
 
 KS = (1, 5, 10)
 N_RESAMPLES = 2000

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.figures.contrast import DARK, LIGHT, on_page
+from dashboard.figures.style.contrast import DARK, LIGHT, on_page
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:

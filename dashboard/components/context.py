@@ -10,14 +10,16 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import columns, disclosure, embedding_sets, loading, state
 from dashboard.components import notices
-from dashboard.components.selection_panel import selection_panel
+from dashboard.components.selection.selection_panel import selection_panel
 from dashboard.components.stage_order import ask_for_order
-from dashboard.plain_text import plain
-from embeddings.amounts import counted, of_patients
+from dashboard.data import columns, embedding_sets, loading
+from dashboard.session import state
+from dashboard.wording import disclosure
+from dashboard.wording.escaping import plain
+from embeddings.formatting import counted, of_patients
 from embeddings.records import CohortInfo
-from embeddings.store import StoreError
+from embeddings.store.store import StoreError
 
 
 @dataclass(frozen=True)

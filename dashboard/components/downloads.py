@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from matplotlib.figure import Figure
 
-from dashboard.figures.export import Format, csv_bytes, figure_bytes
+from dashboard.figures.style.export import Format, csv_bytes, figure_bytes
 
 _FORMATS: dict[Format, str] = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
 

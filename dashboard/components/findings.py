@@ -9,12 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.downloads import table_download
-from dashboard.plain_text import plain
-from dashboard.text_towers import score
-from dashboard.zero_shot import findings_in
-from embeddings.amounts import counted
-from embeddings.kept_work import KeptWork
-from embeddings.store import Store, StoreError
+from dashboard.data.text_towers import score
+from dashboard.data.zero_shot import findings_in
+from dashboard.wording.escaping import plain
+from embeddings.formatting import counted
+from embeddings.store.saved_work import KeptWork
+from embeddings.store.store import Store, StoreError
 from flexict.errors import FlexiCTError
 
 # What the bundled encoder has words for, and findings that reports of chest CT name.

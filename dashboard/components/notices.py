@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import caveats, columns, disclosure
-from dashboard.plain_text import plain
+from dashboard.data import caveats, columns
+from dashboard.wording import disclosure
+from dashboard.wording.escaping import plain
 from embeddings.records import CohortInfo
 
 

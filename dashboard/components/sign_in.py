@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import people
-from dashboard.plain_text import plain
-from dashboard.settings import Settings
+from dashboard.session import users
+from dashboard.session.settings import Settings
+from dashboard.wording.escaping import plain
 
 
 def require_sign_in(settings: Settings) -> None:
     """Where the app was started with `--require-sign-in`: show nothing but the sign-in to who is not signed in."""
-    if not settings.require_sign_in or people.signed_in():
+    if not settings.require_sign_in or users.signed_in():
         return
     st.title("FlexiCT Phenotype Explorer")
     st.markdown("Sign in to go on. Research use only, never for diagnosis.")
@@ -27,7 +27,7 @@ def require_sign_in(settings: Settings) -> None:
 
 def sign_out() -> None:
     """Who is signed in, and the way out, at the side of every page."""
-    if not people.signed_in():
+    if not users.signed_in():
         return
     with st.sidebar:
         st.caption(f"Signed in as {plain(st.user.get('email') or st.user.get('name') or 'somebody')}")

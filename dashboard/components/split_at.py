@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.kept_settings import SESSION
+from dashboard.session.widget_state import SESSION
 
 APART = "every class by itself"
 

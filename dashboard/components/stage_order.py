@@ -6,11 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import columns, loading, state
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.report.staging import names_in
-from embeddings.stages import read_column, stage_codes
+from dashboard.data import columns, loading
+from dashboard.data.staging import names_in
+from dashboard.session import state
+from dashboard.session.widget_state import SESSION
+from dashboard.wording.escaping import plain
+from embeddings.cohort.stages import read_column, stage_codes
 from flexict.errors import FlexiCTError
 
 MOST_NAMED = 8

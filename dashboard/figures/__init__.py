@@ -5,8 +5,8 @@ each offer `screen`, `print_figure` and `data`.
 """
 
 from . import audit, compare, courses, gradient, map, probe, retrieval, set_similarity, slices, survival, trajectory
-from .colouring import ColourColumn
-from .export import csv_bytes, figure_bytes
+from .style.colouring import ColourColumn
+from .style.export import csv_bytes, figure_bytes
 
 __all__ = [
     "ColourColumn",

@@ -12,11 +12,11 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from embeddings.amounts import counted, of_patients
 from embeddings.analysis import FALSE_DISCOVERY, Estimate, ShortcutAudit, ShortcutColumn, p_bracketed
+from embeddings.formatting import counted, of_patients
 
-from .intervals import screen_label
-from .theme import CATEGORY_COLOURS, INK, finish_print, finish_screen, panel_title, print_canvas
+from .style.intervals import screen_label
+from .style.theme import CATEGORY_COLOURS, INK, finish_print, finish_screen, panel_title, print_canvas
 
 ALPHA = 0.05
 ALONE = "Concordance with stage of each alone (dashed: 0.5)"

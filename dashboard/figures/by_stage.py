@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from .map import point_size, screen_marker
-from .theme import INK, in_template, stage_marks
+from .style.theme import INK, in_template, stage_marks
 
 JITTER = 0.22
 # Of fewer cases quartiles and outlines say more than the cases do: they are points alone.

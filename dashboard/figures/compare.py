@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
-from embeddings.amounts import of_patients
 from embeddings.analysis import Adjusted, SetComparison, SetDifference, SetScore, p_short, p_text
+from embeddings.formatting import of_patients
 
-from .theme import (
+from .style.theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     INK,

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.amounts import of_patients
 from embeddings.analysis import FALSE_DISCOVERY, Adjusted, Courses, Smooth, p_short
+from embeddings.formatting import of_patients
 
 from .map import MAX_VECTOR_POINTS
-from .theme import (
+from .style.theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     INK,

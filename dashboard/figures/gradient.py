@@ -15,13 +15,22 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.amounts import of_patients
 from embeddings.analysis import AxisEvidence, StageGradient, p_short
+from embeddings.formatting import of_patients
 
-from . import by_stage, intervals
-from .intervals import IntervalRow
+from . import by_stage
 from .map import point_size, screen_marker
-from .theme import DOUBLE_COLUMN_MM, finish_print, finish_screen, in_template, panel_title, print_canvas, stage_marks
+from .style import intervals
+from .style.intervals import IntervalRow
+from .style.theme import (
+    DOUBLE_COLUMN_MM,
+    finish_print,
+    finish_screen,
+    in_template,
+    panel_title,
+    print_canvas,
+    stage_marks,
+)
 
 SCORE = "Stage axis, out of fold (stage steps)"
 RHO = "Spearman's rho with stage"

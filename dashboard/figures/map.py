@@ -14,10 +14,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from embeddings.amounts import counted
+from embeddings.formatting import counted
 
-from .colouring import ColourColumn, PointGroup
-from .theme import (
+from .style.colouring import ColourColumn, PointGroup
+from .style.theme import (
     MISSING,
     SINGLE_COLUMN_MM,
     Mark,

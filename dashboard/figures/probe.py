@@ -15,14 +15,14 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from dashboard import readings
-from embeddings.amounts import of_patients
+from dashboard.wording import verdicts
 from embeddings.analysis import Estimate, Probe, p_short
+from embeddings.formatting import of_patients
 
-from . import intervals
-from .contrast import cell_texts, text_on
-from .intervals import IntervalRow
-from .theme import (
+from .style import intervals
+from .style.contrast import cell_texts, text_on
+from .style.intervals import IntervalRow
+from .style.theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     INK,
@@ -308,7 +308,7 @@ def difference_lines(result: Probe, baseline_name: str) -> list[str]:
     names = {model.name: _model_name(model.name, baseline_name) for model in result.models}
     names["baseline"] = baseline_name.lower()
     paired = zip(result.differences, result.differences_adjusted, strict=True)
-    return [readings.auc_difference(one, adjusted, names) for one, adjusted in paired]
+    return [verdicts.auc_difference(one, adjusted, names) for one, adjusted in paired]
 
 
 def auc_rows(result: Probe, baseline_name: str) -> list[IntervalRow]:

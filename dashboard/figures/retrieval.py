@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from embeddings.amounts import of_patients
 from embeddings.analysis import Retrieval
+from embeddings.formatting import of_patients
 
-from .intervals import NUMBERS_SHARE
-from .theme import (
+from .style.intervals import NUMBERS_SHARE
+from .style.theme import (
     CATEGORY_COLOURS,
     INK,
     SINGLE_COLUMN_MM,

@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.amounts import of_patients
 from embeddings.analysis import SetSimilarity
+from embeddings.formatting import of_patients
 
 from .compare import lettered, wrapped_footer
-from .contrast import cell_texts, text_on
-from .theme import (
+from .style.contrast import cell_texts, text_on
+from .style.theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     INK,

@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from .theme import DOUBLE_COLUMN_MM, SINGLE_COLUMN_MM, finish_print
+from .style.theme import DOUBLE_COLUMN_MM, SINGLE_COLUMN_MM, finish_print
 
 MOST_PANELS = 12
 # As in the viewer (Okabe and Ito 2008): orange outline, yellow box.

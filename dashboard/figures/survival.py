@@ -13,13 +13,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.amounts import counted
 from embeddings.analysis import FALSE_DISCOVERY, Adjusted, CoxTerm, SurvivalByScore, p_short, p_words
+from embeddings.formatting import counted
 
-from . import intervals
-from .intervals import IntervalRow
-from .survival_curves import draw, screen_panels
-from .theme import (
+from .style import intervals
+from .style.intervals import IntervalRow
+from .style.theme import (
     BOTTOM_PX,
     DOUBLE_COLUMN_MM,
     SINGLE_COLUMN_MM,
@@ -29,6 +28,7 @@ from .theme import (
     panel_title,
     print_canvas,
 )
+from .survival_curves import draw, screen_panels
 
 _RATIO_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _LABEL_CHARACTERS = 26

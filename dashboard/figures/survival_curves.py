@@ -12,10 +12,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
-from embeddings.amounts import counted
 from embeddings.analysis import SurvivalByScore, SurvivalGroup
+from embeddings.formatting import counted
 
-from .theme import CATEGORY_COLOURS, in_template
+from .style.theme import CATEGORY_COLOURS, in_template
 
 SURVIVAL = "Survival probability"
 # Line styles say again what colours say: (matplotlib, plotly).

@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.amounts import of_patients
 from embeddings.analysis import Pseudotime, p_text, p_words
+from embeddings.formatting import of_patients
 
-from . import by_stage, intervals
-from .intervals import IntervalRow
+from . import by_stage
 from .map import AXIS_NAMES, MAX_VECTOR_POINTS, RIM, point_size
-from .theme import (
+from .style import intervals
+from .style.intervals import IntervalRow
+from .style.theme import (
     CATEGORY_COLOURS,
     DOUBLE_COLUMN_MM,
     SINGLE_COLUMN_MM,

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dashboard import defaults, readings
-from dashboard.audited_columns import Audited
-from dashboard.columns import label
+from dashboard.data import defaults
+from dashboard.data.audited_columns import Audited
+from dashboard.data.columns import label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
+from dashboard.wording import verdicts
 from embeddings.analysis import (
     Probe,
     Pseudotime,
@@ -192,7 +193,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
                 retrieval.append(NamedRetrieval(name, one))
     parts = (gradient, survival, trajectory)
     warnings = dict.fromkeys(text for part in parts if part is not None for text in part.warnings)
-    unseen = readings.audit_resolution(audit) if audit is not None else None
+    unseen = verdicts.audit_resolution(audit) if audit is not None else None
     if unseen:
         warnings[unseen] = None
     return Findings(
@@ -204,7 +205,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
         survival=survival,
         trajectory=trajectory,
         refused=refused,
-        warnings=tuple(readings.warning(text, cohort.stage_names) for text in warnings),
+        warnings=tuple(verdicts.warning(text, cohort.stage_names) for text in warnings),
     )
 
 

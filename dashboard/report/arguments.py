@@ -7,8 +7,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard import defaults
-from dashboard.report.staging import group_of, names_in
+from dashboard.data import defaults
+from dashboard.data.staging import group_of, names_in
 from flexict.errors import FlexiCTError
 
 MAX_RESAMPLES = 100_000

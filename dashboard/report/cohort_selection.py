@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard import caveats, columns, embedding_sets
-from dashboard.audited_columns import Audited, audited
+from dashboard.data import caveats, columns, embedding_sets
+from dashboard.data.audited_columns import Audited, audited
+from dashboard.data.case_columns import Design, design, find_column, is_numeric, numbers
+from dashboard.data.staging import check_order_is_known, stage_cases
 from dashboard.report.arguments import ReportSettings
-from dashboard.report.case_columns import Design, design, find_column, is_numeric, numbers
-from dashboard.report.staging import check_order_is_known, stage_cases
-from embeddings.case_vectors import one_row_a_case
-from embeddings.kept_work import KeptWork
 from embeddings.records import CohortInfo
-from embeddings.store import Store
+from embeddings.store.case_vectors import one_row_a_case
+from embeddings.store.saved_work import KeptWork
+from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 
 EMBEDDED = "embedded"

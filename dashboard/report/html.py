@@ -8,17 +8,17 @@ from html import escape
 
 import pandas as pd
 
-from dashboard import disclosure, readings
 from dashboard.figures import audit as audit_figure
-from dashboard.report import axis_panels
 from dashboard.report.analysis_plan import Findings
 from dashboard.report.cohort_selection import AnalysedCohort, FlowStep
-from dashboard.report.outcome_panels import cox_table
-from dashboard.report.panel import Panel
+from dashboard.report.panels import axis
+from dashboard.report.panels.outcome import cox_table
+from dashboard.report.panels.panel import Panel
 from dashboard.report.provenance import set_record, statements
-from dashboard.result_tables import as_text
-from embeddings.amounts import counted, of_patients
+from dashboard.wording import disclosure, verdicts
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit
+from embeddings.formatting import counted, of_patients
 
 MOST_ROWS = 60
 _STYLE = """
@@ -76,7 +76,7 @@ def html_report(
         "<h2>Main tests</h2>",
         table_html(tests),
         '<p class="quiet">Intervals are 95 %. A p is adjusted over the tests of its own analysis, as on its page in '
-        f"the app. {escape(readings.TWO_QUESTIONS)}</p>",
+        f"the app. {escape(verdicts.TWO_QUESTIONS)}</p>",
         "<h2>Panels</h2>",
         *(_panel(panel, findings, cohort) for panel in panels),
         "<h2>Methods</h2>",
@@ -101,10 +101,10 @@ def sentences(findings: Findings, cohort: AnalysedCohort) -> list[str]:
     """What the results say, in words."""
     said = []
     if findings.gradient is not None:
-        taken_out = axis_panels.taken_out(cohort)
-        said.append(readings.gradient(findings.gradient, taken_out, without_size="no size was given"))
+        taken_out = axis.taken_out(cohort)
+        said.append(verdicts.gradient(findings.gradient, taken_out, without_size="no size was given"))
     if findings.probe is not None:
-        said.append(readings.probe(findings.probe, cohort.baseline_name or None, without_baseline=""))
+        said.append(verdicts.probe(findings.probe, cohort.baseline_name or None, without_baseline=""))
     return said
 
 
@@ -113,7 +113,7 @@ def _audit(findings: Findings) -> str:
     if findings.audit is None:
         return ""
     items = "".join(f"<li>{escape(one)}</li>" for one in findings.audit.verdicts)
-    return f'<p class="lead">{escape(readings.audit(findings.audit))}</p><ul>{items}</ul>'
+    return f'<p class="lead">{escape(verdicts.audit(findings.audit))}</p><ul>{items}</ul>'
 
 
 def _warnings(cohort: AnalysedCohort, findings: Findings) -> str:
@@ -159,7 +159,7 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
     else:
         body = table_html(panel.table.drop(columns="n_splits", errors="ignore"))
     if panel.key == "stage_axis" and findings.gradient is not None:
-        body = table_html(axis_panels.group_table(findings.gradient, cohort)) + body
+        body = table_html(axis.group_table(findings.gradient, cohort)) + body
     if panel.key == "shortcuts" and findings.audit is not None:
         left_out = audit_figure.left_out_data(findings.audit)
         if not left_out.empty:
@@ -188,9 +188,9 @@ def _about_p(key: str, findings: Findings) -> str:
             f"{findings.probe.chance_adjusted.words}."
         )
     if key == "size_matched" and findings.gradient is not None:
-        return f"p one-sided; adjusted: {findings.gradient.adjusted.words}. {readings.TWO_QUESTIONS}"
+        return f"p one-sided; adjusted: {findings.gradient.adjusted.words}. {verdicts.TWO_QUESTIONS}"
     if key == "shortcuts" and findings.audit is not None:
-        return f"{audit_figure.about_p(findings.audit)} {readings.TWO_QUESTIONS}"
+        return f"{audit_figure.about_p(findings.audit)} {verdicts.TWO_QUESTIONS}"
     if key == "survival" and findings.survival is not None:
         return f"p two-sided; adjusted: {FALSE_DISCOVERY} over the terms of a model."
     return ""

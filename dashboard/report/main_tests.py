@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from dashboard.report.analysis_plan import Findings
-from dashboard.report.axis_panels import taken_out
 from dashboard.report.cohort_selection import AnalysedCohort
+from dashboard.report.panels.axis import taken_out
 from embeddings.analysis import Adjusted, Probe, StageGradient
 
 COLUMNS = ["test", "measure", "value", "low", "high", "sides", "p", "p adjusted", "adjusted by", "n", "n patients"]

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dashboard import caveats
-from dashboard.columns import label
-from dashboard.readings import auc_difference, event_reading
+from dashboard.data import caveats
+from dashboard.data.columns import label
 from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
 from dashboard.report.provenance import ORACLE, PRODUCT, statements
-from embeddings.amounts import counted, of_patients
+from dashboard.wording.verdicts import auc_difference, event_reading
 from embeddings.analysis import FALSE_DISCOVERY, AxisEvidence, ShortcutColumn, p_words
+from embeddings.formatting import counted, of_patients
 
 _REFERENCES = {
     "flexict": "Universal CT Representations from Anatomy to Disease Phenotype through Agglomerative Pretraining. "

@@ -1,4 +1,4 @@
-"""A process that builds reports for the Report page, as `embeddings.analysis_process` runs analyses."""
+"""A process that builds reports for the Report page, as `embeddings.worker.process` runs analyses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.write import Report, make_report
-from embeddings import result_codec
-from embeddings.analysis_process import serve
+from embeddings.worker import result_codec
+from embeddings.worker.process import serve
 
 MODULE = "dashboard.report.process"
 KIND = "report"

@@ -15,15 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dashboard.figures.export import Format, csv_bytes, figure_bytes
-from dashboard.report import main_tests, panels
+from dashboard.figures.style.export import Format, csv_bytes, figure_bytes
+from dashboard.report import main_tests
 from dashboard.report.analysis_plan import Findings, run_analyses
 from dashboard.report.arguments import ReportSettings, command_line, settings_of
 from dashboard.report.cohort_selection import AnalysedCohort, select_cases
-from dashboard.report.composed_figure import composed_figure, panel_figure
 from dashboard.report.html import html_report
 from dashboard.report.methods import markdown, methods
-from dashboard.report.panel import Panel
+from dashboard.report.panels import all_panels
+from dashboard.report.panels.composed_figure import composed_figure, panel_figure
+from dashboard.report.panels.panel import Panel
 from dashboard.report.provenance import PRODUCT, figure_footer, set_record, statements, versions
 from embeddings.analysis import progress
 from embeddings.analysis.serialise import plain
@@ -76,7 +77,7 @@ def make_report(settings: ReportSettings, out: Path | str, say: Callable[[str], 
         findings = run_analyses(cohort, settings, say)
     say("figures")
     progress.report(7, 10, "figures")
-    shown, single = panels.figure_panels(findings, cohort), panels.single_panels(findings, cohort)
+    shown, single = all_panels.figure_panels(findings, cohort), all_panels.single_panels(findings, cohort)
     footer = figure_footer(cohort)
     files: dict[str, bytes] = {}
     figure = composed_figure(shown, footer)
@@ -88,7 +89,7 @@ def make_report(settings: ReportSettings, out: Path | str, say: Callable[[str], 
         for kind in _FORMATS:
             files[f"panels/{panel.name}.{kind}"] = figure_bytes(alone, kind)
         files[f"data/{panel.name}.csv"] = csv_bytes(panel.table)
-    for name, table in panels.further_tables(findings, cohort).items():
+    for name, table in all_panels.further_tables(findings, cohort).items():
         files[f"data/{name}.csv"] = csv_bytes(table)
     tests = main_tests.main_tests(findings, cohort)
     files["data/main_tests.csv"] = csv_bytes(tests)

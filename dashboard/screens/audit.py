@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import analyses, caveats, columns, defaults, loading, readings
-from dashboard.audited_columns import audited
 from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.waiting import section
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import caveats, columns, defaults, loading
+from dashboard.data.audited_columns import audited
 from dashboard.figures import audit as audit_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.result_tables import as_text
-from embeddings.amounts import counted, of_patients
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import verdicts
+from dashboard.wording.escaping import plain
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import ShortcutAudit
+from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
 MANY_COLUMNS = 12
@@ -83,7 +85,7 @@ def _page(found: Context) -> None:
 
 
 def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
-    st.markdown(f"#### {plain(readings.audit(result))}")
+    st.markdown(f"#### {plain(verdicts.audit(result))}")
     _verdicts(result)
     name = f"vectors ({found.embedding_set['encoder']})"
     chart(
@@ -103,7 +105,7 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
         column_config={name: st.column_config.Column(width=px) for name, px in TABLE_PX.items()},
     )
     table_download("shortcuts-table", lambda: audit_figure.summary(result))
-    st.caption(f"{audit_figure.about_p(result)} {readings.TWO_QUESTIONS}")
+    st.caption(f"{audit_figure.about_p(result)} {verdicts.TWO_QUESTIONS}")
     _left_out(result)
     with st.expander("How is this computed?"):
         st.markdown(
@@ -128,7 +130,7 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
 
 def _verdicts(result: ShortcutAudit) -> None:
     """A sentence a column; of many columns those that explain the stage axis, the others behind a click."""
-    warning = readings.audit_resolution(result)
+    warning = verdicts.audit_resolution(result)
     if warning:
         st.warning(plain(warning))
     few = len(result.columns) <= MANY_COLUMNS

@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, loading, state
-from dashboard.components import tour
+from dashboard.components.cohort_form.job_progress import job_progress
+from dashboard.components.cohort_form.new_cohort import new_cohort
 from dashboard.components.downloads import table_download
-from dashboard.components.job_progress import job_progress
-from dashboard.components.new_cohort import new_cohort
-from dashboard.plain_text import plain
-from dashboard.settings import Settings
-from embeddings.store import Store, StoreError
+from dashboard.components.tour import tour
+from dashboard.data import columns, loading
+from dashboard.session import state
+from dashboard.session.settings import Settings
+from dashboard.wording.escaping import plain
+from embeddings.store.store import Store, StoreError
 
 settings: Settings = st.session_state["settings"]
 

@@ -10,20 +10,23 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import analyses, columns, defaults, disclosure, embedding_sets, loading, readings, state
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
 from dashboard.components.split_at import split_at
 from dashboard.components.stage_order import ask_for_order
-from dashboard.components.waiting import section
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import columns, defaults, embedding_sets, loading
 from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.result_tables import as_text
-from embeddings.amounts import of_patients
+from dashboard.session import state
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import disclosure, verdicts
+from dashboard.wording.escaping import plain
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
+from embeddings.formatting import of_patients
 from flexict.errors import FlexiCTError
 
 MOST_SETS = 4
@@ -195,7 +198,7 @@ def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None
         if part is None:
             continue
         st.subheader(compare_figure.TITLES[part.measure])
-        st.markdown(f"#### {plain(readings.set_comparison(part))}")
+        st.markdown(f"#### {plain(verdicts.set_comparison(part))}")
         if part.classes:
             st.caption(f"Label: {plain(', '.join(part.classes))}. n = {of_patients(part.n, part.n_patients, 'scan')}.")
         _measure(part, frame, footer)
@@ -224,7 +227,7 @@ def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataF
         st.segmented_control("Nearest cases", found.k, default=_middle(found.k), key="compare.k", persist_state=SESSION)
         or _middle(found.k)
     )
-    st.markdown(f"#### {plain(readings.set_similarity(found, k))}")
+    st.markdown(f"#### {plain(verdicts.set_similarity(found, k))}")
     names = list(result.names)
     chart(
         similarity_figure.screen(found, names, k, footer=footer),

@@ -5,19 +5,21 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.components import notices
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
-from dashboard.components.selection import selecting_chart
-from dashboard.components.waiting import section
+from dashboard.components.selection.chart_selection import selecting_chart
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import caveats, columns, defaults, loading
+from dashboard.data.case_columns import MAX_LEVELS, Design, design
 from dashboard.figures import gradient as gradient_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.report.case_columns import MAX_LEVELS, Design, design
-from dashboard.result_tables import as_text
-from embeddings.amounts import counted, of_patients
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import verdicts
+from dashboard.wording.escaping import plain
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import StageGradient, p_words
+from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
 NO_SIZE = "(do not test size)"
@@ -118,9 +120,9 @@ def _show(
         if columns.sizes(staged.frame)
         else "this cohort has none; add one to the CSV and embed again"
     )
-    st.markdown(f"#### {plain(readings.gradient(result, taken_out, without_size=without_size))}")
+    st.markdown(f"#### {plain(verdicts.gradient(result, taken_out, without_size=without_size))}")
     for warning in result.warnings:
-        st.warning(plain(readings.warning(warning, staged.order)))
+        st.warning(plain(verdicts.warning(warning, staged.order)))
     shown = st.columns(4)
     shown[0].metric("Out of fold ρ", f"{result.rho:z.2f}", help="Spearman correlation of the axis with stage")
     shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")
@@ -161,7 +163,7 @@ def _show(
         {"Intervals": lambda: gradient_figure.evidence_data(result, taken_out)},
     )
     st.dataframe(as_text(gradient_figure.evidence_data(result, taken_out)), hide_index=True)
-    st.caption(f"p one-sided; adjusted: {result.adjusted.words}. {readings.TWO_QUESTIONS}")
+    st.caption(f"p one-sided; adjusted: {result.adjusted.words}. {verdicts.TWO_QUESTIONS}")
     with st.expander("How is this computed?"):
         st.markdown(
             f"n = {of_patients(result.n, result.n_patients, 'scan')}. The axis is ordinal ridge, fitted in "
@@ -181,10 +183,10 @@ def _show(
 
 def _second_opinion(result: StageGradient, taken_out: str) -> str:
     """The discriminant's figures, plain and after adjustment."""
-    said = f"A second opinion, the shrinkage discriminant (LDA): {readings.axis_words(result.lda)}"
+    said = f"A second opinion, the shrinkage discriminant (LDA): {verdicts.axis_words(result.lda)}"
     after = result.lda_residual
     if after is not None:
-        said += f"; after {taken_out} {readings.axis_words(after)}"
+        said += f"; after {taken_out} {verdicts.axis_words(after)}"
     return f"{said}."
 
 

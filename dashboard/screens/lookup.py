@@ -11,22 +11,25 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from dashboard import columns, disclosure, loading, look_ups, readings, state, uploaded_ct
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
-from dashboard.components.slice_viewer import Panel, show_panels
-from dashboard.dropped_ct import DroppedCt
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.settings import Settings
-from embeddings.amounts import counted
+from dashboard.components.viewer.slice_viewer import Panel, show_panels
+from dashboard.data import columns, loading
+from dashboard.lookup import process, uploaded_ct
+from dashboard.lookup.dropped_ct import DroppedCt
+from dashboard.session import state
+from dashboard.session.settings import Settings
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import disclosure, verdicts
+from dashboard.wording.escaping import plain
 from embeddings.analysis import nearest
-from embeddings.images import read_scan
-from embeddings.mask_labels import normal_label
+from embeddings.formatting import counted
+from embeddings.imaging.images import read_scan
+from embeddings.imaging.masks.mask_labels import normal_label
 from flexict import Volume
 from flexict.errors import FlexiCTError
-from flexict.preprocess import in_lps_order
+from flexict.presets.preprocess import in_lps_order
 
 ROOT = Path(__file__).resolve().parents[2]
 REFRESH_S = 1.0
@@ -164,7 +167,7 @@ def _volume(image: Path) -> Volume:
     return volume
 
 
-def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_ups.LookUpRequest | None:
+def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> process.LookUpRequest | None:
     """Show the CT with the crop that will be embedded, and take the lesion, where the set is of lesions."""
     mask = dropped.mask
     label = None if mask is None else _mask_label(image.parent.name)
@@ -184,14 +187,14 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> look_up
         dropped.point = marked = lesion_point(volume, seen.clicked_lps, f"lookup.point.{image.parent.name}")
         if marked != point:
             st.rerun()  # so that the crop round the point is drawn
-        return None if marked is None else look_ups.LookUpRequest(found.path, found.set_id, image, None, marked)
+        return None if marked is None else process.LookUpRequest(found.path, found.set_id, image, None, marked)
     if recipe.view == "lesion" and mask is None:
         st.info(
             f"The set {plain(found.set_id)} is of crops made by a mask ({plain(recipe.label)}): drop in a mask too, or "
             "choose a set of seeds or volumes at the side."
         )
         return None
-    return look_ups.LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
+    return process.LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
 
 
 def _mask_label(upload: str) -> str | None:
@@ -224,7 +227,7 @@ def _row(
     )
 
 
-def _what_the_encoder_sees(request: look_ups.LookUpRequest, recipe: Any) -> None:
+def _what_the_encoder_sees(request: process.LookUpRequest, recipe: Any) -> None:
     """The input itself, before anything is computed of it: a wrong point or a flipped scan shows here."""
     from embeddings.job.one_scan import Scan, prepared_items
 
@@ -251,14 +254,14 @@ def _grey(plane: np.ndarray) -> Image.Image:
     return Image.fromarray(np.asarray(scaled * 255, dtype=np.uint8))
 
 
-def _start(request: look_ups.LookUpRequest, folder: Path) -> None:
+def _start(request: process.LookUpRequest, folder: Path) -> None:
     running = dropped.run
     if running is not None:
         if running.running and running.request == request:
             return
         running.end()
     try:
-        dropped.run = look_ups.start(request, folder, ROOT)
+        dropped.run = process.start(request, folder, ROOT)
     except OSError as error:
         st.error(f"The look-up could not be started: {plain(error)}")
 
@@ -272,16 +275,16 @@ def _watch() -> None:
         st.progress(0.5, text=f"{plain(run.step()).capitalize()} ...")
 
 
-def _result(found: Context, run: look_ups.LookUp) -> None:
+def _result(found: Context, run: process.LookUp) -> None:
     table = loading.case_table(found.path, found.set_id)
     k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
-    except (FlexiCTError, look_ups.LookUpFailedError) as error:
+    except (FlexiCTError, process.LookUpFailedError) as error:
         st.error(plain(error))
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
-    st.markdown(f"#### {plain(readings.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
+    st.markdown(f"#### {plain(verdicts.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
     asked = run.request
     row = _row(asked.image, asked.mask, asked.point_lps, asked.mask_label)
     own = Panel(row, "The CT looked up", "", {"rank": 0})

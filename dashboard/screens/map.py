@@ -9,21 +9,23 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, columns, loading, state
 from dashboard.components.browser_payload import encoded
-from dashboard.components.case_list import case_list, filter_form
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.point_map import feed_pictures, point_map
 from dashboard.components.point_map.layers import Layer, bounds_of, contents, inks_of, tip
 from dashboard.components.point_map.picks import rows_of
-from dashboard.components.waiting import section
+from dashboard.components.selection.case_list import case_list, filter_form
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import columns, loading
 from dashboard.figures import map as map_figure
-from dashboard.figures.colouring import MAX_CATEGORIES, ColourColumn
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.selection import combined, mode_of
-from embeddings.amounts import counted
+from dashboard.figures.style.colouring import MAX_CATEGORIES, ColourColumn
+from dashboard.session import state
+from dashboard.session.selection import combined, mode_of
+from dashboard.session.widget_state import SESSION
+from dashboard.wording.escaping import plain
+from embeddings.formatting import counted
 from flexict.errors import FlexiCTError
 
 MOST_FOR_UMAP = 150_000

@@ -5,19 +5,23 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, columns, embedding_sets, links, loading, readings, state
-from dashboard.components.case_picker import pick_query, title_of
+from dashboard import links
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.slice_viewer import Panel, ViewerState, show_panels
-from dashboard.components.waiting import section
+from dashboard.components.selection.case_picker import pick_query, title_of
+from dashboard.components.viewer.slice_viewer import Panel, ViewerState, show_panels
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import columns, embedding_sets, loading
 from dashboard.figures import retrieval as retrieval_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from embeddings.amounts import counted, of_patients
+from dashboard.session import state
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import verdicts
+from dashboard.wording.escaping import plain
 from embeddings.analysis import Retrieval, nearest
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
+from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
 ITEM_PX = 170
@@ -175,7 +179,7 @@ def _retrieval(found: Context) -> None:
 
 
 def _show_retrieval(found: Context, result: Retrieval) -> None:
-    st.markdown(f"#### {plain(readings.retrieval(result))}")
+    st.markdown(f"#### {plain(verdicts.retrieval(result))}")
     chart(
         retrieval_figure.screen(result, footer=found.footer),
         "retrieval.chart",

@@ -9,19 +9,21 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.split_at import split_at
-from dashboard.components.waiting import section
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import caveats, columns, defaults, loading
 from dashboard.figures import probe as probe_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.result_tables import as_text
-from embeddings.amounts import counted, of_patients
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import verdicts
+from dashboard.wording.escaping import plain
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import Probe, StageLabel
+from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
 
@@ -151,7 +153,7 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
         if can_compare
         else "What it adds to a plain measurement is not tested: this cohort has no column of numbers."
     )
-    st.markdown(f"#### {plain(readings.probe(result, baseline_name, without_baseline=without_baseline))}")
+    st.markdown(f"#### {plain(verdicts.probe(result, baseline_name, without_baseline=without_baseline))}")
     name = "Baseline"
     if baseline_name:
         st.caption(f"Baseline: {plain(baseline_name)}")
@@ -184,7 +186,7 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
     st.dataframe(as_text(table), hide_index=True)
     st.caption(
         "p of the embedding's AUC: one-sided, against chance; of a difference: two-sided. Adjusted: Holm over the "
-        f"tests of this page. {readings.TWO_QUESTIONS}"
+        f"tests of this page. {verdicts.TWO_QUESTIONS}"
     )
     with st.expander("How is this computed?"):
         sizes = ", ".join(f"{c}: {n}" for c, n in zip(result.classes, result.n_per_class, strict=True))

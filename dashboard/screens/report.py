@@ -7,21 +7,25 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import background, caveats, columns, defaults, disclosure, embedding_sets, links, loading, state
-from dashboard.background import Task
+from dashboard import links
 from dashboard.components import notices
 from dashboard.components.context import Context, require, stage_options
-from dashboard.components.waiting import obtain, section
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
+from dashboard.compute import background
+from dashboard.compute.background import Task
+from dashboard.compute.waiting import obtain, section
+from dashboard.data import caveats, columns, defaults, embedding_sets, loading
+from dashboard.data.case_columns import is_numeric
+from dashboard.data.staging import group_of, names_in
 from dashboard.report import process
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line
-from dashboard.report.case_columns import is_numeric
-from dashboard.report.staging import group_of, names_in
 from dashboard.report.write import Report
-from embeddings.amounts import counted
-from embeddings.connections import StoreError
-from embeddings.stages import read_column
+from dashboard.session import state
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import disclosure
+from dashboard.wording.escaping import plain
+from embeddings.cohort.stages import read_column
+from embeddings.formatting import counted
+from embeddings.store.connections import StoreError
 from flexict.errors import FlexiCTError
 
 NONE = "(none)"

@@ -7,17 +7,19 @@ import shlex
 import pandas as pd
 import streamlit as st
 
-from dashboard import columns, disclosure, embedding_sets, loading, readings, state
 from dashboard.components import notices
 from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.findings import findings_form
-from dashboard.components.slice_viewer import Panel, show_panels
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.text_towers import ranking
-from embeddings.amounts import counted
-from embeddings.store import Store
+from dashboard.components.viewer.slice_viewer import Panel, show_panels
+from dashboard.data import columns, embedding_sets, loading
+from dashboard.data.text_towers import ranking
+from dashboard.session import state
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import disclosure, verdicts
+from dashboard.wording.escaping import plain
+from embeddings.formatting import counted
+from embeddings.store.store import Store
 from embeddings.text_search import SCORE, text_sets
 from flexict.errors import FlexiCTError
 
@@ -100,7 +102,7 @@ def _search(found: Context, text_set: pd.Series) -> None:
         st.error(plain(error))
         return
     cases = ranked.drop_duplicates("case_id").reset_index(drop=True)
-    st.markdown(f"#### {plain(readings.search(asked, cases['case_id'].tolist(), cases[SCORE].tolist()))}")
+    st.markdown(f"#### {plain(verdicts.search(asked, cases['case_id'].tolist(), cases[SCORE].tolist()))}")
     first = _first_ones(cases)
     _pictures(found, text_set, cases.head(min(first, 6)))
     _table(found, cases, first)

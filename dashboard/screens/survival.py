@@ -7,19 +7,21 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import analyses, caveats, columns, loading, readings
 from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.stage_order import ask_for_order
-from dashboard.components.waiting import section
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import caveats, columns, loading
 from dashboard.figures import survival as survival_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.result_tables import as_text
-from embeddings.amounts import counted
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import verdicts
+from dashboard.wording.escaping import plain
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import FALSE_DISCOVERY, SurvivalByScore, p_number
+from embeddings.formatting import counted
 from flexict.errors import FlexiCTError
 
 STAGE_AXIS, PSEUDOTIME = "Stage axis (out of fold)", "Pseudotime"
@@ -150,8 +152,8 @@ def _named(frame: pd.DataFrame, covariates: list[str]) -> dict[str, NDArray]:
 
 def _show(found: Context, result: SurvivalByScore, score_name: str, time: str) -> None:
     in_sentence = score_name.lower() if score_name in (STAGE_AXIS, PSEUDOTIME) else score_name
-    st.markdown(f"#### {plain(readings.survival(result, in_sentence))}")
-    st.caption(plain(readings.event_reading(result)))
+    st.markdown(f"#### {plain(verdicts.survival(result, in_sentence))}")
+    st.caption(plain(verdicts.event_reading(result)))
     score_name, time_label = _started(score_name), _started(columns.label(time))
     if result.n_excluded:
         parts = [f"{result.n_missing} without the score, the time or the event"] if result.n_missing else []

@@ -6,20 +6,22 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import analyses, caveats, columns, defaults, loading, readings
 from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
-from dashboard.components.selection import selecting_chart
-from dashboard.components.waiting import section
+from dashboard.components.selection.chart_selection import selecting_chart
+from dashboard.compute import analyses
+from dashboard.compute.waiting import section
+from dashboard.data import caveats, columns, defaults, loading
 from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
-from dashboard.kept_settings import SESSION
-from dashboard.plain_text import plain
-from dashboard.result_tables import as_text
-from embeddings.amounts import of_patients
+from dashboard.session.widget_state import SESSION
+from dashboard.wording import verdicts
+from dashboard.wording.escaping import plain
+from dashboard.wording.result_tables import as_text
 from embeddings.analysis import Pseudotime
+from embeddings.formatting import of_patients
 from flexict.errors import FlexiCTError
 
 BY_STAGE = "(medoid of the lowest stage)"
@@ -69,7 +71,7 @@ def _page(found: Context) -> None:
 
 
 def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # type: ignore[no-untyped-def]
-    st.markdown(f"#### {plain(readings.trajectory(result))}")
+    st.markdown(f"#### {plain(verdicts.trajectory(result))}")
     for warning in result.warnings:
         st.warning(plain(warning))
     shown = st.columns(5)
@@ -157,7 +159,7 @@ def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list
     if not courses.smooths:
         return
     labels = {name: columns.label(name) for name in chosen}
-    st.markdown(f"**{plain(readings.courses(courses, labels))}**")
+    st.markdown(f"**{plain(verdicts.courses(courses, labels))}**")
     chart(
         courses_figure.screen(courses, labels=labels, footer=found.footer),
         "trajectory.courses",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embeddings.amounts import counted
+from embeddings.formatting import counted
 from flexict.errors import FlexiCTError
 
 

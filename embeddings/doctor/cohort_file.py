@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from embeddings.amounts import counted
 from embeddings.doctor.check import Check
 from embeddings.doctor.disk import check_data_root
-from embeddings.schema import SCHEMA_VERSION
-from embeddings.status import runs
-from embeddings.store import Store, StoreBusy, StoreError
+from embeddings.formatting import counted
+from embeddings.store.schema import SCHEMA_VERSION
+from embeddings.store.status import runs
+from embeddings.store.store import Store, StoreBusy, StoreError
 
 PATIENCE_S = 2.0
 _NAME = "store"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import torch
 
-from embeddings.amounts import size
 from embeddings.doctor.check import Check
+from embeddings.formatting import size
 
 SIDE = 256
 LEAST_FREE = 4e9

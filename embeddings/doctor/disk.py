@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from embeddings.amounts import size
 from embeddings.doctor.check import Check
+from embeddings.formatting import size
 
 LITTLE, TOO_LITTLE = 5e9, 2e8
 _NETWORK = re.compile(r"^(nfs\d?|cifs|smb\d?|smbfs|lustre|gpfs|beegfs|ceph|glusterfs|afs|ncpfs|9p|orangefs|fuse\..*)$")

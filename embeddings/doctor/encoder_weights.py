@@ -10,10 +10,17 @@ from huggingface_hub import try_to_load_from_cache
 
 from embeddings.doctor.check import Check
 from embeddings.doctor.disk import hub_cache
-from flexict.checkpoints import HUB_FILE, OVERRIDE_VARIABLE, CheckpointError, WeightsFile, find_weights, read_tensors
-from flexict.plugins import encoder_names
-from flexict.registry import REGISTRY, EncoderSpec
-from flexict.vlm_checkpoint import PROJECTION
+from flexict.hub.checkpoints import (
+    HUB_FILE,
+    OVERRIDE_VARIABLE,
+    CheckpointError,
+    WeightsFile,
+    find_weights,
+    read_tensors,
+)
+from flexict.hub.plugins import encoder_names
+from flexict.hub.registry import REGISTRY, EncoderSpec
+from flexict.hub.vlm_checkpoint import PROJECTION
 
 _PREFIX = 12
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddings.amounts import size
 from embeddings.doctor.check import Check
+from embeddings.formatting import size
 from embeddings.versions import REQUIRED, versions
 
 LEAST_PYTHON = (3, 11)

@@ -19,15 +19,15 @@ import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 
-from embeddings.cohort import read_cohort
+from embeddings.cohort.read import read_cohort
 from embeddings.doctor.check import Check
-from embeddings.images import read_scan
-from embeddings.job.views import Recipe, identity_of
+from embeddings.imaging.images import read_scan
+from embeddings.job.planning.views import Recipe, identity_of
 from embeddings.records import EmbeddedItem
-from embeddings.store import Store
-from flexict.encoders import Encoder, load_encoder
+from embeddings.store.store import Store
+from flexict.hub.encoders import Encoder, load_encoder
 from flexict.phantoms import SCANNERS, chest_phantom
-from flexict.preprocess import default
+from flexict.presets.preprocess import default
 from flexict.volume import Volume
 
 ENCODER = "flexict-nano"

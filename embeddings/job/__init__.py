@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from embeddings.job.views import CODE_VERSION, ENGINES, VIEWS, JobError
+from embeddings.job.planning.views import CODE_VERSION, ENGINES, VIEWS, JobError
 
 if TYPE_CHECKING:
     from embeddings.job.embed import run, run_views

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from embeddings.job.messages import CaseEnd, Encoded, Message
 from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 _LOG = logging.getLogger(__name__)
 ITEMS_A_COMMIT = 512

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embeddings.job.engines.local_engine import LocalEngine, cores
 from embeddings.job.estimate import EngineSize, Estimate, estimate
-from embeddings.job.local_engine import LocalEngine, cores
-from embeddings.job.plan import Plan, Task, Wanted, missing
+from embeddings.job.planning.plan import Plan, Task, Wanted, missing
+from embeddings.job.planning.sources import stamp_of
+from embeddings.job.planning.views import Recipe, identity_of
 from embeddings.job.settings import JobSettings, open_job
-from embeddings.job.sources import stamp_of
-from embeddings.job.views import Recipe, identity_of
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 if TYPE_CHECKING:
-    from embeddings.cohort import Case
+    from embeddings.cohort.read import Case
 
 
 def dry_run(cohort_csv: Path | str, db: Path | str, settings: JobSettings) -> Estimate:

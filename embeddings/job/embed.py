@@ -11,22 +11,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from embeddings.acquisition import acquisition_of
-from embeddings.cohort import Case, CohortReport
-from embeddings.cohort_images import read_headers
-from embeddings.command_line import exit_code_of_error
-from embeddings.image_header import ImageHeader
+from embeddings.cohort.images import read_headers
+from embeddings.cohort.read import Case, CohortReport
+from embeddings.exit_codes import exit_code_of_error
+from embeddings.imaging.acquisition import acquisition_of
+from embeddings.imaging.image_header import ImageHeader
 from embeddings.job.collector import Collector, SetWork
-from embeddings.job.engine import Engine
+from embeddings.job.engines.engine import Engine
 from embeddings.job.faults import reason_of
 from embeddings.job.interruption import interruptible
-from embeddings.job.plan import Plan, missing
+from embeddings.job.planning.plan import Plan, missing
+from embeddings.job.planning.views import Encoder, Recipe, identity_of
 from embeddings.job.run_record import RunFacts, RunRecord
 from embeddings.job.settings import JobSettings, OpenJob, open_job
 from embeddings.job.summary import RunSummary, exit_code_of
-from embeddings.job.views import Encoder, Recipe, identity_of
 from embeddings.records import RunProgress
-from embeddings.store import Store, StoreError
+from embeddings.store.store import Store, StoreError
 
 # A commit may wait this long for readers, or for another job on the same file.
 PATIENCE_S = 600.0

@@ -21,18 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from embeddings.amounts import counted, duration
-from embeddings.amounts import size as size_words
-from embeddings.images import inspect
-from embeddings.job.encoding import encode
-from embeddings.job.input_cache import InputCache
+from embeddings.formatting import counted, duration
+from embeddings.formatting import size as size_words
+from embeddings.imaging.images import inspect
+from embeddings.job.engines.encoding import encode
+from embeddings.job.engines.one_thread import one_thread
 from embeddings.job.messages import Prepared
-from embeddings.job.one_thread import one_thread
-from embeddings.job.plan import Task
-from embeddings.job.prepare import Preparation, prepare_case
-from embeddings.job.views import Encoder
+from embeddings.job.planning.plan import Task
+from embeddings.job.planning.views import Encoder
+from embeddings.job.preparation.input_cache import InputCache
+from embeddings.job.preparation.prepare import Preparation, prepare_case
 from embeddings.records import Failure
-from embeddings.vector_numbers import number_type_of
+from embeddings.store.number_types import number_type_of
 from flexict.errors import FlexiCTError
 
 SAMPLE = 5

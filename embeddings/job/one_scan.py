@@ -13,18 +13,18 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.cohort import Case
-from embeddings.embedded_input import EmbeddedInputError, preset_of
-from embeddings.job.encoding import encode
-from embeddings.job.engines import EncoderOptions
+from embeddings.cohort.read import Case
+from embeddings.imaging.embedded_input import EmbeddedInputError, preset_of
+from embeddings.job.engines.choice import EncoderOptions
+from embeddings.job.engines.encoding import encode
+from embeddings.job.engines.one_thread import one_thread
 from embeddings.job.messages import CaseEnd, Prepared
-from embeddings.job.one_thread import one_thread
-from embeddings.job.plan import Task, Wanted
-from embeddings.job.prepare import Preparation, prepare_case
-from embeddings.job.sources import stamp_of
-from embeddings.job.views import CODE_VERSION, Encoder, JobError, Recipe, identity_of
+from embeddings.job.planning.plan import Task, Wanted
+from embeddings.job.planning.sources import stamp_of
+from embeddings.job.planning.views import CODE_VERSION, Encoder, JobError, Recipe, identity_of
+from embeddings.job.preparation.prepare import Preparation, prepare_case
 from embeddings.records import SetIdentity
-from embeddings.store import Store
+from embeddings.store.store import Store
 from flexict.kinds import read_label
 
 CASE_ID = "looked up"

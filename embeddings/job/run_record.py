@@ -20,13 +20,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embeddings.connections import utc_now
 from embeddings.records import Failure, RunProgress
+from embeddings.store.connections import utc_now
 from embeddings.versions import versions
 
 if TYPE_CHECKING:
-    from embeddings.cohort import Case
-    from embeddings.job.engine import Pace
+    from embeddings.cohort.read import Case
+    from embeddings.job.engines.engine import Pace
 
 FORMAT = 1
 EVERY_S = 15.0

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddings.cohort import Case, CohortReport, read_cohort
-from embeddings.job.engines import ChosenEngine, EncoderOptions, EngineChoice, choose_engine
-from embeddings.job.plan import shard_of
-from embeddings.job.prepare import Preparation
-from embeddings.job.views import Encoder, JobError, Recipe, choose_recipes
+from embeddings.cohort.read import Case, CohortReport, read_cohort
+from embeddings.job.engines.choice import ChosenEngine, EncoderOptions, EngineChoice, choose_engine
+from embeddings.job.planning.plan import shard_of
+from embeddings.job.planning.views import Encoder, JobError, Recipe, choose_recipes
+from embeddings.job.preparation.prepare import Preparation
 from embeddings.records import Failure, shortened
 
 
@@ -19,12 +19,12 @@ class JobSettings:
     """What a job is asked to do.
 
     Attributes:
-        encoder: a name of `flexict.encoders.REGISTRY`, loaded with `weights` on `device`, or an encoder.
+        encoder: a name of `flexict.hub.encoders.REGISTRY`, loaded with `weights` on `device`, or an encoder.
         views: of `volume`, `slices` and `lesion`; each scan is read once for all.
         device: `auto` (every GPU there is, else the CPU), `cpu`, `cuda`, `cuda:1`, or several joined by commas.
         batch_size: items through the encoder at once (default by device and view).
         workers: threads that read and preprocess, and on a CPU as many that encode (default: one a core).
-        data_root, mapping, mask_label: see `embeddings.cohort.read_cohort`.
+        data_root, mapping, mask_label: see `embeddings.cohort.read.read_cohort`.
         preset: of the view that has it (default: the encoder's; lesions by mask where the cohort has any, else by
             seed).
         scale: side of a `lesion_mask` crop in lesion sizes; several make a set each.

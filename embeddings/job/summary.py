@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from embeddings.amounts import counted, named
-from embeddings.command_line import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, TEMPORARY
-from embeddings.job.engine import Pace
+from embeddings.exit_codes import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, TEMPORARY
+from embeddings.formatting import counted, named
+from embeddings.job.engines.engine import Pace
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flexict.backbone import FlexiCTBackbone
-from flexict.checkpoints import load_into, read_tensors
 from flexict.errors import FlexiCTError
+from flexict.hub.checkpoints import load_into, read_tensors
+from flexict.hub.vlm_checkpoint import PROJECTION, SCALE, TEXT, VISION
+from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.align_batches import AlignBatch, draw_align_batch, kept_patches, varied_volumes
 from flexict.pretrain.align_stage import AlignStage
 from flexict.pretrain.loop import Run, decayed, set_rate
 from flexict.pretrain.nano_text import read_tower_folder, write_tower_folder
 from flexict.pretrain.phantom_views import PhantomViews, simulate
 from flexict.pretrain.run import CLIP_NORM, save_tensors
-from flexict.text_tower import last_token_vectors
-from flexict.vlm_checkpoint import PROJECTION, SCALE, TEXT, VISION
+from flexict.text.text_tower import last_token_vectors
 
 # CLIP's start and ceiling of the scale (section 2.5).
 FIRST_SCALE, MOST_SCALE = float(np.log(1 / 0.07)), float(np.log(100.0))

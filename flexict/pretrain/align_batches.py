@@ -12,7 +12,7 @@ from torch import Tensor
 from flexict.pretrain.align_stage import AlignStage
 from flexict.pretrain.phantom_views import PhantomViews
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE, Finding, findings, varied_report
-from flexict.text_tower import NEGATIVE, POSITIVE
+from flexict.text.text_tower import NEGATIVE, POSITIVE
 
 MOST_SHIFT = 3
 GAIN, NOISE = 0.05, 0.1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from flexict.backbone import FlexiCTBackbone
+from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.crops import CropPlan, multi_crop
 from flexict.pretrain.losses import Head, balanced_targets, dino, distillation, gram, koleo
 from flexict.pretrain.scans import Scans

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from flexict.hub.registry import NANO_JOINT_WIDTH
 from flexict.phantoms.phantom import Truth
 from flexict.pretrain.phantom_views import VIEWS
 from flexict.pretrain.reports import findings, full_report, varied_report
-from flexict.registry import NANO_JOINT_WIDTH
-from flexict.text_tower import NEGATIVE, POSITIVE
+from flexict.text.text_tower import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -21,9 +21,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from flexict import preprocess
 from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Phantom, Truth
+from flexict.presets import preprocess
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE
 
 EDGE = 80

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from flexict.phantoms import chest_phantom
-from flexict.preprocess import HU_HIGH, HU_LOW, PreprocessError, resample
+from flexict.presets.preprocess import HU_HIGH, HU_LOW, PreprocessError, resample
 from flexict.volume import Volume
 
 LOG = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from dashboard.settings import Settings
+from dashboard.session.settings import Settings
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.settings import Settings
-from embeddings.cohort import read_cohort
-from embeddings.lesions import measure
+from dashboard.session.settings import Settings
+from embeddings.cohort.read import read_cohort
+from embeddings.imaging.masks.lesions import measure
 from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, SetIdentity, Thumbnail
-from embeddings.store import Store
+from embeddings.store.store import Store
 from flexict import Volume
 
 STAGES = ("T1", "T2", "T3")

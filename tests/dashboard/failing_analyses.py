@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embeddings.analysis_process import serve
+from embeddings.worker.process import serve
 from flexict.errors import FlexiCTError
 
 MODULE = "tests.dashboard.failing_analyses"

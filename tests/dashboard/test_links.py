@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import links
-from dashboard.selection import Selection
-from dashboard.settings import Settings
-from embeddings.kept_work import KeptWork
-from embeddings.store import Store
+from dashboard.session.selection import Selection
+from dashboard.session.settings import Settings
+from embeddings.store.saved_work import KeptWork
+from embeddings.store.store import Store
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 names = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from embeddings.records import EmbeddedItem, SetIdentity
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 WIDTH = 6
 

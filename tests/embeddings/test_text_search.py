@@ -11,10 +11,10 @@ import SimpleITK as sitk
 
 from embeddings import job
 from embeddings.__main__ import main
-from embeddings.store import Store, StoreError
+from embeddings.store.store import Store, StoreError
 from embeddings.text_search import TextSearchError, open_tower, score_findings, search, text_sets
 from flexict.phantoms import chest_phantom
-from flexict.text_tower import TextError, load_text_tower, similarity, zero_shot
+from flexict.text.text_tower import TextError, load_text_tower, similarity, zero_shot
 
 
 @pytest.fixture(scope="module")

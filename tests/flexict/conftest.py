@@ -10,7 +10,8 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from flexict import Volume, preprocess
+from flexict import Volume
+from flexict.presets import preprocess
 
 
 @pytest.fixture

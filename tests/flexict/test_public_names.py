@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_every_public_name_is_there_and_listed() -> None:
     assert set(flexict.__all__) <= set(dir(flexict))
-    from flexict.encoders import load_encoder
-    from flexict.registry import REGISTRY
+    from flexict.hub.encoders import load_encoder
+    from flexict.hub.registry import REGISTRY
     from flexict.volume import Volume
 
     assert flexict.REGISTRY is REGISTRY
@@ -33,7 +33,9 @@ def test_other_names_are_refused_as_of_any_module() -> None:
         from flexict import nonsense  # type: ignore[attr-defined]  # noqa: F401
 
 
-@pytest.mark.parametrize("module", ["flexict.volume", "embeddings.__main__", "embeddings.cohort", "embeddings.status"])
+@pytest.mark.parametrize(
+    "module", ["flexict.volume", "embeddings.__main__", "embeddings.cohort.read", "embeddings.store.status"]
+)
 def test_what_needs_no_network_does_not_wait_for_torch(module: str) -> None:
     found = subprocess.run(
         [sys.executable, "-c", f"import sys, {module}; print('torch' in sys.modules)"],

@@ -14,8 +14,8 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from dashboard.components.browser_payload import Part, part
-from dashboard.figures.colouring import ColourColumn
-from embeddings.amounts import counted
+from dashboard.figures.style.colouring import ColourColumn
+from embeddings.formatting import counted
 
 # More points than this are sent as a density, and as points again once fewer than MOST_IN_VIEW are in view.
 MOST_POINTS = 150_000

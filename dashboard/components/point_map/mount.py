@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.components.browser_payload import encoded
-from embeddings.store import Store, StoreError
+from embeddings.store.store import Store, StoreError
 
 HERE = Path(__file__).parent
 MOST_PICTURES = 60

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.components.point_map.layers import Layer
-from dashboard.selection import inside
+from dashboard.session.selection import inside
 from flexict.errors import FlexiCTError
 
 ORIGINS = {

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from cmcrameri import cm
 
-from dashboard.components.slice_image import OUTLINE, WINDOWS
 from dashboard.components.viewer.message import Blobs, Request, Wanted, pack, slice_record
 from dashboard.components.viewer.patch_encoder import Progress, SetEncoder, request_tokens
 from dashboard.components.viewer.patch_maps import component_colours, scaled, similarity
-from dashboard.components.viewer.planes import PLANES, Place, cut, place_to_lps, slice_index
-from dashboard.components.viewer.scans import NO_CT, ItemFiles, OpenScan, open_scan
+from dashboard.components.viewer.slice_image import OUTLINE, WINDOWS
+from dashboard.data.planes import PLANES, Place, cut, place_to_lps, slice_index
+from dashboard.data.scans import NO_CT, ItemFiles, OpenScan, open_scan
 from embeddings.records import Thumbnail
-from embeddings.store import Store
+from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 
 # A reply that takes longer waits for the browser to ask again, so that pictures come one after the other.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.components.browser_payload import EFFORT, framed
-from dashboard.components.viewer.planes import PLANES, Place, Region, Slice
+from dashboard.data.planes import PLANES, Place, Region, Slice
 
 MOST_WANTED = 64
 MAPS = ("off", "similarity", "pca")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.components.viewer.patch_maps import PatchTokens
-from dashboard.components.viewer.scans import ItemFiles, modified, subject_of
-from embeddings.embedded_input import EmbeddedInputError, input_of, placement_of
+from dashboard.data.scans import ItemFiles, modified, subject_of
+from embeddings.imaging.embedded_input import EmbeddedInputError, input_of, placement_of
 from flexict.errors import FlexiCTError
+from flexict.hub.registry import REGISTRY, EncoderSpec
 from flexict.kinds import read_label
-from flexict.registry import REGISTRY, EncoderSpec
 
 if TYPE_CHECKING:
     from flexict import Encoder
@@ -121,7 +121,7 @@ def available_encoder(encoder: SetEncoder) -> Encoder:
         CheckpointError: weights that cannot be read.
     """
     from flexict import load_encoder
-    from flexict.checkpoints import WeightsFile
+    from flexict.hub.checkpoints import WeightsFile
 
     if encoder in _encoders:
         return _encoders[encoder]
@@ -147,7 +147,7 @@ def _weights_here(spec: EncoderSpec) -> Any:
     """The weights as `find_weights` takes them, without a download."""
     from huggingface_hub import try_to_load_from_cache
 
-    from flexict.checkpoints import HUB_FILE, CheckpointError, find_weights
+    from flexict.hub.checkpoints import HUB_FILE, CheckpointError, find_weights
 
     argument = None
     if spec.bundled is None and spec.hub is not None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.components.viewer.planes import Place, lps_to_place
-from flexict.placement import Placement
+from dashboard.data.planes import Place, lps_to_place
+from flexict.presets.placement import Placement
 from flexict.volume import Volume
 
 # Of the lowest similarity, so that a single odd patch does not take the range of the scale.

@@ -9,20 +9,11 @@ import numpy as np
 from PIL import Image
 
 from dashboard.components.viewer.answer import Shown
-from dashboard.components.viewer.planes import (
-    PLANES,
-    Place,
-    Plane,
-    cut,
-    place_to_lps,
-    slice_count,
-    slice_index,
-    slice_number,
-)
-from dashboard.components.viewer.scans import OpenScan, open_scan
+from dashboard.data.planes import PLANES, Place, Plane, cut, place_to_lps, slice_count, slice_index, slice_number
+from dashboard.data.scans import OpenScan, open_scan
 from dashboard.figures.slices import PanelSlice
 from embeddings.records import Thumbnail
-from embeddings.store import Store
+from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 
 # A pixel of the scan for every dot of a panel of 60 mm at 300 dpi, and more.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embeddings.amounts import counted, of_patients
+from embeddings.formatting import counted, of_patients
 
 from .. import progress
 from ..checks import checked_codes, checked_draws, patient_numbers

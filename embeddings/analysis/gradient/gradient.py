@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from embeddings.amounts import counted
+from embeddings.formatting import counted
 from flexict.errors import FlexiCTError
 
 from .. import progress

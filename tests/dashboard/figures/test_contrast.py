@@ -10,8 +10,8 @@ import pytest
 from matplotlib.colors import to_hex
 from plotly import graph_objects as go
 
-from dashboard.figures.contrast import DARK, LEAST_CONTRAST, LIGHT, Page, cell_texts, contrast, on_page, text_on
-from dashboard.figures.theme import INK, ramp_for_screen
+from dashboard.figures.style.contrast import DARK, LEAST_CONTRAST, LIGHT, Page, cell_texts, contrast, on_page, text_on
+from dashboard.figures.style.theme import INK, ramp_for_screen
 from tests.dashboard.figures.hostile_screens import SCREENS, screen
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.figures import csv_bytes, figure_bytes
-from dashboard.figures.theme import print_canvas
+from dashboard.figures.style.theme import print_canvas
 
 
 @pytest.fixture

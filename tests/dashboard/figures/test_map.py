@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.figures import ColourColumn, figure_bytes
 from dashboard.figures import map as map_figure
-from dashboard.figures.theme import category_marks, stage_marks
+from dashboard.figures.style.theme import category_marks, stage_marks
 
 
 def stage_colour(cohort: Any) -> ColourColumn:

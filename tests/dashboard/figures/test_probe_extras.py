@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from dashboard import readings
 from dashboard.figures import figure_bytes, probe
+from dashboard.wording import verdicts
 from embeddings.analysis import Probe, linear_probe, p_number
 
 SHARES = (0.1, 0.5, 1.0)
@@ -137,13 +137,13 @@ def plain_spaces(text: str) -> str:
 
 def test_the_reading_says_the_p_against_chance(result: Probe) -> None:
     clear = replace(result, p_chance=0.01)
-    said = plain_spaces(readings.probe(clear, "volume"))
+    said = plain_spaces(verdicts.probe(clear, "volume"))
     assert said.startswith("From the embedding alone, a linear probe predicts the class with AUC")
     assert f"one-sided p = 0.010, {p_number(clear.chance_adjusted.p)} after Holm over 3 tests" in said
-    weak = plain_spaces(readings.probe(replace(result, p_chance=0.3), "volume"))
+    weak = plain_spaces(verdicts.probe(replace(result, p_chance=0.3), "volume"))
     assert weak.startswith("The embedding alone is not shown to predict the class better than chance")
     assert "one-sided p = 0.30" in weak
-    untested = readings.probe(replace(result, p_chance=np.nan, n_permutations=0), "volume")
+    untested = verdicts.probe(replace(result, p_chance=np.nan, n_permutations=0), "volume")
     assert "one-sided" not in untested
 
 
@@ -151,9 +151,9 @@ def test_the_verdict_goes_by_the_adjusted_p(result: Probe) -> None:
     combined, alone = result.differences
     just = replace(result, p_chance=0.03, differences=(replace(combined, p=0.8), replace(alone, p=0.9)))
     assert just.chance_adjusted.p == pytest.approx(0.09)
-    assert "is not shown to predict the class better than chance" in readings.probe(just, "volume")
+    assert "is not shown to predict the class better than chance" in verdicts.probe(just, "volume")
     clear = replace(just, p_chance=0.01)
-    assert "predicts the class with AUC" in readings.probe(clear, "volume")
+    assert "predicts the class with AUC" in verdicts.probe(clear, "volume")
 
 
 def test_a_confusion_matrix_of_several_repeats_counts_whole_cases(cohort: dict[str, Any]) -> None:

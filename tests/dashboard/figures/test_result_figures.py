@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import figure_bytes, gradient, probe, trajectory
-from dashboard.figures.intervals import IntervalRow
+from dashboard.figures.style.intervals import IntervalRow
 from embeddings.analysis import linear_probe, p_number, pseudotime, stage_gradient
 
 FOOTER = "Simulated demonstration cohort"

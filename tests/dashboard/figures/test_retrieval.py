@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import figure_bytes, retrieval
-from dashboard.figures.theme import print_canvas
+from dashboard.figures.style.theme import print_canvas
 from embeddings.analysis import Retrieval, evaluate
 
 FOOTER = "Simulated demonstration cohort"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import courses, figure_bytes, trajectory
-from dashboard.figures.theme import print_canvas
+from dashboard.figures.style.theme import print_canvas
 from embeddings.analysis import Courses, along_each, pseudotime
 
 FOOTER = "Simulated demonstration cohort"

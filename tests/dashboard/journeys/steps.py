@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-from embeddings.amounts import counted
+from embeddings.formatting import counted
 
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 180_000

@@ -13,8 +13,8 @@ pytest.importorskip("playwright", reason="playwright is not installed: make env-
 from playwright.sync_api import Page, expect
 
 from embeddings.records import CaseOutcome, CohortInfo, EmbeddedItem, SetIdentity
-from embeddings.schema import SCHEMA_VERSION
-from embeddings.store import Store
+from embeddings.store.schema import SCHEMA_VERSION
+from embeddings.store.store import Store
 from tests.dashboard.journeys.steps import MARKS, WAIT_MS, Serve, follow, picture, turn_to
 
 pytestmark = MARKS

@@ -15,7 +15,7 @@ pytest.importorskip("playwright", reason="playwright is not installed: make env-
 from playwright.sync_api import Page
 
 from dashboard.components import viewer
-from dashboard.components.viewer.planes import PLANES, slice_index, slice_number
+from dashboard.data.planes import PLANES, slice_index, slice_number
 from flexict.volume import Volume
 from tests.dashboard.journeys.steps import MARKS, downloaded_by_key, go, slices_ready, wheel
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dashboard.__main__ import main
-from embeddings.cohort import read_cohort
+from embeddings.cohort.read import read_cohort
 from embeddings.records import EmbeddedItem, Failure, SetIdentity
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 STAGES = ("pT1a", "T2", "T3")
 N_PATIENTS, WIDTH = 48, 12

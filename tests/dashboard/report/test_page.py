@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.selection import History, Selection, of_cases
-from dashboard.settings import Settings
-from embeddings.kept_work import KeptWork
+from dashboard.session.selection import History, Selection, of_cases
+from dashboard.session.settings import Settings
+from embeddings.store.saved_work import KeptWork
 
 APP = Path(__file__).resolve().parents[3] / "dashboard" / "app.py"
 

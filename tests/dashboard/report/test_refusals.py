@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from dashboard.__main__ import main
-from dashboard.report import panels
 from dashboard.report.analysis_plan import run_analyses
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import select_cases
-from dashboard.report.composed_figure import panel_figure
 from dashboard.report.html import sentences
-from dashboard.report.panel import Panel
+from dashboard.report.panels import all_panels
+from dashboard.report.panels.composed_figure import panel_figure
+from dashboard.report.panels.panel import Panel
 from dashboard.report.write import Report, check_folder, make_report, put_folder
-from embeddings.cohort import read_cohort
-from embeddings.store import Store
+from embeddings.cohort.read import read_cohort
+from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 from tests.dashboard.report.conftest import HOSTILE_SITE
 
@@ -39,7 +39,7 @@ def test_without_size_the_panels_say_so_and_the_rest_is_drawn(cohort_path: Path)
     settings = ReportSettings(cohort_path, "t_category", **QUICK)
     cohort = select_cases(settings)
     findings = run_analyses(cohort, settings, lambda _: None)
-    shown = {panel.letter: panel for panel in panels.figure_panels(findings, cohort)}
+    shown = {panel.letter: panel for panel in all_panels.figure_panels(findings, cohort)}
     assert [letter for letter, panel in shown.items() if panel.missing] == ["e", "g", "h"]
     assert "--size" in texts(shown["e"])
     assert "--size" in texts(shown["g"])
@@ -54,7 +54,7 @@ def test_two_stages_are_compared_by_mann_whitney_on_one_discriminant(cohort_path
     settings = ReportSettings(cohort_path, "t_category", groups=(("Low", ("T1", "T2")), ("High", ("T3",))), **QUICK)
     cohort = select_cases(settings)
     findings = run_analyses(cohort, settings, lambda _: None)
-    shown = {panel.letter: panel for panel in panels.figure_panels(findings, cohort)}
+    shown = {panel.letter: panel for panel in all_panels.figure_panels(findings, cohort)}
     figure = panel_figure(shown["d"], "")
     assert "Mann-Whitney" in figure.subfigs[0].axes[0].get_title(loc="left")
     assert list(shown["c"].table) == ["case_id", "patient_id", "stage", "discriminant_1"]
@@ -94,7 +94,7 @@ def test_an_outcome_that_cannot_be_read_leaves_the_others_running(cohort_path: P
     findings = run_analyses(cohort, settings, lambda _: None)
     assert list(findings.refused) == ["survival"]
     assert "event column" in findings.refused["survival"]
-    survival = panels.figure_panels(findings, cohort)[-1]
+    survival = all_panels.figure_panels(findings, cohort)[-1]
     assert (survival.letter, survival.missing) == ("i", findings.refused["survival"])
     assert findings.gradient is not None
 

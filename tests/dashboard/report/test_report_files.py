@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import columns
-from dashboard.caveats import T_STAGE_AND_SIZE
+from dashboard.data import columns
+from dashboard.data.caveats import T_STAGE_AND_SIZE
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import select_cases
 from embeddings.analysis import evaluate, linear_probe, p_number, stage_gradient

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.__main__ import main, parser
+from dashboard.data.case_columns import design
+from dashboard.data.staging import stage_cases
 from dashboard.report.arguments import ReportSettings, command_line, settings_of
-from dashboard.report.case_columns import design
 from dashboard.report.cohort_selection import select_cases
-from dashboard.report.staging import stage_cases
-from embeddings.cohort import read_cohort
-from embeddings.kept_work import KeptWork
-from embeddings.store import Store
+from embeddings.cohort.read import read_cohort
+from embeddings.store.saved_work import KeptWork
+from embeddings.store.store import Store
 
 STAGES = pd.Series(["pT2b", "T1a", None, "TX", "T3", "banana", "T1a", "Grade 2", float("nan")])
 

@@ -10,8 +10,8 @@ import duckdb
 import SimpleITK as sitk
 
 from embeddings import job
-from embeddings.schema import MIGRATIONS
-from embeddings.store import Store
+from embeddings.store.schema import MIGRATIONS
+from embeddings.store.store import Store
 
 MakeCohort = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from embeddings.job.collector import Collector, SetWork
 from embeddings.job.messages import CaseEnd, Encoded, Message
 from embeddings.records import Failure, RunProgress, Source
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 WIDTH = 6
 

@@ -14,17 +14,17 @@ import pytest
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from embeddings.cohort import Case, read_cohort
-from embeddings.job import prepare
+from embeddings.cohort.read import Case, read_cohort
 from embeddings.job.dry_run import dry_plan, dry_run
 from embeddings.job.estimate import BYTES_AN_ITEM, EngineSize, Estimate, Range, bytes_of, estimate
-from embeddings.job.plan import Task, Wanted
-from embeddings.job.prepare import Preparation
+from embeddings.job.planning.plan import Task, Wanted
+from embeddings.job.planning.sources import stamp_of
+from embeddings.job.planning.views import Recipe, identity_of
+from embeddings.job.preparation import prepare
+from embeddings.job.preparation.prepare import Preparation
 from embeddings.job.settings import JobSettings
-from embeddings.job.sources import stamp_of
-from embeddings.job.views import Recipe, identity_of
 from embeddings.records import EmbeddedItem
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 VOLUME = Recipe("volume", "default", 1.5, 64.0, 1)
 SLICES = Recipe("slices", "slice", 1.5, 64.0, 4)

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from embeddings.images import ImageError, read_image
+from embeddings.imaging.images import ImageError, read_image
 from embeddings.job import JobSettings, run_views
 from embeddings.job.one_scan import Scan, prepared_items
-from embeddings.job.views import JobError, Recipe
-from embeddings.store import Store
+from embeddings.job.planning.views import JobError, Recipe
+from embeddings.store.store import Store
 from flexict.volume import Volume
 from tests.conftest import ROOT
 from tests.embeddings.dicom_files import on_plane, write_ct_series, write_labelmap, write_rtstruct, write_seg
@@ -50,7 +50,7 @@ def test_a_fault_in_reading_is_logged_whole_and_tried_again(
         raise type(error)(*error.args)  # each thread its own, with its own traceback
 
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
-        patched.setattr("embeddings.job.prepare.read_mask", broken)
+        patched.setattr("embeddings.job.preparation.prepare.read_mask", broken)
         lesion, volume = go(csv, make_encoder(), "lesion", "volume")
     assert (lesion.n_embedded, lesion.n_failed) == (0, 3)
     assert (volume.n_embedded, volume.n_unmeasured) == (3, 3)
@@ -98,7 +98,7 @@ def test_a_fault_is_not_kept_with_the_prepared_input(
 ) -> None:
     csv = make_cohort(1)
     with monkeypatch.context() as patched:
-        patched.setattr("embeddings.job.prepare.measure", lambda mask: 1 / 0)
+        patched.setattr("embeddings.job.preparation.prepare.measure", lambda mask: 1 / 0)
         assert go(csv, make_encoder(), "volume", cache=tmp_path / "cache")[0].n_unmeasured == 1
     assert go(csv, make_encoder(), "volume", cache=tmp_path / "cache")[0].n_unmeasured == 0
     assert failures(csv) == []
@@ -115,7 +115,7 @@ def test_a_scan_that_is_looked_up_keeps_the_traceback_of_a_fault(
         raise KeyError("x")
 
     with monkeypatch.context() as patched:
-        patched.setattr("embeddings.job.prepare.read_mask", broken)
+        patched.setattr("embeddings.job.preparation.prepare.read_mask", broken)
         with pytest.raises(RuntimeError, match="in broken") as raised:
             prepared_items(scan, recipe)
     assert not isinstance(raised.value, ImageError)

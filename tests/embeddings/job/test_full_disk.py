@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from embeddings.command_line import DONE, TEMPORARY
-from embeddings.store import Store
+from embeddings.exit_codes import DONE, TEMPORARY
+from embeddings.store.store import Store
 
 MakeCohort = Callable[..., Path]
 

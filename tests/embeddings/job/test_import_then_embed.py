@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from embeddings import job
-from embeddings.export import export
-from embeddings.import_export import import_export
+from embeddings.exchange.export import export
+from embeddings.exchange.import_export import import_export
 from embeddings.job.one_scan import usual_slice_step
 from embeddings.records import AcquisitionRecord, EmbeddedItem
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 N_SLICES = 24  # of every scan that `make_cohort` writes
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from embeddings import job
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 MakeCohort = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from embeddings.store import Store
+from embeddings.store.store import Store
 
 MakeCohort = Callable[..., Path]
 KILLS = 20

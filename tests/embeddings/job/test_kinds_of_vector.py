@@ -10,10 +10,11 @@ import pytest
 
 from embeddings import job
 from embeddings.__main__ import main
-from embeddings.commands import patch
-from embeddings.store import Store
-from flexict import Volume, load_encoder, mask_input, preprocess
+from embeddings.cli.commands import patch
+from embeddings.store.store import Store
+from flexict import Volume, load_encoder
 from flexict.errors import FlexiCTError
+from flexict.presets import mask_input, preprocess
 from tests.embeddings.job.conftest import TinyEncoder, write_scan
 
 
@@ -112,7 +113,7 @@ def test_mask_pooling_without_any_mask_is_refused_before_a_scan_is_read(tmp_path
 def test_two_crops_make_two_sets_of_the_same_items_and_read_a_scan_once(
     cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from embeddings.job import prepare
+    from embeddings.job.preparation import prepare
 
     reads: list[Path] = []
     original = prepare.read_scan
@@ -177,7 +178,7 @@ def test_what_another_encoder_gives_wrong_is_recorded_and_the_job_goes_on(
     (package / "theirs-1.dist-info").mkdir(parents=True)
     (package / "theirs.py").write_text(THEIRS.format(width=width, limit=limit))
     (package / "theirs-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
-    (package / "theirs-1.dist-info" / "entry_points.txt").write_text("[flexict.encoders]\ntheirs = theirs:Theirs\n")
+    (package / "theirs-1.dist-info" / "entry_points.txt").write_text("[flexict.hub.encoders]\ntheirs = theirs:Theirs\n")
     monkeypatch.syspath_prepend(str(package))
     monkeypatch.delitem(sys.modules, "theirs", raising=False)
     db = tmp_path / "out.duckdb"

@@ -13,9 +13,9 @@ import pytest
 import SimpleITK as sitk
 
 from embeddings import job
-from embeddings.images import read_image, read_mask
-from embeddings.store import Store
-from flexict import preprocess
+from embeddings.imaging.images import read_image, read_mask
+from embeddings.store.store import Store
+from flexict.presets import preprocess
 
 MakeCohort = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embeddings.job import run_record
-from embeddings.job.engine import Pace
+from embeddings.job.engines.engine import Pace
 from embeddings.job.run_record import EVERY_S, MOST_REASONS, RunFacts, RunRecord, anonymous, folder_of
 from embeddings.records import Failure, RunProgress
 

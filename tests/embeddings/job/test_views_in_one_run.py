@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from embeddings import job
-from embeddings.job import prepare
-from embeddings.store import Store
+from embeddings.job.preparation import prepare
+from embeddings.store.store import Store
 
 MakeCohort = Callable[..., Path]
 VIEWS = ("volume", "slices", "lesion")

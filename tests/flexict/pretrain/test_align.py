@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from flexict import load_encoder
-from flexict import registry as registry_module
-from flexict.backbone import FlexiCTBackbone
 from flexict.errors import FlexiCTError
+from flexict.hub import registry as registry_module
+from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain import align, loop
 from flexict.pretrain.__main__ import REPORTS
 from flexict.pretrain.align import contrast, opposite, run_align_stage
@@ -23,7 +23,7 @@ from flexict.pretrain.align_batches import draw_align_batch, kept_patches, varie
 from flexict.pretrain.align_stage import AlignStage, read_align_stage
 from flexict.pretrain.phantom_views import VIEWS, PhantomViews, simulate
 from flexict.pretrain.run import save_tensors
-from flexict.text_tower import load_text_tower
+from flexict.text.text_tower import load_text_tower
 
 SHAPE = {"embed_dim": 72, "depth": 1, "num_heads": 1}
 

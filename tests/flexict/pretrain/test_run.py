@@ -12,8 +12,8 @@ import SimpleITK as sitk
 import torch
 
 from flexict import FlexiCTBackbone
-from flexict.checkpoints import load_into, read_tensors
 from flexict.errors import FlexiCTError
+from flexict.hub.checkpoints import load_into, read_tensors
 from flexict.pretrain import __main__ as command
 from flexict.pretrain import loop, run
 from flexict.pretrain.crops import CropPlan, multi_crop

@@ -1,0 +1,1 @@
+"""From an uploaded CSV to a running job."""

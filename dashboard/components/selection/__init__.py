@@ -1,0 +1,1 @@
+"""The selected cases: how they are picked and listed."""

@@ -1,0 +1,145 @@
+"""The processes in which analyses run: started, spoken with, kept warm for the next analysis, ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from embeddings.worker.messages import MessageError, read_message, write_message
+
+ANALYSES = "embeddings.worker.process"
+_ROOT = Path(__file__).resolve().parents[2]
+# One to take at once, and one that has come back and knows by now what a map needs.
+MOST_IDLE = 2
+
+
+class WorkerDiedError(Exception):
+    """The process ended in the middle of an analysis; the message says how."""
+
+
+class Worker:
+    """A process that runs analyses, one at a time.
+
+    Args:
+        module: what `python -m` runs; it speaks as `embeddings.worker.process` does.
+
+    Raises:
+        OSError: the process cannot be started.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self._killed = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=_ROOT,
+            # A Ctrl-C at the terminal of the server is not for it: it ends with the server's end of the pipe.
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there and has not been told to end."""
+        return not self._killed and self._process.poll() is None
+
+    def run(self, kind: str, content: bytes, told: Callable[[float, str], None]) -> tuple[dict[str, Any], bytes]:
+        """How an analysis ended, and its encoded result; `told` hears of the progress.
+
+        Raises:
+            WorkerDiedError: the process ended before the analysis did.
+        """
+        to, back = self._process.stdin, self._process.stdout
+        assert to is not None
+        assert back is not None
+        try:
+            write_message(to, {"kind": kind}, content)
+            while (message := read_message(back)) is not None:
+                header, body = message
+                if "ended" in header:
+                    return header, body
+                told(float(header["share"]), str(header["words"]))
+        except (OSError, MessageError) as error:
+            self.kill()
+            raise WorkerDiedError(f"{error}") from error
+        status = self._process.wait()
+        raise WorkerDiedError(f"signal {-status}" if status < 0 else f"exit code {status}")
+
+    def kill(self) -> None:
+        """End the process at once, whatever it does."""
+        self._killed = True
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and wait until it is gone."""
+        self.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                # What could not be written to a process that is gone is not missed.
+                with suppress(OSError):
+                    stream.close()
+
+
+class Workers:
+    """Idle processes for analyses. Methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+
+    def warm(self) -> None:
+        """See to it that a process for analyses waits, its imports done, so that the next one need not be waited for.
+
+        Raises:
+            OSError: a process cannot be started.
+        """
+        with self._lock:
+            self._idle = [worker for worker in self._idle if worker.alive]
+            if not self._idle:
+                self._idle.append(Worker(ANALYSES))
+
+    def take(self, module: str = ANALYSES) -> Worker:
+        """A process that runs this module, an idle one where there is one.
+
+        Raises:
+            OSError: a process cannot be started.
+        """
+        with self._lock:
+            while module == ANALYSES and self._idle:
+                worker = self._idle.pop()
+                if worker.alive:
+                    return worker
+                worker.close()
+        return Worker(module)
+
+    def give_back(self, worker: Worker) -> None:
+        """A process whose analysis has ended; it is kept for the next one, or ended where enough wait."""
+        with self._lock:
+            if worker.module == ANALYSES and worker.alive and len(self._idle) < MOST_IDLE:
+                self._idle.append(worker)
+                return
+        worker.close()
+
+    def idle(self) -> list[int]:
+        """Numbers of the processes that wait."""
+        with self._lock:
+            return [worker.pid for worker in self._idle]
+
+    def close(self) -> None:
+        """End every process that waits."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.close()

@@ -1,0 +1,1 @@
+"""What pages and report read: cached tables, columns and their roles, scans."""

@@ -1,0 +1,209 @@
+"""Cached reading of cohort files: a page asks for a table, and the file is read when it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.data import columns
+from dashboard.data.scan_files import ReadablePath
+from dashboard.data.zero_shot import with_scores
+from dashboard.session import state
+from embeddings.imaging.images import ImageHeader, read_noted_mask, read_scan
+from embeddings.records import CohortInfo
+from embeddings.store.case_vectors import one_row_a_case
+from embeddings.store.saved_work import KeptWork
+from embeddings.store.store import Store
+from flexict import Volume
+
+
+@dataclass(frozen=True)
+class EmbeddingTable:
+    """Items with their case's columns, and vectors `[n, width]`, in one order."""
+
+    frame: pd.DataFrame
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SameCases:
+    """The cases that several sets hold: one row each, and their vectors in every set in that order.
+
+    n_left_out: cases that only some of the sets hold.
+    """
+
+    frame: pd.DataFrame
+    vectors: list[NDArray[np.float32]]
+    n_left_out: int
+
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+def cohort_info(path: Path) -> CohortInfo:
+    """What the file says of itself, read anew when it was written to."""
+    return _info(str(path), stamp(path))
+
+
+def embedding_sets(path: Path) -> pd.DataFrame:
+    """The file's embedding sets, read anew when it was written to (a job may be adding to them)."""
+    return _sets(str(path), stamp(path))
+
+
+def named_selections(path: Path) -> list[str]:
+    """Names of the selections that the file keeps, read anew when it was written to."""
+    return _selection_names(str(path), stamp(path))
+
+
+def stamp(path: Path) -> Stamp:
+    """Times and sizes of the file and of what is not yet merged into it: opening it takes longer than asking this."""
+    found = []
+    for one in (path, path.with_name(f"{path.name}.wal")):
+        try:
+            state = one.stat()
+        except OSError:
+            continue  # opening the file says what is wrong with it
+        found.append((state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _info(path: str, stamp: Stamp) -> CohortInfo:
+    return Store(Path(path)).info()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _sets(path: str, stamp: Stamp) -> pd.DataFrame:
+    return Store(Path(path)).sets()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _selection_names(path: str, stamp: Stamp) -> list[str]:
+    return KeptWork(Path(path), patience_s=2.0).selections()["name"].tolist()
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _revisions(path: str, stamp: Stamp) -> tuple[str, str]:
+    return Store(Path(path)).revision(), KeptWork(Path(path)).revision()
+
+
+def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
+    """All items of a set, with the zero-shot scores of their cases."""
+    return _ordered_table(_table(str(path), set_id, *_revisions(str(path), stamp(path))))
+
+
+def case_table(path: Path, set_id: str) -> EmbeddingTable:
+    """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
+    return _ordered_table(_case_table(str(path), set_id, *_revisions(str(path), stamp(path))))
+
+
+def same_cases(path: Path, set_ids: Sequence[str]) -> SameCases:
+    """The cases that every one of these sets holds, in the order of the first."""
+    tables = [case_table(path, one) for one in set_ids]
+    first = tables[0].frame
+    kept = np.ones(len(first), dtype=bool)
+    for one in tables[1:]:
+        kept &= first["case_id"].isin(one.frame["case_id"]).to_numpy(dtype=bool)
+    frame = first[kept].reset_index(drop=True)
+    places = [pd.Index(one.frame["case_id"]).get_indexer(frame["case_id"]) for one in tables]
+    everyone = pd.concat([one.frame["case_id"] for one in tables]).nunique()
+    vectors = [one.vectors[place] for one, place in zip(tables, places, strict=True)]
+    return SameCases(frame, vectors, int(everyone) - len(frame))
+
+
+def item_frame(path: Path, set_id: str) -> pd.DataFrame:
+    """All items of a set with their case's columns and zero-shot scores, without the vectors."""
+    return columns.with_orders(_item_frame(str(path), set_id, revision(path)), state.stage_orders())
+
+
+def stage_texts(path: Path) -> list[str]:
+    """The stages of the cohort's scans as the file writes them, each once."""
+    return _stage_texts(str(path), stamp(path))
+
+
+def kept_coordinates(
+    path: Path, set_id: str, settings: tuple[tuple[str, object], ...], item_ids: pd.Series
+) -> NDArray[np.float64] | None:
+    """Coordinates `[n, 2]` that the file keeps of these items under these settings, or None where one is missing."""
+    found = _read_coordinates(str(path), set_id, settings, stamp(path))
+    if found is not None and len(found[0]) == len(item_ids) and (found[0] == item_ids.to_numpy()).all():
+        return found[1]
+    return None
+
+
+def revision(path: Path) -> str:
+    """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
+    return " ".join(_revisions(str(path), stamp(path)))
+
+
+def _ordered_table(table: EmbeddingTable) -> EmbeddingTable:
+    return EmbeddingTable(columns.with_orders(table.frame, state.stage_orders()), table.vectors)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _stage_texts(path: str, stamp: Stamp) -> list[str]:
+    return sorted(Store(Path(path)).cases()["stage"].dropna().unique().tolist())
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
+def _stored(path: str, set_id: str, revision: str) -> EmbeddingTable:
+    frame, vectors = Store(Path(path)).table(set_id)
+    return EmbeddingTable(frame, vectors)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Reading the map ...")
+def _read_coordinates(
+    path: str, set_id: str, settings: tuple[tuple[str, object], ...], stamp: Stamp
+) -> tuple[NDArray[np.object_], NDArray[np.float64]] | None:
+    found = Store(Path(path)).projection(set_id, dict(settings))
+    if found is None:
+        return None
+    return found["item_id"].to_numpy(dtype=object), found[["x", "y"]].to_numpy(dtype=np.float64)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the items ...")
+def _item_frame(path: str, set_id: str, revision: str) -> pd.DataFrame:
+    return with_scores(Store(Path(path)).described_items(set_id), Path(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
+def _table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
+    stored = _stored(path, set_id, revision)
+    return EmbeddingTable(with_scores(stored.frame, Path(path)), stored.vectors)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
+def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
+    table = _table(path, set_id, revision, scores_revision)
+    return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
+
+
+def scan(path: ReadablePath, modified_ns: int) -> Volume:
+    """A CT, kept for a while; raises `ImageError` as `read_image` does."""
+    return _scan(path, modified_ns)[0]
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def scan_mask(
+    mask_path: ReadablePath, mask_modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
+) -> tuple[Volume, tuple[str, ...]]:
+    """A lesion mask on the grid of its CT, and what should be known of it; raises as `read_mask` and `scan` do."""
+    volume, header = _scan(image_path, image_modified_ns)
+    return read_noted_mask(Path(mask_path), volume, label, header)
+
+
+def forget_scans() -> None:
+    """Drop every scan that is kept, for all sessions."""
+    _scan.clear()
+    scan_mask.clear()
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _scan(path: str, modified_ns: int) -> tuple[Volume, ImageHeader]:
+    return read_scan(Path(path))[:2]

@@ -1,0 +1,126 @@
+"""Stages of a column as ordered codes, and every case that has none, with the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from embeddings.cohort.stage_spellings import is_unstaged
+from embeddings.cohort.stages import apply_groups, column_notes, read_column, stage_codes
+from flexict.errors import FlexiCTError
+
+MOST_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Staging:
+    """Codes `[n]` (-1 without a stage), what the codes are called, and why cases have none (reason, cases)."""
+
+    codes: NDArray[np.int64]
+    names: tuple[str, ...]
+    losses: tuple[tuple[str, int], ...]
+    warnings: tuple[str, ...]
+
+
+def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]) -> Staging:
+    """Read a column of stages: sorted by meaning, in the order given, or in groups.
+
+    A value that is no known stage, does not fit the others, or is in no group or order, leaves its case
+    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves.
+    """
+    texts = [None if pd.isna(value) else str(value) for value in values]
+    if groups:
+        return _grouped(texts, order, groups)
+    if order:
+        return _ordered(texts, order)
+    column = read_column([text or "" for text in texts], header=str(values.name))
+    return Staging(
+        column.codes,
+        tuple(column.order),
+        _losses(texts, {text: "not understood as a stage like the others" for text in column.odd}),
+        tuple(f"{note[:1].upper()}{note[1:]}." for note in column_notes(column)),
+    )
+
+
+def check_order_is_known(values: pd.Series) -> None:
+    """Raise FlexiCTError, with what to do, where none of the stages of a column sorts itself."""
+    column = read_column([str(value) for value in values.dropna()], header=str(values.name))
+    if column.odd and not column.order:
+        named = ", ".join(map(repr, sorted(column.odd)[:MOST_NAMED]))
+        more = f" and {len(column.odd) - MOST_NAMED} more" if len(column.odd) > MOST_NAMED else ""
+        raise FlexiCTError(
+            f"--stage: the order of the stages {named}{more} of column {str(values.name)!r} is not known: list them, "
+            "lowest first, with --order"
+        )
+
+
+def _grouped(
+    texts: Sequence[str | None], order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]
+) -> Staging:
+    names = [name for name, _ in groups]
+    if len(set(names)) < len(names):
+        raise FlexiCTError(f"--group: a group is given twice among {', '.join(names)}; list all its stages in one")
+    if order and sorted(order) != sorted(names):
+        raise FlexiCTError(
+            f"--order lists {', '.join(order)}, but the groups are {', '.join(names)}: list each group once"
+        )
+    ranked = list(order) or names
+    labels = apply_groups(texts, dict(groups))
+    codes = np.array([-1 if label is None else ranked.index(label) for label in labels], dtype=np.int64)
+    outside = {
+        text: "in no group"
+        for text, label in zip(texts, labels, strict=True)
+        if text is not None and label is None and not is_unstaged(text)
+    }
+    return Staging(codes, tuple(ranked), _losses(texts, outside), _empty_levels(codes, ranked))
+
+
+def _ordered(texts: Sequence[str | None], order: Sequence[str]) -> Staging:
+    stage_codes([], order)  # refuses an order that lists a stage twice
+    code_of: dict[str, int] = {}
+    outside: dict[str, str] = {}
+    for text in {text for text in texts if text is not None}:
+        try:
+            code_of[text] = int(stage_codes([text], order)[0][0])
+        except FlexiCTError:
+            outside[text] = "not in the order given"
+    codes = np.array([-1 if text is None else code_of.get(text, -1) for text in texts], dtype=np.int64)
+    return Staging(codes, tuple(order), _losses(texts, outside), _empty_levels(codes, order))
+
+
+def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple[str, int], ...]:
+    counts = Counter(text or "" for text in texts)
+    found = []
+    unstaged = sum(n for text, n in counts.items() if text not in strange and is_unstaged(text))
+    if unstaged:
+        found.append(("unstaged", unstaged))
+    for reason in dict.fromkeys(strange.values()):
+        spellings = sorted(text for text, why in strange.items() if why == reason)
+        named = ", ".join(f"{text!r} ({counts[text]})" for text in spellings[:MOST_NAMED])
+        more = f" and {len(spellings) - MOST_NAMED} more" if len(spellings) > MOST_NAMED else ""
+        found.append((f"{reason}: {named}{more}", sum(counts[text] for text in spellings)))
+    return tuple(found)
+
+
+def _empty_levels(codes: NDArray[np.int64], names: Sequence[str]) -> tuple[str, ...]:
+    empty = [name for code, name in enumerate(names) if not (codes == code).any()]
+    return (f"No embedded case is of {', '.join(empty)}.",) if empty else ()
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names between commas, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+
+
+def group_of(text: str) -> tuple[str, tuple[str, ...]]:
+    """`Early=Tis,T1a` as name and stages. Raises ValueError on anything else."""
+    name, sign, members = text.partition("=")
+    stages = names_in(members)
+    if not sign or not name.strip() or not stages:
+        raise FlexiCTError(f"--group takes NAME=STAGE,STAGE such as Early=Tis,T1a,T1b, not {text!r}")
+    return name.strip(), stages

@@ -1,0 +1,1 @@
+"""What one browser session keeps: the open cohort, selections, widgets, the user."""

@@ -1,0 +1,1 @@
+"""Sentences that people read: verdicts, disclosures, tables as text."""

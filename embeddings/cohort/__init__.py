@@ -1,0 +1,1 @@
+"""The CSV contract: a table of cases, checked row by row."""

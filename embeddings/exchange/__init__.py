@@ -1,0 +1,1 @@
+"""Cohort files to and from the tables of other programs."""

@@ -1,0 +1,166 @@
+"""A store as one table for other programs: a row an item and set, with its vector, case and lesion."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from embeddings.exchange.anndata_file import check_anndata, write_h5ad
+from embeddings.exchange.description import KEY, describe
+from embeddings.store.store import Store, StoreError
+from flexict.errors import FlexiCTError
+
+FORMATS = ("parquet", "h5ad", "csv")
+# A map is laid out for a file that has none stored, up to so many items; more take minutes.
+MOST_MAPPED = 20_000
+FEWEST_MAPPED = 5
+_FIRST = ("set_id", "item_id", "case_id", "vector")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class ExportError(FlexiCTError):
+    """Nothing was exported; the message says why and what to do."""
+
+
+def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int:
+    """Write the items of one set, or of all, and return the number of rows.
+
+    `vector` is a list of float32 in Parquet and JSON text in CSV, where text that a spreadsheet would take for a
+    formula gets an apostrophe in front; h5ad is AnnData of one set, with its UMAP. What the cohort and the sets are
+    goes with the table, in a file of the same name with .json added for a CSV, so that `import` can bring all back.
+    The file appears under its name only when it is whole.
+
+    Raises:
+        ExportError: nothing to export, or a place that cannot be written.
+        StoreError: the store cannot be read or has no such set.
+    """
+    if kind not in FORMATS:
+        raise ExportError(f"there is no format {kind!r}: choose one of {', '.join(FORMATS)}")
+    known = store.sets()["set_id"].tolist()
+    if set_id is not None and set_id not in known:
+        raise StoreError(f"{store.path} has no embedding set {set_id!r}: choose one of {', '.join(known) or 'none'}")
+    if not known:
+        raise ExportError(f"{store.path} holds no vectors yet: embed the cohort first")
+    if out.resolve() == store.path.resolve():
+        raise ExportError(f"{out} is the store itself: give the export another name")
+    chosen = [set_id] if set_id is not None else known
+    if kind == "h5ad":
+        if len(chosen) > 1:
+            raise ExportError(f"an h5ad file holds one set: say with --set which of {', '.join(known)}")
+        check_anndata()
+    # What the first set's columns are, those of all are.
+    description = describe(store, chosen, _arranged(store.item_columns(chosen[0]), chosen[0]).schema)
+    if kind == "csv":
+        with _whole_file(out) as partial, _whole_file(sidecar(out)) as words:
+            words.write_text(description, encoding="utf-8")
+            return _write_csv((_table(store, one) for one in chosen), partial)
+    with _whole_file(out) as partial:
+        if kind == "parquet":
+            return _write_parquet((_table(store, one) for one in chosen), partial, description)
+        table = _table(store, chosen[0])
+        write_h5ad(partial, table, store.info().stage_order, description, _umap(store, chosen[0], table))
+        return table.num_rows
+
+
+def sidecar(csv_path: Path) -> Path:
+    """Where the description of an exported CSV lies."""
+    return csv_path.with_name(csv_path.name + ".json")
+
+
+def _umap(store: Store, set_id: str, table: pa.Table) -> NDArray[np.float64] | None:
+    """The stored UMAP of these items, or a new one where there is none; None for too few or too many items."""
+    ids = table["item_id"].to_pylist()
+    for settings, frame in store.projections(set_id):
+        placed = frame.set_index("item_id").reindex(ids)
+        if settings.get("method") == "umap" and not placed.isna().any(axis=None):
+            return placed[["x", "y"]].to_numpy(dtype=np.float64)
+    if not FEWEST_MAPPED <= len(ids) <= MOST_MAPPED:
+        return None
+    from embeddings.analysis.projection import project  # takes seconds to import
+
+    vectors = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(ids), -1)
+    return project(vectors).coordinates
+
+
+def defused(text: str) -> str:
+    """Text that no spreadsheet takes for a formula; numbers stay as they are."""
+    dangerous = text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not _NUMBER.fullmatch(text)
+    return "'" + text if dangerous else text
+
+
+def _table(store: Store, set_id: str) -> pa.Table:
+    found = store.joined(set_id)
+    vectors = found["vector"].cast(pa.list_(pa.float32()))
+    return _arranged(found.set_column(found.schema.get_field_index("vector"), "vector", vectors), set_id)
+
+
+def _arranged(found: pa.Table, set_id: str) -> pa.Table:
+    """The items with their set, columns in the order of an export."""
+    found = found.append_column("set_id", pa.array([set_id] * found.num_rows, pa.string()))
+    first = [name for name in _FIRST if name in found.column_names]
+    return found.select([*first, *(name for name in found.column_names if name not in first)])
+
+
+def _write_parquet(tables: Iterator[pa.Table], path: Path, description: str) -> int:
+    n_rows, writer = 0, None
+    try:
+        for table in tables:
+            table = table.replace_schema_metadata({KEY: description})
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+            n_rows += table.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return n_rows
+
+
+def _write_csv(tables: Iterator[pa.Table], path: Path) -> int:
+    n_rows = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        for table in tables:
+            if n_rows == 0 and file.tell() == 0:
+                writer.writerow([defused(name) for name in table.column_names])
+            for batch in table.to_batches(max_chunksize=1000):
+                vectors = batch.column("vector")
+                numbers = vectors.flatten().to_numpy(zero_copy_only=False).reshape(batch.num_rows, -1)
+                columns: list[Sequence[object]] = [
+                    # The shortest decimals that give the same float32 back.
+                    ["[" + ",".join(row.astype(str)) + "]" for row in numbers]
+                    if name == "vector"
+                    else column.to_pylist()
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                ]
+                for row in zip(*columns, strict=True):
+                    writer.writerow([defused(cell) if isinstance(cell, str) else cell for cell in row])
+            n_rows += table.num_rows
+    return n_rows
+
+
+@contextmanager
+def _whole_file(out: Path) -> Iterator[Path]:
+    """A partial file beside `out` that takes its place at the end of the block, or goes if the block raises."""
+    if out.is_dir():
+        raise ExportError(f"{out} is a folder: give the name of a file")
+    if out.exists() and not out.is_file():
+        raise ExportError(f"{out} is a device or pipe, which a file would replace: give the name of a file")
+    if not out.parent.is_dir():
+        raise ExportError(f"there is no folder {out.parent} to write {out.name} into: make it first")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(out)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Image files and lesion masks -> volumes in HU on a grid in LPS millimetres."""

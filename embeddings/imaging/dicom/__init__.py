@@ -1,0 +1,1 @@
+"""DICOM folders and multi-frame files -> volumes."""

@@ -1,0 +1,1 @@
+"""Lesion masks of every format, on the grid of their CT."""

@@ -1,0 +1,172 @@
+"""A mask on its own grid, brought to the grid of its CT.
+
+Where the voxels of both lie on each other, in whatever order and direction of the axes, each voxel keeps its value.
+Else each voxel of the CT takes the value of the nearest one of the mask, as SimpleITK's nearest-neighbour
+interpolation does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.formatting import counted
+from embeddings.imaging.image_header import ImageError, ImageHeader
+from flexict.volume import Volume
+
+# Of a voxel: origins and spacings in headers are rounded.
+_OFF_GRID = 0.1
+_UNNOTED_MM = 0.05
+_DECIMALS = 6
+_APART = "lies outside its CT ({grids}): give the mask that was drawn on this CT"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the voxels of a mask lie among those of its CT.
+
+    Attributes:
+        matrix, offset: index of the mask `[z, y, x]` = matrix @ index of the CT + offset; whole numbers where
+            `lossless` holds.
+        lossless: every voxel of one grid lies on one of the other, or outside it.
+        notes: what a reader should know, a sentence each.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    matrix: NDArray[np.float64] = field(repr=False)
+    offset: NDArray[np.float64] = field(repr=False)
+    lossless: bool
+    notes: tuple[str, ...]
+
+    def placed(self, inside: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+        """The mask's voxels `[z, y, x]` on the CT's grid, and the notes with what of them was lost.
+
+        Raises:
+            ImageError: the mask has voxels, but none of them lies in a voxel of the CT.
+        """
+        if not self.lossless:
+            found = self._nearest(inside)
+            lost = 0
+        else:
+            found = self._moved(inside)
+            lost = 0 if found is inside else int(inside.sum()) - int(found.sum())
+        if not found.any() and inside.any():
+            raise ImageError(self.path, "marks no voxel of its CT: give the mask that was drawn on this CT")
+        return found, (*self.notes, outside_note(lost)) if lost else self.notes
+
+    def _moved(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Every voxel to its place, by axes put in another order, reversed and shifted; itself where nothing is."""
+        if inside.shape == self.shape and (self.matrix == np.eye(3)).all() and not self.offset.any():
+            return inside
+        order = [int(np.argmax(np.abs(self.matrix[:, axis]))) for axis in range(3)]
+        into, source = [], []
+        for axis, other in enumerate(order):
+            step, start, n = int(self.matrix[other, axis]), int(self.offset[other]), inside.shape[other]
+            low, high = (-start, n - start) if step > 0 else (start - n + 1, start + 1)
+            low, high = max(low, 0), min(high, self.shape[axis])
+            into.append(slice(low, max(low, high)))
+            end = start + step * high
+            source.append(slice(start + step * low, end if end >= 0 else None, step) if high > low else slice(0, 0))
+        found = np.zeros(self.shape, dtype=np.bool_)
+        found[tuple(into)] = inside.transpose(order)[tuple(source)]
+        return found
+
+    def _nearest(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The nearest voxel of the mask at every voxel of the CT that the lesion can reach."""
+        box = _box_of(inside)
+        if box is None:
+            return np.zeros(self.shape, dtype=np.bool_)
+        corners = (_corners(box) - self.offset) @ np.linalg.inv(self.matrix).T
+        low = np.clip(np.floor(corners.min(axis=0)), 0, self.shape).astype(int)
+        high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, self.shape).astype(int)
+        found = np.zeros(self.shape, dtype=np.bool_)
+        y, x = np.mgrid[low[1] : high[1], low[2] : high[2]].astype(np.float64)
+        in_plane = [row[1] * y + row[2] * x + at for row, at in zip(self.matrix, self.offset, strict=True)]
+        for z in range(low[0], high[0]):
+            index = [plane + row[0] * z for plane, row in zip(in_plane, self.matrix, strict=True)]
+            # Half-way between two voxels, as on a grid of twice the spacing, all go the same way.
+            index = [np.floor(np.round(i, _DECIMALS) + 0.5) for i in index]
+            held = np.logical_and.reduce([(i >= 0) & (i < n) for i, n in zip(index, inside.shape, strict=True)])
+            place = tuple(i[held].astype(np.int64) for i in index)
+            found[z, low[1] : high[1], low[2] : high[2]][held] = inside[place]
+        return found
+
+
+def outside_note(count: int) -> str:
+    """What a reader should know of a lesion that leaves its CT."""
+    what = counted(count, "voxel of the mask lies", "voxels of the mask lie")
+    return f"{what} outside the CT: left out"
+
+
+def place(path: Path, mask: Volume, grid: Volume) -> Placement:
+    """Where the grid of a mask lies in the grid of its CT, by headers alone.
+
+    Raises:
+        ImageError: the two do not overlap.
+    """
+    start = mask.index_of(grid.lps_of((0.0, 0.0, 0.0)))
+    matrix = np.stack([mask.index_of(grid.lps_of(tuple(unit))) - start for unit in np.eye(3)], axis=1)
+    _check_overlap(path, mask, grid)
+    whole, shift = np.rint(matrix), np.rint(start)
+    moves = (np.abs(whole).sum(axis=0) == 1).all() and (np.abs(whole).sum(axis=1) == 1).all()
+    if moves:
+        # Looked at where the two overlap: a mask may cover a small part of its CT.
+        common = _common_corners(mask, grid)
+        off = np.abs(common @ matrix.T + start - common @ whole.T - shift)
+        if off.max() <= _OFF_GRID:
+            off_mm = float(np.linalg.norm(off * np.array(mask.spacing[::-1]), axis=1).max())
+            rounded = f"the mask lies {off_mm:.2g} mm off the voxels of its CT and is taken as rounded"
+            notes = (rounded,) if off_mm > _UNNOTED_MM else ()
+            return Placement(path, grid.shape, whole, shift, True, notes)
+    note = f"the mask lies on another grid than its CT ({_grids(mask, grid)}): each voxel of the CT takes its nearest"
+    return Placement(path, grid.shape, matrix, start, False, (note,))
+
+
+def _check_overlap(path: Path, mask: Volume, grid: Volume) -> None:
+    for one, other in ((mask, grid), (grid, mask)):
+        corners = other.index_of(one.lps_of(_corners(_whole_box(one.shape))))
+        if (corners.max(axis=0) < -0.5).any() or (corners.min(axis=0) > np.array(other.shape) - 0.5).any():
+            raise ImageError(path, _APART.format(grids=_grids(mask, grid, places=True)))
+
+
+def _common_corners(mask: Volume, grid: Volume) -> NDArray[np.float64]:
+    """Corner voxels of the part of the CT that the mask covers, as indices of the CT."""
+    corners = grid.index_of(mask.lps_of(_corners(_whole_box(mask.shape, 0.0))))
+    last = np.array(grid.shape) - 1.0
+    return _corners(np.array([np.clip(corners.min(axis=0), 0, last), np.clip(corners.max(axis=0), 0, last)]))
+
+
+def _grids(mask: Volume, grid: Volume, places: bool = False) -> str:
+    words = [_words(one) for one in (mask, grid)]
+    if places or words[0] == words[1]:
+        starts = (" / ".join(f"{mm:.1f}" for mm in one.origin) for one in (mask, grid))
+        words = [f"{word} from {start}" for word, start in zip(words, starts, strict=True)]
+    return " against ".join(words)
+
+
+def _words(grid: Volume) -> str:
+    return ImageHeader(grid.shape, grid.spacing, "", grid.origin, grid.direction).describe()
+
+
+def _whole_box(shape: tuple[int, int, int], edge: float = 0.5) -> NDArray[np.float64]:
+    """First and last index of a grid, with the outer halves of its voxels."""
+    return np.array([np.full(3, -edge), np.array(shape) - 1.0 + edge])
+
+
+def _box_of(inside: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """First and last index `[2, 3]` of the voxels, half a voxel wider; None where there is none."""
+    ends = []
+    for axes in ((1, 2), (0, 2), (0, 1)):
+        held = np.flatnonzero(inside.any(axis=axes))
+        if not len(held):
+            return None
+        ends.append((held[0] - 0.5, held[-1] + 0.5))
+    return np.array(ends).T
+
+
+def _corners(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([(a, b, c) for a in box[:, 0] for b in box[:, 1] for c in box[:, 2]], dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Where the work runs: threads on this machine, or a Ray cluster."""

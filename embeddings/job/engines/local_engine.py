@@ -1,0 +1,192 @@
+"""The engine of one machine: threads read ahead, threads encode on every device, bounded queues between them."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import torch
+
+from embeddings.job.engines.encoding import encode
+from embeddings.job.engines.engine import Pace
+from embeddings.job.engines.one_thread import one_thread
+from embeddings.job.messages import Message, Prepared
+from embeddings.job.planning.plan import Task
+from embeddings.job.planning.views import Encoder
+from embeddings.job.preparation.prepare import Preparation, prepare_case
+
+TICK_S = 0.5
+MOST_RESULTS = 4096
+
+
+@dataclass
+class LocalEngine:
+    """Reads with `readers` threads and encodes with one thread for each of `encoders`.
+
+    Threads suffice: reading, resampling and the network run in libraries that release the interpreter's lock. Each
+    thread keeps to one core, so that results do not depend on how many there are. On a CPU the same encoder may
+    stand several times in `encoders`.
+
+    Args:
+        batch_size: items of one set through an encoder at once; fewer where nothing more is ready.
+    """
+
+    encoders: Sequence[Encoder]
+    preparation: Preparation
+    batch_size: int
+    readers: int
+    _pace: Pace | None = field(default=None, init=False)
+
+    @property
+    def pace(self) -> Pace | None:
+        """How busy the sides were in the last run."""
+        return self._pace
+
+    def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
+        """See `embeddings.job.engines.engine.Engine`."""
+        with one_thread():
+            began, processor = time.monotonic(), time.process_time()
+            work = _Work(self, tasks, stop)
+            try:
+                yield from work.messages()
+            finally:
+                work.close()
+                seconds = time.monotonic() - began
+                self._pace = Pace(
+                    seconds=seconds,
+                    n_readers=self.readers,
+                    n_encoders=len(self.encoders),
+                    reading_s=sum(work.reading_s),
+                    encoding_s=sum(work.encoding_s),
+                    cores_used=(time.process_time() - processor) / seconds if seconds > 0 else 0.0,
+                )
+
+
+class _Ended:
+    """Says that one thread has nothing more to do."""
+
+
+class _Work:
+    """The threads of one call and what they share."""
+
+    def __init__(self, engine: LocalEngine, tasks: Sequence[Task], stop: threading.Event) -> None:
+        self._engine, self._stop = engine, stop
+        self._closed = threading.Event()
+        self._waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        for task in tasks:
+            self._waiting.put(task)
+        # Enough for every encoder to find a batch while its last one is computed; inputs of 16 MB add up.
+        depth = max(2, 2 * engine.batch_size) * len(engine.encoders)
+        self._ready: queue.Queue[Prepared] = queue.Queue(maxsize=depth)
+        self._results: queue.Queue[Message | _Ended | BaseException] = queue.Queue(maxsize=MOST_RESULTS)
+        self.reading_s = [0.0] * engine.readers
+        self.encoding_s = [0.0] * len(engine.encoders)
+        self._readers = [self._thread("reader", n, self._read) for n in range(engine.readers)]
+        self._encoders = [self._thread("encoder", n, self._encode) for n in range(len(engine.encoders))]
+        for thread in (*self._readers, *self._encoders):
+            thread.start()
+
+    def messages(self) -> Generator[Message | None, None, None]:
+        n_ended = 0
+        # Asked to stop, the threads end after the batch at hand, which is still handed over.
+        while n_ended < len(self._readers) + len(self._encoders):
+            try:
+                result = self._results.get(timeout=TICK_S)
+            except queue.Empty:
+                yield None
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            if isinstance(result, _Ended):
+                n_ended += 1
+            else:
+                yield result
+
+    def close(self) -> None:
+        self._closed.set()
+        for thread in (*self._readers, *self._encoders):
+            thread.join()
+
+    @property
+    def _over(self) -> bool:
+        return self._closed.is_set() or self._stop.is_set()
+
+    def _thread(self, name: str, number: int, target: Callable[[int], None]) -> threading.Thread:
+        def guarded() -> None:
+            torch.set_num_threads(1)  # OpenMP keeps this number by thread
+            try:
+                target(number)
+                self._hand_over(_Ended())
+            except BaseException as error:
+                # Raised again in the thread that asked for the messages.
+                self._hand_over(error)
+
+        return threading.Thread(target=guarded, name=f"{name}-{number}", daemon=True)
+
+    def _hand_over(self, message: Message | _Ended | BaseException) -> None:
+        while not self._closed.is_set():
+            with suppress(queue.Full):
+                self._results.put(message, timeout=TICK_S)
+                return
+
+    def _make_ready(self, item: Prepared) -> None:
+        while not self._over:
+            with suppress(queue.Full):
+                self._ready.put(item, timeout=TICK_S)
+                return
+
+    def _read(self, number: int) -> None:
+        while not self._over:
+            try:
+                task = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            began = time.monotonic()
+            for message in prepare_case(task, self._engine.preparation):
+                self.reading_s[number] += time.monotonic() - began
+                if isinstance(message, Prepared):
+                    self._make_ready(message)
+                else:
+                    self._hand_over(message)
+                if self._over:
+                    return
+                began = time.monotonic()
+            self.reading_s[number] += time.monotonic() - began
+
+    def _encode(self, number: int) -> None:
+        encoder = self._engine.encoders[number]
+        batches: defaultdict[str, list[Prepared]] = defaultdict(list)
+        while not self._over:
+            fullest = max(batches.values(), key=len, default=[])
+            if len(fullest) < self._engine.batch_size:
+                item = self._next(wait=not fullest)
+                if item is not None:
+                    batches[item.set_id].append(item)
+                    continue
+            if not fullest:
+                if not any(thread.is_alive() for thread in self._readers) and self._ready.empty():
+                    return
+                continue
+            # Nothing more is ready: an encoder that waits for a full batch only waits.
+            batch = batches.pop(fullest[0].set_id)
+            began = time.monotonic()
+            encoded = encode(encoder, batch)
+            self.encoding_s[number] += time.monotonic() - began
+            for message in encoded:
+                self._hand_over(message)
+
+    def _next(self, wait: bool) -> Prepared | None:
+        with suppress(queue.Empty):
+            return self._ready.get(timeout=0.05) if wait else self._ready.get_nowait()
+        return None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,151 @@
+"""What is left to do: the difference between a cohort and what its store holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embeddings.job.planning.sources import stamp_of
+from embeddings.job.planning.views import JobError, Recipe
+from embeddings.store.store import Store
+
+if TYPE_CHECKING:
+    from embeddings.cohort.read import Case
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a case lacks of one set.
+
+    Attributes:
+        held: those of its items that the set holds already.
+        content: digest of what the items held were made from; None where nothing was.
+    """
+
+    set_id: str
+    recipe: Recipe
+    held: frozenset[str] = frozenset()
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A case to work through, once for all the sets that lack something of it.
+
+    Attributes:
+        stamp: sizes and times of its files when the plan was made.
+    """
+
+    case: Case
+    stamp: str
+    wanted: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Of one set, in cases: planned, there before, and failed before and not to be tried again."""
+
+    n_planned: int = 0
+    n_done_before: int = 0
+    n_failed_before: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Tasks in the order of the cohort, the tally of each set, and cases left for another run by a limit."""
+
+    tasks: list[Task]
+    tallies: Mapping[str, Tally]
+    n_left_out: int = 0
+
+
+def missing(
+    store: Store,
+    recipes: Mapping[str, Recipe],
+    cases: Sequence[Case],
+    *,
+    retry_failed: bool = False,
+    limit: int | None = None,
+) -> Plan:
+    """Cases that are not complete in a set, changed on disk, or have a mask not measured yet.
+
+    A case that failed is tried again where its files have changed since, or with `retry_failed`. A case with
+    every slice embedded is complete for any slice step.
+
+    Args:
+        recipes: by set.
+        limit: at most so many tasks.
+    """
+    lacking = {set_id: _Lacking(store, set_id, recipe, retry_failed) for set_id, recipe in recipes.items()}
+    tasks = []
+    for case in cases:
+        stamp = stamp_of(case)
+        wanted = tuple(one for one in (of_set.of(case, stamp) for of_set in lacking.values()) if one is not None)
+        if wanted:
+            tasks.append(Task(case, stamp, wanted))
+    kept = tasks if limit is None else tasks[:limit]
+    tallies = {
+        set_id: Tally(
+            n_planned=sum(any(w.set_id == set_id for w in task.wanted) for task in kept),
+            n_done_before=of_set.n_done,
+            n_failed_before=of_set.n_failed,
+        )
+        for set_id, of_set in lacking.items()
+    }
+    return Plan(kept, tallies, len(tasks) - len(kept))
+
+
+class _Lacking:
+    """What one set lacks, asked case by case."""
+
+    def __init__(self, store: Store, set_id: str, recipe: Recipe, retry_failed: bool) -> None:
+        self._set_id, self._recipe, self._retry_failed = set_id, recipe, retry_failed
+        self.n_done = self.n_failed = 0
+        done = store.completed(set_id)
+        self._complete = set(done.loc[done["slice_step"].isin([1, recipe.slice_step]), "case_id"])
+        failures = store.failures(set_id)
+        failures = failures[failures["stage_of_work"] != "validate"]
+        # Failures of before stamps were kept have none, and are tried once more.
+        self._failed = dict(zip(failures["case_id"], failures["stamp"], strict=True))
+        lesions = store.lesions()
+        self._measured = set(lesions.loc[lesions["source"] == "mask", "case_id"])
+        items = store.items(set_id)
+        self._held = {case_id: frozenset(group) for case_id, group in items.groupby("case_id")["item_id"]}
+        self._sources = store.sources(set_id)
+
+    def of(self, case: Case, stamp: str) -> Wanted | None:
+        source = self._sources.get(case.case_id)
+        failed = case.case_id in self._failed
+        if failed and self._failed[case.case_id] == stamp and not self._retry_failed:
+            # A mask that cannot be measured may cost a case no vector.
+            complete = case.case_id in self._complete
+            self.n_done += complete
+            self.n_failed += not complete
+            return None
+        touched = source is None or source.stamp != stamp
+        unmeasured = case.mask_path is not None and case.case_id not in self._measured
+        if case.case_id in self._complete and not (failed or touched or unmeasured):
+            self.n_done += 1
+            return None
+        held = self._held.get(case.case_id, frozenset())
+        return Wanted(self._set_id, self._recipe, held, None if source is None else source.content)
+
+
+def shard_of(cases: Sequence[Case], shard: tuple[int, int] | None) -> list[Case]:
+    """The cases of shard i of n (from 1): by a digest of the case id, so that new rows move no other case.
+
+    Raises:
+        JobError: a shard that does not exist.
+    """
+    if shard is None:
+        return list(cases)
+    number, count = shard
+    if not 1 <= number <= count:
+        raise JobError(f"there is no shard {number} of {count}: give I/N with I from 1 to N")
+    return [case for case in cases if _digest(case.case_id) % count == number - 1]
+
+
+def _digest(case_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(case_id.encode("utf-8", "surrogatepass")).digest()[:8])

@@ -1,0 +1,1 @@
+"""A task's files, read once -> the inputs of all its sets."""

@@ -1,0 +1,256 @@
+"""From a case's files to model inputs: everything that happens before the encoder, one case at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.imaging.acquisition import acquisition_of
+from embeddings.imaging.images import read_mask, read_scan
+from embeddings.imaging.masks.lesions import Lesion, measure
+from embeddings.job.faults import failure_of
+from embeddings.job.messages import CaseEnd, Prepared
+from embeddings.job.planning.plan import Task, Wanted
+from embeddings.job.planning.sources import Digests, stamp_of, vanished_folder
+from embeddings.job.planning.views import Recipe
+from embeddings.job.preparation.input_cache import CachedCase, InputCache, Keeping
+from embeddings.job.preparation.thumbnails import Painter
+from embeddings.records import LesionRecord, Source
+from flexict.errors import FlexiCTError
+from flexict.presets import mask_input, preprocess
+from flexict.volume import Volume
+
+if TYPE_CHECKING:
+    from embeddings.cohort.read import Case
+
+_LOG = logging.getLogger(__name__)
+# A lesion is shown with this much around it, and never in less than this many mm.
+SURROUNDINGS = 2.0
+LEAST_SIDE_MM = 60.0
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How every case is prepared: with pictures or without, and where prepared input is kept, if anywhere."""
+
+    thumbnails: bool = True
+    cache: Path | None = None
+
+
+class ChangedMeanwhileError(FlexiCTError):
+    """The files were written while they were read."""
+
+
+def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | CaseEnd]:
+    """Yield the items that the sets lack of a case, and one `CaseEnd` a set.
+
+    The files are read once for all sets. Whatever goes wrong with a case, a fault of this program too, is told in its
+    ends: one bad scan must not end a run. What a set holds of a changed case is kept until the case has given a new
+    item.
+    """
+    stamp = stamp_of(task.case)
+    wanted = list(task.wanted)
+    cache = None if preparation.cache is None else InputCache(preparation.cache)
+    if cache is not None:
+        for one in task.wanted:
+            found = cache.find(task.case, one.recipe, stamp, preparation.thumbnails)
+            if found is None:
+                continue
+            try:
+                yield from _from_cache(task.case, one, stamp, found)
+            except (OSError, ValueError) as error:
+                # Items that were handed over already come again from the scan, to no harm.
+                _LOG.warning("cached input went away while it was read (%s); the scan is read again", error)
+            else:
+                wanted.remove(one)
+    if not wanted:
+        return
+    ends = {one.set_id: CaseEnd(task.case.case_id, one.set_id, stamp) for one in wanted}
+    try:
+        scan = _Scan(task.case)
+        digests = Digests(task.case)
+        contents = {one.set_id: digests.content(one.recipe) for one in wanted}
+        if stamp_of(task.case) != stamp:
+            raise ChangedMeanwhileError(
+                f"{task.case.image_path.name} or its mask was written while it was read: run the same command again "
+                "once it is complete"
+            )
+    except Exception as error:
+        for end in ends.values():
+            yield _broken(task, end, "read", error)
+        return
+    for one in wanted:
+        end = ends[one.set_id]
+        source = Source(task.case.case_id, contents[one.set_id], stamp, scan.doubt)
+        yield from _prepare_set(task, one, source, scan, end, preparation, cache)
+
+
+class _Scan:
+    """The files of a case, read: what all its sets share."""
+
+    def __init__(self, case: Case) -> None:
+        self.volume, header, self.doubt = read_scan(case.image_path)
+        self.acquisition = acquisition_of(case.case_id, header)
+        self.preprocessed = preprocess.Scan(self.volume)
+        self.painter = Painter(self.volume)
+        self.mask: Volume | None = None
+        self.lesion: Lesion | None = None
+        self.mask_error: Exception | None = None
+        self.lesions: list[LesionRecord] = []
+        if case.seed_lps is not None:
+            self.lesions.append(LesionRecord(case.case_id, "seed", case.seed_lps))
+        if case.mask_path is not None:
+            try:
+                self.mask = read_mask(case.mask_path, self.volume, case.mask_label, header)
+                self.lesion = measure(self.mask)
+            except Exception as error:
+                self.mask_error = error
+            else:
+                self.lesions.append(_record(case.case_id, self.lesion))
+
+
+def _record(case_id: str, lesion: Lesion) -> LesionRecord:
+    return LesionRecord(
+        case_id,
+        "mask",
+        lesion.centroid_lps,
+        lesion.volume_ml,
+        lesion.equivalent_diameter_mm,
+        lesion.max_extent_mm,
+        lesion.n_components,
+    )
+
+
+def _prepare_set(
+    task: Task,
+    one: Wanted,
+    source: Source,
+    scan: _Scan,
+    end: CaseEnd,
+    preparation: Preparation,
+    cache: InputCache | None,
+) -> Iterator[Prepared | CaseEnd]:
+    """The items of one set, kept in the cache where there is one, then the end."""
+    case, recipe = task.case, one.recipe
+    end.acquisition, end.lesions = scan.acquisition, scan.lesions
+    end.changed = one.content not in (None, source.content)
+    held = frozenset() if end.changed else one.held
+    stage = "read"
+    try:
+        if scan.mask_error is not None:
+            by_mask = recipe.preset == "lesion_mask" or recipe.with_mask
+            if by_mask or (recipe.preset == "lesion_seed" and case.seed_lps is None):
+                raise scan.mask_error
+            end.failures.append(failure_of(case.case_id, "measure", scan.mask_error))
+        stage = "preprocess"
+        items = _items(case, one, held if cache is None else frozenset(), source, scan, preparation.thumbnails)
+        if cache is not None:
+            items = _kept(items, cache.keep(case, recipe, source.stamp, preparation.thumbnails), source, end)
+        for item in items:
+            if item.item_id not in held:
+                end.item_ids.append(item.item_id)
+                yield item
+        end.source = source
+    except Exception as error:
+        if end.item_ids:
+            end.source = source
+        end = _broken(task, end, stage, error)
+    yield end
+
+
+def _kept(items: Iterator[Prepared], keeping: Keeping, source: Source, end: CaseEnd) -> Iterator[Prepared]:
+    """The items, each written to the cache as it passes; the entry counts once all have passed."""
+    with keeping:
+        for item in items:
+            keeping.add(item)
+            yield item
+        if not any(failure.fault for failure in end.failures):  # the next run may do better
+            keeping.finish(source, end)
+
+
+def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
+    end.broken = True
+    end.vanished = vanished_folder(task.case, task.stamp, error)
+    end.failures.append(failure_of(task.case.case_id, stage, error))
+    return end
+
+
+def _from_cache(case: Case, one: Wanted, stamp: str, found: CachedCase) -> Iterator[Prepared | CaseEnd]:
+    source = found.source
+    end = CaseEnd(case.case_id, one.set_id, stamp, source)
+    end.changed = one.content not in (None, source.content)
+    end.acquisition, end.lesions, end.failures = found.acquisition, list(found.lesions), list(found.failures)
+    held = frozenset() if end.changed else one.held
+    for item in found.items(one.set_id):
+        if item.item_id not in held:
+            end.item_ids.append(item.item_id)
+            yield item
+    yield end
+
+
+def _items(
+    case: Case, one: Wanted, held: frozenset[str], source: Source, scan: _Scan, thumbnails: bool
+) -> Iterator[Prepared]:
+    case_id, recipe, painter = case.case_id, one.recipe, scan.painter
+    if recipe.with_mask and scan.mask is None:
+        raise FlexiCTError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
+    pooled_over = scan.mask if recipe.with_mask else None
+    if recipe.view == "slices":
+        for index in preprocess.slice_indices(scan.preprocessed, recipe.slice_step):
+            item_id = recipe.item_id(case_id, index)
+            if item_id not in held:
+                placed = preprocess.axial_slice(scan.preprocessed, index)
+                picture = painter.axial(index) if thumbnails else None
+                mask = None if pooled_over is None else mask_input.axial_slice(pooled_over, index)
+                place = (index, placed.z_lps_mm)
+                yield Prepared(one.set_id, item_id, case_id, placed.pixels, source, *place, picture, mask)
+        return
+    item_id = recipe.item_id(case_id)
+    if item_id in held:
+        return
+    if recipe.view == "volume":
+        array = getattr(preprocess, recipe.preset)(scan.preprocessed)
+        mask = None if pooled_over is None else getattr(mask_input, recipe.preset)(pooled_over)
+        picture = painter.middle() if thumbnails else None
+        yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture, mask=mask)
+        return
+    crop = _lesion_crop(case, recipe, scan)
+    side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * crop.extent_mm)
+    picture = painter.around(crop.centre_lps, side_mm) if thumbnails else None
+    yield Prepared(one.set_id, item_id, case_id, crop.array, source, thumbnail=picture, mask=crop.mask)
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """The input of a lesion, its centre (LPS mm) and extent (mm), and its mask where the encoder wants it."""
+
+    array: NDArray[np.float32]
+    centre_lps: tuple[float, float, float]
+    extent_mm: float
+    mask: NDArray[np.uint8] | None
+
+
+def _lesion_crop(case: Case, recipe: Recipe, scan: _Scan) -> _Crop:
+    if recipe.preset == "lesion_mask":
+        if scan.mask is None or scan.lesion is None:
+            raise FlexiCTError(
+                "the case has no lesion mask, which the preset lesion_mask needs: add one, or embed the "
+                "cohort with the preset lesion_seed"
+            )
+        array = preprocess.lesion_mask(scan.preprocessed, scan.mask, recipe.scale)
+        mask = mask_input.lesion_mask(scan.mask, recipe.scale) if recipe.with_mask else None
+        return _Crop(array, scan.lesion.centroid_lps, max(scan.lesion.bounding_box_mm), mask)
+    centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
+    if centre is None:
+        raise FlexiCTError("the case has no seed and no lesion mask: add seed_x, seed_y and seed_z in LPS mm")
+    array = preprocess.lesion_seed(scan.preprocessed, centre, recipe.seed_side_mm)
+    mask = None
+    if recipe.with_mask and scan.mask is not None:
+        mask = mask_input.lesion_seed(scan.preprocessed, scan.mask, centre, recipe.seed_side_mm)
+    return _Crop(array, centre, recipe.seed_side_mm / SURROUNDINGS, mask)

@@ -1,0 +1,1 @@
+"""The cohort file: every statement of SQL is in this folder."""

@@ -1,0 +1,1 @@
+"""Names of encoders -> weights that are loaded safely."""

@@ -1,0 +1,1 @@
+"""The network: backbone, patch embedding, rotary positions, pooling, back ends."""

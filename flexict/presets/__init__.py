@@ -1,0 +1,1 @@
+"""Volume -> model input, and where that input lies in the patient."""

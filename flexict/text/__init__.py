@@ -1,0 +1,1 @@
+"""Text -> a vector in the space of images."""

@@ -1,0 +1,21 @@
+"""Counts read as people say them."""
+
+from __future__ import annotations
+
+import pytest
+
+from embeddings.formatting import counted, of_patients
+
+
+@pytest.mark.parametrize(("n", "words"), [(0, "0 scans"), (1, "1 scan"), (2, "2 scans"), (12_345, "12,345 scans")])
+def test_one_is_singular_and_every_other_number_plural(n: int, words: str) -> None:
+    assert counted(n, "scan") == words
+
+
+def test_an_irregular_plural_can_be_given() -> None:
+    assert counted(2, "series", "series") == "2 series"
+
+
+def test_cases_of_patients() -> None:
+    assert of_patients(1, 1) == "1 case of 1 patient"
+    assert of_patients(42, 36, "scan") == "42 scans of 36 patients"
