@@ -330,7 +330,7 @@ HOLDS_A_REGISTRY = """
 import sys, time
 sys.path.insert(0, {tests!r})
 from test_background import computing, long_gradient
-from dashboard.background import Registry
+from dashboard.compute.background import Registry
 registry = Registry()
 print(computing(registry, long_gradient()), *registry.idle(), flush=True)
 time.sleep(600)

@@ -114,7 +114,7 @@ def test_names_reach_no_page_as_markup(settings: Settings, hostile_store: Path, 
 def test_every_download_of_a_table_goes_through_the_one_that_defuses_formulas() -> None:
     sources = {path: path.read_text(encoding="utf-8") for path in APP.parent.rglob("*.py")}
     writers = {str(path.relative_to(APP.parent)) for path, text in sources.items() if ".to_csv(" in text}
-    assert writers == {"figures/export.py"}
+    assert writers == {"figures/style/export.py"}
     buttons = {str(path.relative_to(APP.parent)) for path, text in sources.items() if "st.download_button(" in text}
     # The report's button hands out a zip, whose tables come from figures/export.py too.
     assert buttons == {"components/downloads.py", "screens/report.py"}

@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import state
-from dashboard.components.selection import mark_selected
+from dashboard.session import state
+from dashboard.components.selection.chart_selection import mark_selected
 
 frame = pd.DataFrame({"item_id": ["a/lesion", "b/lesion", "c/lesion"], "case_id": ["a", "b", "c"]})
 points = go.Figure()

@@ -23,7 +23,7 @@ TEXTS = (
 MADE = "img,a,svg,code,strong,em,del,h1,h2,li,blockquote,hr,table,.katex,[data-testid=stIconMaterial]"
 SCRIPT = """
 import streamlit as st
-from dashboard.plain_text import plain
+from dashboard.wording.escaping import plain
 
 for number, text in enumerate({texts!r}):
     with st.container(key=f"alone{{number}}"):

@@ -78,8 +78,12 @@ IDIOMS = re.compile(
     re.IGNORECASE,
 )
 SAYING = [
-    *(DASHBOARD / name for name in ("readings.py", "result_tables.py", "components/tour_steps.py")),
-    *(one for folder in ("screens", "figures", "report") for one in sorted((DASHBOARD / folder).glob("*.py"))),
+    DASHBOARD / "components" / "tour" / "steps.py",
+    *(
+        one
+        for folder in ("wording", "data", "screens", "figures", "report")
+        for one in sorted((DASHBOARD / folder).rglob("*.py"))
+    ),
     *sorted((DASHBOARD.parent / "embeddings" / "analysis").rglob("*.py")),
 ]
 

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 READERS = """
     import sys, threading, time
     from pathlib import Path
-    from embeddings.images import read_image
+    from embeddings.imaging.images import read_image
     from tests.embeddings.damaged_inputs import CORPUS
 
     root, kind, paths = Path(sys.argv[1]), sys.argv[2], []

@@ -19,9 +19,9 @@ JOB = """
     from pathlib import Path
     import numpy as np
     from embeddings.__main__ import main
-    from embeddings.connections import StoreBusy
+    from embeddings.store.connections import StoreBusy
     from embeddings.job import collector, engines
-    from embeddings.store import Store, StoreError
+    from embeddings.store.store import Store, StoreError
 
     # A process for each folder that was made, forked so that libraries are imported once.
     for folder in map(Path, sys.argv[1:]):

@@ -127,7 +127,7 @@ def test_a_scan_that_is_looked_up_keeps_the_traceback_of_a_fault(
 IMPORTS = """
     import sys, threading
     from pathlib import Path
-    from embeddings.command_line import run_command
+    from embeddings.exit_codes import run_command
     from embeddings.__main__ import parser
 
     class Watch:

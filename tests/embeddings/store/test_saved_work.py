@@ -112,7 +112,7 @@ def test_a_file_that_is_gone_is_an_error_for_people(path: Path) -> None:
 
 WRITER = """
 import sys
-from embeddings.kept_work import KeptWork
+from embeddings.store.saved_work import KeptWork
 kept = KeptWork(sys.argv[1], patience_s=60.0)
 for number in range(8):
     kept.save_selection(f"{sys.argv[2]} {number}", "set", "click", ["a/lesion"], ["a"])

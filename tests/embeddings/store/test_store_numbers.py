@@ -65,7 +65,7 @@ def test_a_file_size_limit_is_told_and_loses_nothing_that_was_committed(store: S
 import resource, signal, sys
 import numpy as np
 from embeddings.records import EmbeddedItem, Thumbnail
-from embeddings.store import Store, StoreUnavailable
+from embeddings.store.store import Store, StoreUnavailable
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
 store = Store({str(store.path)!r}, read_only=False)
