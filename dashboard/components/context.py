@@ -15,8 +15,8 @@ from dashboard.components.selection.selection_panel import selection_panel
 from dashboard.components.stage_order import ask_for_order
 from dashboard.data import columns, embedding_sets, loading
 from dashboard.session import state
-from dashboard.wording import disclosure
 from dashboard.wording.escaping import plain
+from embeddings import disclosure
 from embeddings.formatting import counted, of_patients
 from embeddings.records import CohortInfo
 from embeddings.store.store import StoreError

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.data import caveats, columns
-from dashboard.wording import disclosure
 from dashboard.wording.escaping import plain
+from embeddings import disclosure
 from embeddings.records import CohortInfo
 
 

@@ -15,8 +15,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from dashboard.wording import verdicts
-from embeddings.analysis import Estimate, Probe, p_short
+from embeddings.analysis import Estimate, Probe, p_short, verdicts
 from embeddings.formatting import of_patients
 
 from .style import intervals

@@ -16,7 +16,6 @@ from dashboard.data.audited_columns import Audited
 from dashboard.data.columns import label
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort
-from dashboard.wording import verdicts
 from embeddings.analysis import (
     Probe,
     Pseudotime,
@@ -27,6 +26,7 @@ from embeddings.analysis import (
     progress,
     pseudotime,
     stage_gradient,
+    verdicts,
 )
 from embeddings.analysis.audit.audit import ShortcutAudit, shortcuts
 from embeddings.analysis.gram import Gram

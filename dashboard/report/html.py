@@ -15,9 +15,9 @@ from dashboard.report.panels import axis
 from dashboard.report.panels.outcome import cox_table
 from dashboard.report.panels.panel import Panel
 from dashboard.report.provenance import set_record, statements
-from dashboard.wording import disclosure, verdicts
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit
+from embeddings import disclosure
+from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit, verdicts
 from embeddings.formatting import counted, of_patients
 
 MOST_ROWS = 60

@@ -12,8 +12,8 @@ from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
 from dashboard.report.provenance import ORACLE, PRODUCT, statements
-from dashboard.wording.verdicts import auc_difference, event_reading
 from embeddings.analysis import FALSE_DISCOVERY, AxisEvidence, ShortcutColumn, p_words
+from embeddings.analysis.verdicts import auc_difference, event_reading
 from embeddings.formatting import counted, of_patients
 
 _REFERENCES = {

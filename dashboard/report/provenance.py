@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.report.cohort_selection import AnalysedCohort
-from dashboard.wording import disclosure
+from embeddings import disclosure
 
 PRODUCT = "flexict-phenotype-explorer"
 # Computes nothing in a report, but the tests compare the statistics with it.

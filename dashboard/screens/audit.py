@@ -14,10 +14,9 @@ from dashboard.data import caveats, columns, defaults, loading
 from dashboard.data.audited_columns import audited
 from dashboard.figures import audit as audit_figure
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import ShortcutAudit
+from embeddings.analysis import ShortcutAudit, verdicts
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 

@@ -22,10 +22,10 @@ from dashboard.figures import compare as compare_figure
 from dashboard.figures import set_similarity as similarity_figure
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import disclosure, verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel
+from embeddings import disclosure
+from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel, verdicts
 from embeddings.formatting import of_patients
 from flexict.errors import FlexiCTError
 

@@ -15,10 +15,9 @@ from dashboard.data import caveats, columns, defaults, loading
 from dashboard.data.case_columns import MAX_LEVELS, Design, design
 from dashboard.figures import gradient as gradient_figure
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import StageGradient, p_words
+from embeddings.analysis import StageGradient, p_words, verdicts
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 

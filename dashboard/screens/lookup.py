@@ -21,9 +21,9 @@ from dashboard.lookup.dropped_ct import DroppedCt
 from dashboard.session import state
 from dashboard.session.settings import Settings
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import disclosure, verdicts
 from dashboard.wording.escaping import plain
-from embeddings.analysis import nearest
+from embeddings import disclosure
+from embeddings.analysis import nearest, verdicts
 from embeddings.formatting import counted
 from embeddings.imaging.images import read_scan
 from embeddings.imaging.masks.mask_labels import normal_label

@@ -17,9 +17,8 @@ from dashboard.data import columns, embedding_sets, loading
 from dashboard.figures import retrieval as retrieval_figure
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
-from embeddings.analysis import Retrieval, nearest
+from embeddings.analysis import Retrieval, nearest, verdicts
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError

@@ -19,10 +19,9 @@ from dashboard.compute.waiting import section
 from dashboard.data import caveats, columns, defaults, loading
 from dashboard.figures import probe as probe_figure
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import Probe, StageLabel
+from embeddings.analysis import Probe, StageLabel, verdicts
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 

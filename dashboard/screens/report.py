@@ -21,8 +21,8 @@ from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_li
 from dashboard.report.write import Report
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import disclosure
 from dashboard.wording.escaping import plain
+from embeddings import disclosure
 from embeddings.cohort.stages import read_column
 from embeddings.formatting import counted
 from embeddings.store.connections import StoreError

@@ -16,8 +16,9 @@ from dashboard.data import columns, embedding_sets, loading
 from dashboard.data.text_towers import ranking
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import disclosure, verdicts
 from dashboard.wording.escaping import plain
+from embeddings import disclosure
+from embeddings.analysis import verdicts
 from embeddings.formatting import counted
 from embeddings.store.store import Store
 from embeddings.text_search import SCORE, text_sets

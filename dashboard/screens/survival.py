@@ -17,10 +17,9 @@ from dashboard.compute.waiting import section
 from dashboard.data import caveats, columns, loading
 from dashboard.figures import survival as survival_figure
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import FALSE_DISCOVERY, SurvivalByScore, p_number
+from embeddings.analysis import FALSE_DISCOVERY, SurvivalByScore, p_number, verdicts
 from embeddings.formatting import counted
 from flexict.errors import FlexiCTError
 

@@ -17,10 +17,9 @@ from dashboard.data import caveats, columns, defaults, loading
 from dashboard.figures import courses as courses_figure
 from dashboard.figures import trajectory as trajectory_figure
 from dashboard.session.widget_state import SESSION
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import Pseudotime
+from embeddings.analysis import Pseudotime, verdicts
 from embeddings.formatting import of_patients
 from flexict.errors import FlexiCTError
 

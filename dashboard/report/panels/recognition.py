@@ -25,8 +25,7 @@ from dashboard.report.panels.panel import (
     small_ticks,
     statistic,
 )
-from dashboard.wording import verdicts
-from embeddings.analysis import Probe, ProbeModel, p_words
+from embeddings.analysis import Probe, ProbeModel, p_words, verdicts
 
 RETRIEVAL_TITLE = "Retrieval: a case of the same stage among the nearest"
 PROBE_TITLE = "Linear probe of stage"

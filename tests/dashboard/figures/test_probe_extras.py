@@ -10,8 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from dashboard.figures import figure_bytes, probe
-from dashboard.wording import verdicts
-from embeddings.analysis import Probe, linear_probe, p_number
+from embeddings.analysis import Probe, linear_probe, p_number, verdicts
 
 SHARES = (0.1, 0.5, 1.0)
 

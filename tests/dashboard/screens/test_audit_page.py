@@ -14,8 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.data import columns
 from dashboard.session.settings import Settings
-from dashboard.wording import verdicts
-from embeddings.analysis import ShortcutAudit, shortcuts
+from embeddings.analysis import ShortcutAudit, shortcuts, verdicts
 from embeddings.cohort.read import read_cohort
 from embeddings.store.store import Store
 from tests.dashboard.app_session import open_app

@@ -12,9 +12,8 @@ from dashboard.report.analysis_plan import Findings, run_analyses
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import AnalysedCohort, select_cases
 from dashboard.session.settings import Settings
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
-from embeddings.analysis import p_words
+from embeddings.analysis import p_words, verdicts
 from embeddings.store.store import Store
 from tests.dashboard.app_session import open_app
 

@@ -14,9 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.data import columns
 from dashboard.session.settings import Settings
-from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
-from embeddings.analysis import SurvivalByScore, by_score
+from embeddings.analysis import SurvivalByScore, by_score, verdicts
 from embeddings.cohort.read import read_cohort
 from embeddings.store.store import Store
 from tests.dashboard.app_session import APP, open_app

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.wording import verdicts
-from embeddings.analysis import ShortcutAudit, StageGradient, shortcuts, stage_gradient
+from embeddings.analysis import ShortcutAudit, StageGradient, shortcuts, stage_gradient, verdicts
 
 N, WIDTH = 120, 40
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.wording import verdicts
-from embeddings.analysis import StageGradient, linear_probe, stage_gradient
+from embeddings.analysis import StageGradient, linear_probe, stage_gradient, verdicts
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.wording import verdicts
-from embeddings.analysis import EncoderComparison, SetComparison, compare_sets
+from embeddings.analysis import EncoderComparison, SetComparison, compare_sets, verdicts
 
 
 @pytest.fixture(scope="module")
