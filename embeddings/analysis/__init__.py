@@ -1,5 +1,6 @@
 """Pure functions on arrays, a folder a question; results are frozen dataclasses with `to_dict()`."""
 
+from . import verdicts
 from .audit import LeftOut, ShortcutAudit, ShortcutColumn, one_quantity, shortcuts
 from .compare import (
     Alignment,
@@ -11,6 +12,7 @@ from .compare import (
     SetSimilarity,
     compare_sets,
 )
+from .display import verdict
 from .estimate import Estimate
 from .gradient import AxisEvidence, StageGradient, StageGroup, stage_gradient
 from .gram import Gram
@@ -79,4 +81,6 @@ __all__ = [
     "pseudotime",
     "shortcuts",
     "stage_gradient",
+    "verdict",
+    "verdicts",
 ]

@@ -59,6 +59,16 @@ def project(
     coordinates.
 
     Raises FlexiCTError on NaN vectors, fewer than 5 cases, an unknown method or settings out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> stage = np.repeat([0, 1, 2], 20)
+        >>> X = rng.normal(size=(60, 8))
+        >>> X[:, 0] += 2.0 * stage
+        >>> found = project(X, method="pca")
+        >>> found.coordinates.shape
+        (60, 2)
     """
     vectors = checked_vectors(X, ANALYSIS, at_least=MIN_CASES)
     n = len(vectors)

@@ -5,28 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from embeddings.analysis import (
-    FALSE_DISCOVERY,
-    Adjusted,
-    AucDifference,
-    AxisEvidence,
-    Courses,
-    Probe,
-    Pseudotime,
-    Retrieval,
-    SetComparison,
-    SetDifference,
-    SetSimilarity,
-    ShortcutAudit,
-    Sides,
-    Smooth,
-    StageGradient,
-    SurvivalByScore,
-    p_number,
-    p_words,
-)
 from embeddings.formatting import counted
+
+from .audit import ShortcutAudit
+from .compare import SetComparison, SetDifference, SetSimilarity
+from .display import verdict
+from .gradient import AxisEvidence, StageGradient
+from .p_values import FALSE_DISCOVERY, Adjusted, Sides, p_number, p_words
+from .probe import AucDifference, Probe
+from .retrieval import Retrieval
+from .survival import SurvivalByScore
+from .trajectory import Courses, Pseudotime, Smooth
 
 ALPHA = 0.05
 # Cosine above which two vectors can only be of one scan.
@@ -63,7 +54,8 @@ def warning(text: str, stage_names: Sequence[str]) -> str:
     return re.sub(r"^Stage (\d+)\b", lambda found: f"Stage {stage_names[int(found[1])]}", text)
 
 
-def gradient(result: StageGradient, taken_out: str = "size", *, without_size: str = "choose a size above") -> str:
+@verdict.register
+def gradient(result: StageGradient, taken_out: str = "size", *, without_size: str = "no size is given") -> str:
     """Whether the axis follows stage, and whether that is more than size; by the adjusted p.
 
     taken_out: what the residual axis is without. without_size: what to say where no size was given.
@@ -116,6 +108,7 @@ def _beyond_size(result: StageGradient, taken_out: str, without_size: str) -> st
     return f"{said} The test {missing[0]} cannot be done: see the warnings." if missing else said
 
 
+@verdict.register
 def trajectory(result: Pseudotime) -> str:
     """Whether pseudotime follows stage, and whether it beats the first principal component."""
     follows = "follows stage" if result.p_permutation < ALPHA else "is not shown to follow stage"
@@ -137,7 +130,8 @@ def trajectory(result: Pseudotime) -> str:
     return f"{first} The first principal component reaches {pc1}.{supervised}"
 
 
-def courses(result: Courses, labels: Mapping[str, str]) -> str:
+@verdict.register
+def courses(result: Courses, labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """Which covariates change along the pseudotime once their number is paid for."""
     asked = len(result.smooths)
 
@@ -159,6 +153,7 @@ def courses(result: Courses, labels: Mapping[str, str]) -> str:
     return f"{len(found)} of {counted(asked, 'covariate')} {_agree(found, 'change')} along the pseudotime: {listed}."
 
 
+@verdict.register
 def retrieval(result: Retrieval) -> str:
     """Whether similar cases share the label more often than by chance."""
     value, low, high, chance = (
@@ -179,9 +174,10 @@ def retrieval(result: Retrieval) -> str:
     )
 
 
+@verdict.register
 def probe(
     result: Probe,
-    baseline_name: str | None,
+    baseline_name: str | None = "the baseline",
     *,
     without_baseline: str = "Choose a baseline to see what it adds to a plain measurement.",
 ) -> str:
@@ -227,6 +223,7 @@ def _difference(one: AucDifference, adjusted: Adjusted) -> str:
     return f"{one.value:+z.2f} [{one.low:+z.2f}, {one.high:+z.2f}], {p_in_sentence(one.p, 'two-sided', adjusted)}"
 
 
+@verdict.register
 def audit(result: ShortcutAudit) -> str:
     """Which columns alone explain the stage axis."""
     asked = [one for one in result.columns if not one.note]
@@ -295,7 +292,8 @@ def event_reading(result: SurvivalByScore) -> str:
     return f"Read as an event: {event or 'no value'}. Read as censored: {censored or 'no value'}."
 
 
-def survival(result: SurvivalByScore, score_name: str) -> str:
+@verdict.register
+def survival(result: SurvivalByScore, score_name: str = "the score") -> str:
     """Whether survival is associated with the score, and whether that remains with the covariates."""
     alone = result.score_alone
     if alone is None:
@@ -336,6 +334,7 @@ _BETTER_AT = {"rho": "follow stage", "AUC": "predict the class", "mAP": "find ca
 _SIGNS = {"rho": "ρ", "AUC": "AUC", "mAP": "mAP"}
 
 
+@verdict.register
 def set_comparison(result: SetComparison) -> str:
     """Which of the sets is better in this measure, once the number of pairs is paid for."""
     sign = _SIGNS[result.measure]
@@ -367,8 +366,10 @@ def set_comparison(result: SetComparison) -> str:
     return f"{better} {verb[result.measure]} better than {worse} ({numbers(best)}).{more}{beyond_chance}"
 
 
-def set_similarity(result: SetSimilarity, k: int) -> str:
-    """How much of the neighbourhoods the sets share, beside chance."""
+@verdict.register
+def set_similarity(result: SetSimilarity, k: int | None = None) -> str:
+    """How much of the neighbourhoods of k cases the sets share, beside chance; k: the smallest that was computed."""
+    k = result.k[0] if k is None else k
     at_k = [one for one in result.overlaps if one.k == k]
     least, most = min(at_k, key=lambda one: one.value), max(at_k, key=lambda one: one.value)
     chance = f"chance {least.chance:.2f}"

@@ -13,6 +13,7 @@ from embeddings.formatting import counted, of_patients
 
 from .. import progress
 from ..checks import checked_codes, checked_draws, patient_numbers
+from ..display import Displayed
 from ..estimate import Estimate, estimate
 from ..gradient.crossfit import FOLDS, Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
 from ..gram import Gram
@@ -42,7 +43,7 @@ REPEATS = 4
 
 
 @dataclass(frozen=True)
-class ShortcutAudit:
+class ShortcutAudit(Displayed):
     """Result of `shortcuts`. stage_auc: concordance of stage with the out-of-fold axis from the vectors."""
 
     columns: tuple[ShortcutColumn, ...]
@@ -82,6 +83,16 @@ def shortcuts(
 
     Raises FlexiCTError on NaN vectors, a missing or single stage, or fewer than 20 cases; what is missing for one
     column is said in its note, and the others are audited.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> stage = np.repeat([0, 1, 2], 20)
+        >>> X = rng.normal(size=(60, 8))
+        >>> X[:, 0] += 2.0 * stage
+        >>> found = shortcuts(X, stage, {"site": np.tile(["A", "B"], 30)}, n_permutations=99, n_bootstrap=50)
+        >>> found.columns[0].name, found.columns[0].explains_axis
+        ('site', False)
     """
     checked_draws(ANALYSIS, seed=seed, at_least=1, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)

@@ -67,6 +67,17 @@ def compare_sets(
     Raises FlexiCTError on fewer than two sets or more than eight, names that repeat, tables of different length, NaN
     vectors, or a missing patient. A part whose own demands are not met (too few patients of a class) is None, and
     `notes` say why.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> stage = np.repeat([0, 1, 2], 20)
+        >>> X = rng.normal(size=(60, 8))
+        >>> X[:, 0] += 2.0 * stage
+        >>> noise = rng.normal(size=(60, 8))
+        >>> found = compare_sets([X, noise], ["encoder", "noise"], stage=stage, n_permutations=99, n_bootstrap=50)
+        >>> [one.name for one in found.gradient.sets]
+        ['encoder', 'noise']
     """
     checked_draws(ANALYSIS, seed=seed, at_least=1, permutations=n_permutations, resamples=n_bootstrap)
     if n_repeats < 1:

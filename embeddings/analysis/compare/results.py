@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..display import Displayed
 from ..serialise import plain
 from .paired import SetDifference
 
@@ -28,7 +29,7 @@ class SetScore:
 
 
 @dataclass(frozen=True)
-class SetComparison:
+class SetComparison(Displayed):
     """Several sets in one measure ("rho", "AUC" or "mAP"), on the same cases, folds and draws.
 
     cases: [n] rows of the input that were scored. by_case: [sets, n], the out-of-fold score on the stage axis, the

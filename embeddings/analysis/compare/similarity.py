@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..display import Displayed
 from ..resampling import bootstrap_weights, holm
 from ..serialise import plain
 from .alignment import linear_cka, patient_means, similarities
@@ -33,7 +34,7 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class SetSimilarity:
+class SetSimilarity(Displayed):
     """The overlap of neighbourhoods of every pair of sets at every k, and their alignment."""
 
     k: tuple[int, ...]

@@ -13,6 +13,7 @@ from flexict.errors import FlexiCTError
 
 from .. import progress
 from ..checks import checked_codes, checked_column, checked_columns, checked_draws, patient_numbers
+from ..display import Displayed
 from ..gram import Gram
 from ..resampling import NothingToExchangeError, percentile_interval, permutation_p, permuted_given, permuted_labels
 from ..trend import TrendTest, concordance_columns, jonckheere_terpstra, spearman
@@ -54,7 +55,7 @@ class StageGroup:
 
 
 @dataclass(frozen=True)
-class StageGradient(AxisEvidence):
+class StageGradient(Displayed, AxisEvidence):
     """The stage axis of `stage_gradient`: the plain evidence, and the same after size is accounted for.
 
     `score` [n] is each case's out-of-fold score, in stage steps from the cohort's mean (shrunk by the
@@ -116,6 +117,16 @@ def stage_gradient(
     if None). size: [n], positive, in any unit (ml or mm). covariates: [n, k] numbers.
 
     Raises FlexiCTError on NaN vectors, missing values, a single stage, fewer than 20 cases or 10 patients.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> stage = np.repeat([0, 1, 2], 20)
+        >>> X = rng.normal(size=(60, 8))
+        >>> X[:, 0] += 2.0 * stage
+        >>> found = stage_gradient(X, stage, n_permutations=199, n_bootstrap=100)
+        >>> found.n, found.rho > 0.7, found.p_permutation
+        (60, True, 0.005)
     """
     checked_draws(ANALYSIS, seed=seed, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)

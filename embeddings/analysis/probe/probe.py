@@ -13,6 +13,7 @@ from flexict.errors import FlexiCTError
 
 from .. import progress
 from ..checks import checked_columns, checked_draws, patient_numbers
+from ..display import Displayed
 from ..estimate import Estimate, estimate
 from ..gram import Gram
 from ..p_values import Adjusted
@@ -83,7 +84,7 @@ class AucDifference:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(Displayed):
     """Result of `linear_probe`. baseline, combined and differences are empty without a baseline.
 
     p_chance: one-sided, of the embedding's AUC against chance, the whole nested cross-validation redone for
@@ -162,6 +163,16 @@ def linear_probe(
 
     Raises FlexiCTError on NaN vectors, missing labels, one class, fewer than 20 cases, or a class with fewer
     than 3 patients.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> stage = np.repeat([0, 1, 2], 20)
+        >>> X = rng.normal(size=(60, 8))
+        >>> X[:, 0] += 2.0 * stage
+        >>> found = linear_probe(X, np.where(stage > 0, "late", "early"), n_repeats=2, n_bootstrap=50)
+        >>> found.classes, found.embedding.auc.value > 0.8
+        (('early', 'late'), True)
     """
     checked_draws(ANALYSIS, seed=seed, permutations=n_permutations, resamples=n_bootstrap)
     gram = Gram.of(X, ANALYSIS, at_least=MIN_CASES)

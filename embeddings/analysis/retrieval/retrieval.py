@@ -13,6 +13,7 @@ from flexict.errors import FlexiCTError
 
 from .. import progress
 from ..checks import checked_vectors, patient_numbers
+from ..display import Displayed
 from ..resampling import bootstrap_weights, grouped_folds, percentile_interval
 from ..serialise import plain
 from .chance import average_precision, recall_at
@@ -56,7 +57,7 @@ class RetrievalAtK:
 
 
 @dataclass(frozen=True)
-class Retrieval:
+class Retrieval(Displayed):
     """Result of `evaluate`.
 
     mean_average_precision: mean over queries of the average precision over the whole gallery, with its 95 %
@@ -93,6 +94,11 @@ def nearest(X: ArrayLike, query_index: int, *, k: int, exclude_patient: ArrayLik
 
     Raises FlexiCTError on NaN or all-zero vectors, a query outside the rows, k below 1, or no row to compare
     with.
+
+    Example:
+        >>> found = nearest([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], 0, k=2)
+        >>> found.index.tolist()
+        [1, 2]
     """
     vectors = checked_vectors(X, ANALYSIS, at_least=2)
     n = len(vectors)
@@ -147,6 +153,16 @@ def evaluate(
 
     Raises FlexiCTError on NaN or all-zero vectors, tables of different length, a single label, missing labels,
     fewer than 5 patients, or a k larger than the smallest gallery.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> stage = np.repeat([0, 1, 2], 20)
+        >>> X = rng.normal(size=(60, 8))
+        >>> X[:, 0] += 2.0 * stage
+        >>> found = evaluate(X, stage, k=(1, 5), n_bootstrap=50)
+        >>> found.mean_average_precision > found.mean_average_precision_chance
+        True
     """
     tables: Sequence[ArrayLike] = X if _is_several(X) else [X]  # type: ignore[assignment,list-item]
     sets = [unit_rows(checked_vectors(table, ANALYSIS, at_least=MIN_PATIENTS)) for table in tables]

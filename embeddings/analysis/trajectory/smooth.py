@@ -15,6 +15,7 @@ from flexict.errors import FlexiCTError
 
 from .. import progress
 from ..checks import patient_numbers
+from ..display import Displayed
 from ..gradient.evidence import Labelling
 from ..resampling import (
     NothingToExchangeError,
@@ -73,7 +74,7 @@ class Smooth:
 
 
 @dataclass(frozen=True)
-class Courses:
+class Courses(Displayed):
     """Several covariates along one pseudotime; `left_out` names the others with the reason."""
 
     smooths: tuple[Smooth, ...]
@@ -107,6 +108,13 @@ def along(
     Raises FlexiCTError on a wrong length, text of more than two values, a covariate or pseudotime that is the
     same in all cases, fewer than 20 cases or 10 patients with a value, or where no two patients can exchange
     different values.
+
+    Example:
+        >>> import numpy as np
+        >>> course = np.linspace(0.0, 1.0, 40)
+        >>> found = along(course, 10.0 + 5.0 * course, n_permutations=99, n_bootstrap=50, name="diameter (mm)")
+        >>> found.name, found.n
+        ('diameter (mm)', 40)
     """
     time, numbers, level = _checked(pseudotime, values, name)
     known = np.isfinite(numbers)
