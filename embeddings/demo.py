@@ -64,7 +64,7 @@ class _Case:
 
 
 def write_demo_cohort(
-    folder: Path,
+    folder: Path | str,
     *,
     n_patients: int = 90,
     seed: int = 2026,

@@ -37,7 +37,7 @@ class Cohort:
         >>> csv = emb.write_demo_cohort(folder, n_patients=6, spacing_mm=6.0)
         >>> summary = emb.embed(csv, folder / "cohort.duckdb", encoder="flexict-nano", view="lesion")
         >>> cohort = emb.open(folder / "cohort.duckdb")
-        >>> cohort.vectors().shape == (len(cohort.items()), 192)
+        >>> len(cohort.vectors()) == len(cohort.items())
         True
         >>> cohort.footer()[:30]
         'Simulated demonstration cohort'

@@ -19,9 +19,11 @@ from .gram import Gram
 from .p_values import FALSE_DISCOVERY, Adjusted, Sides, p_bracketed, p_number, p_short, p_text, p_words
 from .probe import AucDifference, LearningPoint, OrdinalProbe, Probe, ProbeModel, StageLabel, linear_probe
 from .projection import Projection, project
+from .resampling import adjusted_table, benjamini_hochberg, holm, permuted_labels
 from .retrieval import PROTOCOLS, Neighbours, Protocol, Retrieval, RetrievalAtK, evaluate, nearest
 from .survival import AtRisk, CoxTerm, SurvivalByScore, SurvivalGroup, by_score, event_flags, follow_up_times
 from .trajectory import Courses, Pseudotime, Smooth, Stability, along, along_each, pseudotime
+from .trend import spearman
 
 __all__ = [
     "FALSE_DISCOVERY",
@@ -62,13 +64,16 @@ __all__ = [
     "StageLabel",
     "SurvivalByScore",
     "SurvivalGroup",
+    "adjusted_table",
     "along",
     "along_each",
+    "benjamini_hochberg",
     "by_score",
     "compare_sets",
     "evaluate",
     "event_flags",
     "follow_up_times",
+    "holm",
     "linear_probe",
     "nearest",
     "one_quantity",
@@ -77,9 +82,11 @@ __all__ = [
     "p_short",
     "p_text",
     "p_words",
+    "permuted_labels",
     "project",
     "pseudotime",
     "shortcuts",
+    "spearman",
     "stage_gradient",
     "verdict",
     "verdicts",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
@@ -205,3 +206,14 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     stepped = adjusted[order] * np.arange(order.size, 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(stepped))
     return adjusted
+
+
+def adjusted_table(tests: Sequence[Mapping[str, object]], p: str = "p") -> pd.DataFrame:
+    """Tests, a dict each, as a table with `p_adjusted`: their p after `benjamini_hochberg` over all of them.
+
+    Example:
+        >>> adjusted_table([{"test": "a", "p": 0.01}, {"test": "b", "p": 0.2}])["p_adjusted"].tolist()
+        [0.02, 0.2]
+    """
+    table = pd.DataFrame(tests)
+    return table.assign(p_adjusted=benjamini_hochberg(table[p]))
