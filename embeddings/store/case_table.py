@@ -1,4 +1,4 @@
-"""The cohort's own rows in its file: cases from a CSV with its columns, and what the file says of itself.
+"""The cases of a cohort file with the columns of its CSV, and the description of the cohort.
 
 The caller begins and ends the transaction.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class CaseRow(Protocol):
-    """What is stored of a case; `embeddings.cohort.read.Case` has it, and a case without a CT too."""
+    """What is stored of a case, with or without a CT."""
 
     @property
     def case_id(self) -> str:
@@ -59,7 +59,7 @@ class CaseRow(Protocol):
 
     @property
     def stage(self) -> str | None:
-        """Its stage as the cohort labels it."""
+        """Its stage, in the cohort's spelling."""
 
     @property
     def covariates(self) -> Mapping[str, object]:
@@ -91,9 +91,9 @@ def register_cohort(con: Connection, report: CohortReport, simulated: bool, name
 
 
 def register_labels(con: Connection, labels: Labels, name: str) -> None:
-    """Add the labels' cases, or update those that are there in what the labels have a column for.
+    """Add the labels' cases; of cases already there, update what the labels have a column for.
 
-    A new file becomes that of the labels' CSV, under `name`; another one stays what it is.
+    A new file is named `name` and keeps the path of the labels' CSV; an existing file keeps its own.
 
     Raises:
         StoreError: the labels' stages and those of the cohort cannot be put in one order.
@@ -185,7 +185,7 @@ class _StoredCase:
 
 
 def _upsert(con: Connection, cases: Sequence[CaseRow], root: Path, keep: Collection[str] = ()) -> None:
-    """Update the cases that are there, but for the columns in `keep`, and insert the others; no column goes."""
+    """Update the cases already there, except for the columns in `keep`, and insert the others; no column is dropped."""
     columns = _fixed_columns(cases, root) | _covariate_columns(con, cases)
     plain = {f"c{number}": values for number, values in enumerate(columns.values())}
     con.register("incoming", pa.table({"case_id": columns["case_id"], **plain}))
@@ -205,7 +205,7 @@ def _known_order(con: Connection) -> list[str]:
 
 
 def _common_order(con: Connection, known: Sequence[str]) -> list[str]:
-    """One order of the stages of all cases; stages that had no known order before have none now.
+    """One order of the stages of all cases; stages without a known order stay without.
 
     known: the stages that were ordered in one of the parts.
 
@@ -222,7 +222,7 @@ def _common_order(con: Connection, known: Sequence[str]) -> list[str]:
 
 
 def _anchor_paths(con: Connection, root: Path) -> None:
-    """Make relative paths absolute: what was stored under this data root must not be looked for under the next."""
+    """Make relative paths absolute, since the data root is about to change."""
     for column in ("image_path", "mask_path"):
         relative = [p for (p,) in con.execute(f"SELECT DISTINCT {column} FROM cases").fetchall() if p is not None]
         paths = {"relative": relative, "absolute": [str(root / p) for p in relative]}
@@ -262,7 +262,7 @@ def _covariate_columns(con: Connection, cases: Sequence[CaseRow]) -> dict[str, p
             con.execute(f"ALTER TABLE cases ADD COLUMN {column} {found}")
             con.execute("INSERT INTO covariates VALUES (?, ?, ?)", [header, name, found])
         elif found != known[header][1] and any(value is not None for value in values):
-            # What the incoming cases had before is replaced, and need not fit the new type.
+            # The old values of incoming cases are replaced, so they need not fit the new type.
             con.register("replaced", pa.table({"case_id": pa.array([case.case_id for case in cases], pa.string())}))
             kept = first_row(
                 con,

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from embeddings.store.file_lock import turnstile
+from embeddings.store.file_lock import file_lock
 from embeddings.store.schema import FIRST_TABLES, MIGRATIONS, SCHEMA_VERSION
 from flexict.errors import FlexiCTError
 
@@ -28,7 +28,7 @@ _BUSY = (
 )
 _FULL = ("No space left on device", "File too large", "Disk quota exceeded", "Could not write all bytes")
 _GONE = ("Stale file handle", "Input/output error", "Transport endpoint is not connected")
-# Errors of DuckDB that the state of the file makes; the others are faults of a statement.
+# Errors of DuckDB caused by the state of the file; all others are bugs in a statement.
 _OF_THE_FILE = (
     duckdb.IOException,
     duckdb.InternalException,
@@ -40,7 +40,7 @@ _OF_THE_FILE = (
 # Within one process DuckDB shares an open file between threads, which then cannot mix reading and writing.
 _TURNS: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
 _MAGIC, _MAGIC_AT = b"DUCK", 8
-# A store that came by mail may hold views; none of them shall reach other files or the network.
+# A store that came by mail may contain views; none of them may reach other files or the network.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
@@ -62,11 +62,11 @@ class DiskFull(StoreUnavailable):
 
 
 class StoreGone(StoreUnavailable):
-    """The folder of the file does not answer, as a network folder that was lost."""
+    """The folder of the file does not answer, such as a lost network folder."""
 
 
 class StoreBusy(StoreUnavailable):
-    """Another process kept the file locked for longer than this store was told to wait."""
+    """Another process kept the file locked for longer than `patience_s`."""
 
 
 def utc_now() -> datetime:
@@ -80,7 +80,7 @@ def has_table(con: Connection, table: str) -> bool:
 
 
 def first_row(con: Connection, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
-    """The first row, or None. An unread rest would make DuckDB refuse the next statement."""
+    """The first row, or None. DuckDB refuses the next statement while rows are unread."""
     rows = con.execute(query, values).fetchall()
     return rows[0] if rows else None
 
@@ -170,7 +170,7 @@ class SharedFile:
         if not turn.acquire(timeout=self.patience_s):
             raise self._busy()
         try:
-            with turnstile(self.path, not read_only, deadline):
+            with file_lock(self.path, not read_only, deadline):
                 con = self._connect(read_only, deadline)
             try:
                 yield con
@@ -186,16 +186,16 @@ class SharedFile:
     def _check_kind(self) -> None:
         """DuckDB looks at names and contents itself, and would open a CSV in memory and a SQLite file by extension."""
         if "\0" in str(self.path) or not _is_utf8(self.path):
-            raise StoreError(f"{self.path!s:.200} is no name that DuckDB can open: rename the file or its folder")
+            raise StoreError(f"{self.path!s:.200} is not a name that DuckDB can open: rename the file or its folder")
         if self.path.exists():
             if not self.path.is_file():
-                raise StoreError(f"{self.path} is no file: give the .duckdb file of a cohort")
+                raise StoreError(f"{self.path} does not exist: give the .duckdb file of a cohort")
             with self.path.open("rb") as file:
                 start = file.read(len(_MAGIC) + _MAGIC_AT)
             if start[_MAGIC_AT:] != _MAGIC:
                 raise StoreError(f"{self.path} is not a DuckDB file: choose one that the embedding job wrote")
         elif self.path.suffix != ".duckdb":
-            raise StoreError(f"{self.path.name} is no name for a store: end it in .duckdb")
+            raise StoreError(f"{self.path.name} is not a name for a cohort file: let it end in .duckdb")
 
     def _connect(self, read_only: bool, deadline: float) -> Connection:
         pause = 0.01
@@ -207,7 +207,7 @@ class SharedFile:
                     raise self._explained(error) from error
                 if time.monotonic() > deadline:
                     raise self._busy() from error
-            # Random pauses keep waiting readers from meeting a writer in step.
+            # Random pauses, so that waiting processes do not retry in step.
             time.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 1.5, 0.25)
 
@@ -226,7 +226,7 @@ class SharedFile:
             )
         if any(sign in text for sign in _GONE):
             return StoreGone(
-                f"the folder of {self.path} does not answer: see that its disk or network folder is there, then run "
+                f"the folder of {self.path} does not answer: check its disk or network folder, then run "
                 "the same command again"
             )
         return StoreError(self._sentence(text))
@@ -235,9 +235,7 @@ class SharedFile:
         if "enough bytes" in text or "checksum" in text.casefold() or "corrupt" in text.casefold():
             return f"{self.path} is damaged or was copied only in part: copy it again from where it was made"
         if "Permission denied" in text or "Read-only file system" in text:
-            return (
-                f"{self.path} is write-protected or not yours to open: choose another place or change its permissions"
-            )
+            return f"{self.path} cannot be opened with your permissions: choose another place or change them"
         if "newer version" in text:
             return f"{self.path} was written by a newer DuckDB than {duckdb.__version__}: update duckdb"
         return f"{self.path} cannot be read or written: {text.splitlines()[0].rstrip('.')}"

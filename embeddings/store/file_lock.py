@@ -1,9 +1,9 @@
-"""Lets a writer in between readers that come one after the other.
+"""A file lock that gives a waiting writer its turn between readers.
 
-DuckDB lets several processes read a file at once, and a writer only when nobody does: with a few dashboards open it
-would wait for ever. So whoever opens a file passes a turnstile first, which a waiting writer keeps shut; readers that
-are in finish, new ones wait behind it. It is a lock of the operating system on a file in the temporary folder, so it
-holds between processes of one user on one machine, and ends with the process that has it.
+DuckDB lets several processes read a file at once, but a writer only while nobody reads: with a few dashboards open, a
+writer could wait for ever. So every process takes this lock before it opens the file. Readers share it; a waiting
+writer blocks new readers until it is done. The lock is one of the operating system, on a file in the temporary
+folder: it works between the processes of one user on one machine, and ends with the process that holds it.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: every process tries its luck, as before
+except ImportError:  # Windows has no such lock; every process just tries
     fcntl = None  # type: ignore[assignment]
 
 _PAUSE_S = 0.005
 
 
 @contextmanager
-def turnstile(path: Path, writing: bool, deadline: float) -> Iterator[None]:
-    """Pass to open `path`; a writer holds the way for itself until the end of the block.
+def file_lock(path: Path, writing: bool, deadline: float) -> Iterator[None]:
+    """Hold the lock of `path` until the end of the block: shared for readers, exclusive for a writer.
 
-    After `deadline` (of `time.monotonic`) everyone passes: it is DuckDB that keeps the file safe.
+    After `deadline` (of `time.monotonic`) the block runs without it: DuckDB itself keeps the file safe.
     """
     if fcntl is None:
         yield
         return
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
-    lock = Path(tempfile.gettempdir()) / f"flexict-turnstile-{os.getuid()}-{name}"
+    lock = Path(tempfile.gettempdir()) / f"flexict-lock-{os.getuid()}-{name}"
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:
-        # No temporary folder to write to: then without turns.
+        # No temporary folder to write to: go on without the lock.
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""Several stores as one: what each job of a cluster wrote of its part of a cohort, brought into one file."""
+"""Merge the files of a cohort's parts, such as those of a cluster's jobs, into one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from embeddings.store.store import Store
 from embeddings.store.transactions import vectors_table
 
 ROWS_AT_ONCE = 10_000
-# What a row of each table is known by; a row that is there already stays, but a run is known better later.
+# The key of each table. A row already there stays; for runs, the newer row wins.
 _KEYS = {
     "embedding_sets": ("set_id",),
     "items": ("item_id",),
@@ -30,8 +30,8 @@ _KEYS = {
     "completed": ("set_id", "case_id", "slice_step"),
     "failures": ("set_id", "case_id", "item_id"),
 }
-# Where a row that stays says something else than the part's, that is told; the columns that say it.
-_TOLD = {
+# A note is made where a row that stays differs from the part's in these columns.
+_COMPARED = {
     "items": ("places of slices", ("slice_index", "z_lps_mm")),
     "thumbnails": ("pictures", ("png",)),
     "lesions": ("lesion sizes", ("volume_ml", "max_extent_mm", "centroid_x", "centroid_y", "centroid_z")),
@@ -42,11 +42,11 @@ _TOLD = {
 
 @dataclass(frozen=True)
 class Merged:
-    """What the merged file holds: sets and vectors, and how much of what was new in it.
+    """The sets and vectors of the merged file, and how many of them are new.
 
     Attributes:
         n_scores: columns of scores.
-        notes: sentences on what the parts say differently, and what was left behind.
+        notes: sentences on what differs between the parts, and what was not merged.
     """
 
     n_sets: int
@@ -66,23 +66,23 @@ class Merged:
         ]
         lines = [
             f"{counted(self.n_items, 'vector')} of {counted(self.n_sets, 'set')} in {out}, {self.n_new} of them new",
-            f"new too: {', '.join(kept)}",
+            f"also new: {', '.join(kept)}",
             *(f"note: {note}" for note in self.notes),
         ]
         return "\n".join(lines)
 
 
 def merge(out: Path, parts: Sequence[Path], patience_s: float = 20.0) -> Merged:
-    """Bring the parts into `out`, made if missing, each in one transaction; repeated, it changes nothing.
+    """Merge the parts into `out`, made if missing, each in one transaction; repeating it changes nothing.
 
-    Vectors stay as they are to the bit. Maps are left behind: they are of the part's items alone. What is in `out`
-    stays where a part says something else of a case or item, and the notes say so.
+    Vectors are copied bit by bit. Maps are not merged: they show the part's items alone. Where a part differs from
+    `out` in a case or item, `out` keeps its row and a note says so.
 
     Raises:
         StoreError: a file cannot be used, a case is another scan in two of them, or an item has two vectors.
     """
     if out.resolve() in {part.resolve() for part in parts}:
-        raise StoreError(f"{out} is to be merged into itself: give the merged store a name of its own")
+        raise StoreError(f"{out} would be merged into itself: give the merged file another name")
     for part in parts:
         with Store(part, patience_s=patience_s):
             pass  # a part that cannot be read is named before anything is written
@@ -115,12 +115,12 @@ def merge(out: Path, parts: Sequence[Path], patience_s: float = 20.0) -> Merged:
 
 
 def _other_cases(store: Store, cases: pd.DataFrame, covariates: Mapping[str, str], part: Path) -> list[str]:
-    """What the part's table of cases says differently of cases that the store has, as a sentence; their rows stay."""
+    """A sentence on how the part's cases differ from those of the store, whose rows stay."""
     held = store.cases().set_index("case_id")
     shared = cases[cases["case_id"].isin(held.index)].set_index("case_id")
     held = held.loc[shared.index]
     columns = store.covariates()
-    # What to call it, its column in the part, and its column here.
+    # Name, column in the part, column here.
     pairs = [(name, name, name) for name in CASE_COLUMNS if name not in ("case_id", "row")]
     pairs += [(header, column, columns.get(header, "")) for header, column in covariates.items()]
     nothing = pd.Series(None, shared.index, dtype=object)
@@ -139,14 +139,17 @@ def _other_cases(store: Store, cases: pd.DataFrame, covariates: Mapping[str, str
         return []
     said = ", ".join(differs.columns[differs.any()])
     cases_words = f"{counted(len(cases_that_differ), 'case')}, such as {cases_that_differ[0]}"
-    return [f"other values in {part.name} ({said}): {cases_words}; those that were merged before stay"]
+    return [f"other values in {part.name} ({said}): {cases_words}; the rows merged before stay"]
 
 
 def _maps_left_behind(source: Connection, part: Path) -> list[str]:
     found = first_row(source, "SELECT count(*) FROM (SELECT DISTINCT set_id, key FROM projections)")
     if not found or not found[0]:
         return []
-    return [f"{found[0]} maps of {part.name} are not merged, since they show its items alone: they are laid out anew"]
+    return [
+        f"{counted(found[0], 'map')} of {part.name} not merged: a map shows the items of one part, and is computed "
+        "again when needed"
+    ]
 
 
 def _n_items(path: Path, patience_s: float) -> tuple[int, int]:
@@ -159,10 +162,10 @@ def _batches(source: Connection, query: str) -> pa.RecordBatchReader:
 
 
 def _copy(con: Connection, source: Connection, table: str, key: Sequence[str], part: Path) -> list[str]:
-    """Add the rows that are not there yet; a sentence where others that are there say something else."""
+    """Add the rows that are missing; a sentence where rows already there differ."""
     if not has_table(source, table):
         return []  # a file of before the program kept these
-    what, columns = _TOLD.get(table, ("", ()))
+    what, columns = _COMPARED.get(table, ("", ()))
     differs = " OR ".join(f"t.{name} IS DISTINCT FROM incoming.{name}" for name in columns) or "false"
     n_other = 0
     same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM incoming.{name}" for name in key)
@@ -175,7 +178,7 @@ def _copy(con: Connection, source: Connection, table: str, key: Sequence[str], p
             WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {same})"""
         )
         con.unregister("incoming")
-    return [f"{n_other} {what} differ in {part.name}: those that were merged before stay"] if n_other else []
+    return [f"{n_other} {what} differ in {part.name}: the rows merged before stay"] if n_other else []
 
 
 def _copy_runs(con: Connection, source: Connection) -> None:

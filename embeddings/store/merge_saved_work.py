@@ -1,4 +1,4 @@
-"""What people keep of their work (selections, scores, results), brought from one store into another.
+"""Merge the saved work of one store (selections, scores, results) into another.
 
 The caller begins and ends the transaction.
 """
@@ -18,7 +18,7 @@ _LONGEST_SUFFIX = LONGEST_NAME // 2
 
 @dataclass(frozen=True)
 class MergedWork:
-    """Selections, columns of scores and results that were new in the merged file, and what is to be said of them."""
+    """Selections, columns of scores and results that are new in the merged file, and notes on them."""
 
     n_selections: int
     n_scores: int
@@ -27,10 +27,10 @@ class MergedWork:
 
 
 def merge_kept_work(con: Connection, source: Connection, part: Path) -> MergedWork:
-    """Bring the kept work of `source`, the file `part`, into `con`; what is there already stays as it is.
+    """Merge the saved work of `source`, the file `part`, into `con`; what is there already stays.
 
-    A selection or a column of scores whose name stands for another content there gets the name of the part added.
-    Columns of scores that were made alike are joined by item.
+    A selection or a column of scores whose name is taken by other content gets the part's name added. Columns of
+    scores made with the same settings are joined by item.
     """
     notes: list[str] = []
     n_selections = _selections(con, source, part, notes) if has_table(source, "selections") else 0
@@ -53,7 +53,9 @@ def _selections(con: Connection, source: Connection, part: Path, notes: list[str
             if held in (None, (set_id, item_ids, case_ids)):
                 break
         if chosen != name:
-            notes.append(f"the selection {name!r} of {part.name} differs from the one of that name: kept as {chosen!r}")
+            notes.append(
+                f"the selection {name!r} of {part.name} differs from the selection of that name: saved as {chosen!r}"
+            )
     return n_new
 
 
@@ -84,13 +86,14 @@ def _scores(con: Connection, source: Connection, part: Path, notes: list[str]) -
         n_new += bool(added and added[0])
         if chosen != name:
             notes.append(
-                f"the scores {name!r} of {part.name} (set {set_id}) differ from those of that name: kept as {chosen!r}"
+                f"the scores {name!r} of {part.name} (set {set_id}) differ from those saved under that name: saved as "
+                f"{chosen!r}"
             )
     return n_new
 
 
 def _joins(con: Connection, set_id: str, name: str, settings: str) -> bool:
-    """Whether the registered scores can become part of the column: made alike, and no item with another score."""
+    """Whether the scores can join the column: same settings, and no item with another score."""
     column = "FROM scores s LEFT JOIN incoming USING (item_id) WHERE s.set_id = ? AND s.name = ?"
     differs = "s.settings <> ? OR (incoming.value IS NOT NULL AND incoming.value IS DISTINCT FROM s.value)"
     return first_row(con, f"SELECT 1 {column} AND ({differs}) LIMIT 1", [set_id, name, settings]) is None
@@ -107,8 +110,8 @@ def _results(con: Connection, source: Connection, part: Path, notes: list[str]) 
     con.unregister("incoming")
     if differing and differing[0]:
         notes.append(
-            f"{differing[0]} results of {part.name} differ from those of the same data and settings that were there: "
-            "those that were there stay"
+            f"{differing[0]} results of {part.name} differ from the saved results of the same data and settings, "
+            "which stay"
         )
     return int(added[0]) if added else 0
 

@@ -1,6 +1,6 @@
-"""How a set's table holds the numbers of its vectors: float32, or half precision for slices.
+"""How a set's table stores its vectors: float32, or half precision for slices.
 
-Slices are most of a store: two bytes a number halve it. Half precision (IEEE 754 binary16) rounds a number by at
+Slices are most of a store, so two bytes a number halve it. Half precision (IEEE 754 binary16) rounds a number by at
 most 2^-11 of its size. DuckDB has no such type, so the table holds the bit patterns as `USMALLINT[width]`: as small
 and as quick to read as a BLOB, and the type still refuses a vector of another width. Reading gives float32 always.
 """
@@ -23,7 +23,7 @@ _MOST_LOST = 2.0**-10
 
 
 def number_type_of(view: str) -> str:
-    """How a new set of this view keeps its numbers."""
+    """The number type of a new set of this view."""
     return FLOAT16 if view == "slices" else FLOAT32
 
 
@@ -36,9 +36,9 @@ def create_table(con: Connection, table: str, width: int, number_type: str) -> N
 
 
 def stored(con: Connection, set_id: str, table: str, vectors: NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """Vectors `[n, width]` as the set's table takes them.
+    """Vectors `[n, width]` in the set's number type.
 
-    Where half precision would lose more than its rounding of any of them, the set turns to float32 for good.
+    Where half precision would lose more than its rounding, the set changes to float32 for good.
     """
     found = first_row(con, "SELECT number_type FROM embedding_sets WHERE set_id = ?", [set_id])
     numbers: NDArray[np.float32] | NDArray[np.uint16] = vectors
@@ -93,7 +93,7 @@ def _placed(column: pa.ChunkedArray, places: NDArray[np.int64], n_rows: int) -> 
 
 
 def widen(con: Connection, set_id: str, table: str, width: int) -> None:
-    """Turn a set of half precision to float32; what it holds stays the same number."""
+    """Change a set of half precision to float32; its numbers stay the same."""
     ids, vectors = sorted_vectors(con, table)
     con.execute(f"DROP TABLE {table}")
     create_table(con, table, width, FLOAT32)

@@ -1,6 +1,6 @@
-"""What people keep of their work in a cohort file: named selections, results of long analyses, columns of scores.
+"""Saved work in a cohort file: named selections, results of long analyses, columns of scores.
 
-A file of before schema version 4 holds none of them and is brought up to date by the first write.
+Files before schema version 4 contain none; the first write updates them.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from numpy.typing import ArrayLike
 from embeddings.store.connections import SharedFile, StoreError, first_row, has_table, utc_now
 from flexict.errors import FlexiCTError
 
-# A selection of this prefix is kept for a link that would otherwise be too long.
+# Selections with this prefix belong to links that would otherwise be too long.
 LINK_PREFIX = "@"
 LONGEST_NAME = 80
-# Old results make room for new ones, so that a file that is mailed stays small.
+# Old results make room for new ones, so that the file stays small enough to mail.
 MOST_RESULT_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
 class NamedSelection:
-    """Items that somebody selected and gave a name.
+    """A named selection of items.
 
     Attributes:
         made: UTC, without a time zone.
@@ -46,7 +46,7 @@ class NamedSelection:
 
 
 class KeptWork:
-    """The kept work of one cohort file. Every method opens a short connection of its own, as `Store` does.
+    """The saved work of one cohort file. Every method opens a short connection of its own, as `Store` does.
 
     Args:
         path: the `.duckdb` file.
@@ -86,7 +86,7 @@ class KeptWork:
     def save_selection(
         self, name: str, set_id: str, origin: str, item_ids: Sequence[str], case_ids: Sequence[str]
     ) -> None:
-        """Keep a selection under a name, in place of an older one of this name.
+        """Save a selection under a name; it replaces an older one of this name.
 
         Raises:
             FlexiCTError: the name is empty, longer than 80 characters or holds control characters.
@@ -101,14 +101,14 @@ class KeptWork:
             )
 
     def delete_selection(self, name: str) -> None:
-        """Forget a named selection; nothing happens where there is none."""
+        """Delete a named selection, if there is one."""
         with self._writer.writing() as con:
             con.execute("DELETE FROM selections WHERE name = ?", [name])
 
     # Results
 
     def result(self, key: str) -> bytes | None:
-        """The content kept under a key, or None."""
+        """The content saved under a key, or None."""
         with self._reader.reading() as con:
             row = (
                 first_row(con, "SELECT content FROM results WHERE key = ?", [key])
@@ -118,7 +118,7 @@ class KeptWork:
         return None if row is None else bytes(row[0])
 
     def save_result(self, key: str, kind: str, seconds: float, content: bytes) -> None:
-        """Keep a result; the oldest give way where all together would exceed 64 MB. A larger one is not kept."""
+        """Save a result; the oldest are deleted where the total would exceed 64 MB. A larger result is not saved."""
         if len(content) > MOST_RESULT_BYTES:
             return
         with self._writer.writing() as con:
@@ -154,10 +154,10 @@ class KeptWork:
     def save_scores(
         self, set_id: str, name: str, settings: Mapping[str, object], item_ids: Sequence[str], values: ArrayLike
     ) -> None:
-        """Keep one number an item under a name, in place of an older column of this name."""
+        """Save one number an item under a name; it replaces an older column of this name."""
         numbers = np.asarray(values, dtype=np.float64)
         if numbers.shape != (len(item_ids),):
-            raise FlexiCTError(f"{len(item_ids)} items need as many scores, not {list(numbers.shape)}")
+            raise FlexiCTError(f"{len(item_ids)} items need one score each, not {list(numbers.shape)}")
         incoming = pa.table({"item_id": pa.array(list(item_ids), pa.string()), "value": numbers})
         with self._writer.writing() as con:
             con.execute("DELETE FROM scores WHERE set_id = ? AND name = ?", [set_id, name])
@@ -168,12 +168,12 @@ class KeptWork:
             )
 
     def delete_scores(self, set_id: str, name: str) -> None:
-        """Forget a column of scores; nothing happens where there is none."""
+        """Delete a column of scores, if there is one."""
         with self._writer.writing() as con:
             con.execute("DELETE FROM scores WHERE set_id = ? AND name = ?", [set_id, name])
 
     def revision(self) -> str:
-        """Changes with every column of scores that is kept or forgotten."""
+        """Changes with every column of scores that is saved or deleted."""
         with self._reader.reading() as con:
             row = first_row(con, "SELECT count(*), max(made) FROM scores") if has_table(con, "scores") else None
         return str(row)

@@ -1,4 +1,4 @@
-"""The tables of a cohort store, how they came to be, and how columns of a CSV are named in them."""
+"""The tables of a cohort file, their migrations, and the names of a CSV's columns in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, datetime
 import numpy as np
 import pyarrow as pa
 
-# Each entry takes a file from the version before it; a new file starts at 0 and goes through all of them.
+# Each entry migrates a file from the version before; a new file starts at 0 and runs all of them.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE schema_version (version INTEGER NOT NULL)",
@@ -66,17 +66,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             case_id VARCHAR PRIMARY KEY, spacing_xy_mm DOUBLE, spacing_z_mm DOUBLE, n_slices BIGINT,
             slice_thickness_mm DOUBLE, manufacturer VARCHAR, scanner_model VARCHAR, kernel VARCHAR,
             kvp DOUBLE)""",
-        # Of vectors that were made elsewhere no CT may be known.
+        # Vectors made elsewhere may have no CT.
         "ALTER TABLE cases ALTER COLUMN image_path DROP NOT NULL",
     ),
     (
         # A scan that failed is tried again only where its files have changed since.
         "ALTER TABLE failures ADD COLUMN stamp VARCHAR",
-        # How the set's table holds its numbers; those of before stay as they are.
+        # The number type of the set's table; older sets are float32.
         "ALTER TABLE embedding_sets ADD COLUMN number_type VARCHAR DEFAULT 'float32'",
     ),
     (
-        # What people keep of their work; a name that starts with @ belongs to a link, not to a person.
+        # Saved work; a name that starts with @ belongs to a link.
         """CREATE TABLE selections (
             name VARCHAR PRIMARY KEY, made TIMESTAMP NOT NULL, set_id VARCHAR NOT NULL,
             origin VARCHAR NOT NULL, item_ids VARCHAR[] NOT NULL, case_ids VARCHAR[] NOT NULL)""",
@@ -88,14 +88,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             item_id VARCHAR NOT NULL, value DOUBLE NOT NULL)""",
     ),
     (
-        # A CSV's own column of this name was a covariate; from now on it is what it says.
+        # A CSV column of this name used to be a covariate.
         "ALTER TABLE cases ADD COLUMN IF NOT EXISTS mask_label VARCHAR",
         "ALTER TABLE cases ALTER COLUMN mask_label SET DATA TYPE VARCHAR",
         "DELETE FROM covariates WHERE lower(column_name) = 'mask_label'",
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
-# Every store has these, whatever its version.
+# Tables of every version.
 FIRST_TABLES = frozenset(re.findall(r"CREATE TABLE (\w+)", "\n".join(MIGRATIONS[0])))
 
 CASE_COLUMNS: dict[str, pa.DataType] = {
@@ -119,7 +119,7 @@ LESION_COLUMNS = (
     "centroid_z",
     "n_components",
 )
-# These give way to a CSV's column of the same name.
+# A CSV column of the same name takes precedence over these.
 ACQUISITION_COLUMNS = (
     "spacing_xy_mm",
     "spacing_z_mm",
@@ -130,7 +130,7 @@ ACQUISITION_COLUMNS = (
     "kernel",
     "kvp",
 )
-# Names that cases, items, lesions and vectors bring to a joined table: no CSV column may take them.
+# Column names of the joined table: no CSV column may take them.
 RESERVED = frozenset(
     (*CASE_COLUMNS, *LESION_COLUMNS, "lesion_source", "source", "item_id", "view", "slice_index", "z_lps_mm")
 ) | {"vector", "set_id", "rowid"}

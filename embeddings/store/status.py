@@ -1,4 +1,4 @@
-"""What a store holds and how its last run fares, as text or as plain values."""
+"""The content of a store and the progress of its last run, as text or plain values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from embeddings.store.connections import utc_now
 from embeddings.store.store import Store
 
 MOST_LISTED = 10
-# A live run says so at least every 15 s, but one volume may take a minute on a slow machine.
+# A live run writes a heartbeat every 15 s, but one volume may take a minute on a slow machine.
 SILENT_S = 120.0
 
 
@@ -60,7 +60,7 @@ def process_of(row: dict[str, Any]) -> str | None:
 
 
 def warning_of(row: dict[str, Any], now: datetime) -> str | None:
-    """What is wrong with a run that has not ended: its process is gone, or it is silent; None where all is well."""
+    """The problem of a run that has not ended: its process is gone, or it is silent; None if there is none."""
     if row["state"] != "running":
         return None
     if row["process"] == "gone":
@@ -78,7 +78,7 @@ def status_text(found: dict[str, Any], now: datetime | None = None) -> str:
         f"{found['name']}: {of_patients(found['n_cases'], found['n_patients'])} ({found['file']})",
     ]
     if found["simulated"]:
-        lines.append("SIMULATED: these scans are not of patients")
+        lines.append("SIMULATED: these are not scans of patients")
     lines += ["", "embedding sets" if found["sets"] else "no embedding sets yet"]
     for row in found["sets"]:
         weights = "" if row["is_published"] else ", not the published weights"

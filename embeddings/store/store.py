@@ -56,7 +56,7 @@ class Store:
 
     DuckDB lets one process write or several read, so every method opens a connection of its own, waits for
     its turn, and closes it again: a dashboard reads while a job writes. A `with` block checks the file once
-    and holds nothing.
+    and keeps nothing open.
 
     Args:
         path: the `.duckdb` file.
@@ -115,7 +115,7 @@ class Store:
     def cases(self) -> pd.DataFrame:
         """One row a case in the order of the CSV, with its covariates; image and mask paths are absolute.
 
-        A case of which only a vector is known has no image path.
+        A case with only a vector has no image path.
         """
         return item_table.absolute(self._frame("SELECT * FROM cases ORDER BY row, case_id"), self.info().data_root)
 
@@ -125,11 +125,11 @@ class Store:
         return dict(zip(frame["header"], frame["column_name"], strict=True))
 
     def lesions(self) -> pd.DataFrame:
-        """One row a case and source (`mask` or `seed`); ml, mm, centroid in LPS mm."""
+        """One row for each case and source (`mask` or `seed`); ml, mm, centroid in LPS mm."""
         return self._frame("SELECT * FROM lesions ORDER BY case_id, source")
 
     def acquisitions(self) -> pd.DataFrame:
-        """How the scans were acquired, one row a case that was read since the file keeps it; mm and kV."""
+        """How the scans were acquired, one row a case; mm and kV. Cases read by older versions are missing."""
         with self._file.reading() as con:
             if not item_table.has_acquisition(con):
                 return pd.DataFrame(columns=["case_id", *ACQUISITION_COLUMNS])
@@ -171,7 +171,7 @@ class Store:
         """Items joined with their cases, lesions and acquisitions, and `vector`, sorted by `item_id`, in Arrow.
 
         Where a case has both a mask and a seed, the lesion columns are those of the mask. Columns of the
-        acquisition give way to a CSV's of the same name. Paths inside the data root are relative to it.
+        acquisition are left out where the CSV has one of the same name. Paths inside the data root are relative to it.
         """
         with self._reading_set(set_id) as (con, _):
             return item_table.with_vectors(*item_table.joined(con, set_id))
@@ -184,14 +184,14 @@ class Store:
     def table(self, set_id: str) -> tuple[pd.DataFrame, NDArray[np.float32]]:
         """The items of `joined` with absolute paths, and their vectors `[n, width]`, both sorted by `item_id`.
 
-        Of the acquisition, only columns that say something of one of these items are there.
+        Columns of the acquisition that are empty for all of these items are left out.
         """
         with self._reading_set(set_id) as (con, _):
             found, matrix = item_table.joined(con, set_id)
         return item_table.described(found, self.info().data_root), matrix
 
     def described_items(self, set_id: str) -> pd.DataFrame:
-        """The items of `table` without their vectors, which for a map of many need not be read."""
+        """The items of `table` without their vectors."""
         with self._reading_set(set_id) as (con, _):
             found = item_table.without_vectors(con, set_id)
         return item_table.described(found, self.info().data_root)
@@ -268,7 +268,7 @@ class Store:
         """Add or update the report's cases. No case, column or vector that is already stored is removed.
 
         Args:
-            simulated: marks the store for good; a later call with False does not take it back.
+            simulated: marks the store for good; a later False does not undo it.
             name: of the cohort; the CSV's name (its folder's for `cohort.csv`) unless given.
         """
         with self._file.writing() as con:

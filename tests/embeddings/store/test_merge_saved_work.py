@@ -70,10 +70,10 @@ def test_every_table_of_a_part_is_in_the_merged_file_or_is_said_to_be_left_out(
     for name, rows in tables(parts[0]).items():
         assert len(rows), name
         if name == "projections":
-            assert "1 maps of part1.duckdb are not merged" in said
+            assert "1 map of part1.duckdb not merged" in said
         else:
             pd.testing.assert_frame_equal(merged[name], rows)
-    assert "new too: 3 selections, 2 columns of scores, 2 results" in said
+    assert "also new: 3 selections, 2 columns of scores, 2 results" in said
 
 
 def test_kept_work_of_two_parts_is_joined_and_conflicts_are_kept_under_other_names(

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from embeddings.store import file_lock as turnstile_module
-from embeddings.store.file_lock import turnstile
+from embeddings.store import file_lock as lock_module
+from embeddings.store.file_lock import file_lock
 from embeddings.store.store import Store
 from tests.embeddings.store.readers_and_writer import ITEMS_A_COMMIT, READERS, new_store
 
@@ -57,19 +57,19 @@ def test_a_writer_that_waits_lets_no_new_reader_in_before_it(tmp_path: Path, mon
         pause(seconds)
 
     def pass_through(name: str, writing: bool) -> None:
-        with turnstile(path, writing, far):
+        with file_lock(path, writing, far):
             entered.append(name)
 
-    monkeypatch.setattr(turnstile_module, "time", SimpleNamespace(sleep=told, monotonic=time.monotonic))
-    with turnstile(path, True, far):
+    monkeypatch.setattr(lock_module, "time", SimpleNamespace(sleep=told, monotonic=time.monotonic))
+    with file_lock(path, True, far):
         reader = threading.Thread(target=pass_through, args=("reader", False))
         reader.start()
         tried.acquire()
         assert entered == []
     reader.join()
     assert entered == ["reader"]
-    # Readers do not keep each other out, and a writer waits for those that are at the turnstile.
-    with turnstile(path, False, far):
+    # Readers do not keep each other out, and a writer waits for those that hold the lock.
+    with file_lock(path, False, far):
         pass_through("another reader", False)
         while tried.acquire(blocking=False):
             pass
