@@ -1,4 +1,4 @@
-"""What every analysis asks of its input, refused in one plain sentence where it is missing."""
+"""Checks of an analysis's input; each refusal is one sentence."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def patient_numbers(patient: ArrayLike | Sequence[str] | None, analysis: str, *,
     if missing:
         raise FlexiCTError(
             f"The {analysis} needs a patient for every case, but {_of_cases(missing, n)} has none; "
-            "without it two scans of a patient could stand on both sides of a split."
+            "without it two scans of a patient could lie on both sides of a split."
         )
     return np.unique(ids.astype(str), return_inverse=True)[1]
 

@@ -63,7 +63,7 @@ class Gram:
         The residual vectors are (I - design C) X with C = pinv(design[train]), so their inner products need
         no vector. Products that are rounding error beside the vectors' own length become 0.
         """
-        # Covariates may say the same thing (age and year of birth): what is left of one beside the other is rounding.
+        # Covariates may be equivalent (age and year of birth): the residual of one given the other is rounding.
         coefficients = np.linalg.pinv(design[train], rcond=1e-9)
         known = coefficients @ self.products[train]
         explained = design @ known
@@ -80,7 +80,7 @@ def standardised(X: NDArray[np.float64], train: NDArray[np.intp] | None = None) 
     Columns without spread in training become 0.
     """
     rows = X if train is None else X[train]
-    # Each column is held against its own size: one of tiny numbers is alive, a large constant only rounds.
+    # Relative to each column's own scale: tiny numbers may vary, and a large constant varies by rounding alone.
     largest = np.abs(rows).max(axis=0)
     scaled = X / np.where(largest > 0, largest, 1.0)
     rows = scaled if train is None else scaled[train]

@@ -1,4 +1,4 @@
-"""p-values in words: one format wherever a p is text, with its sides and what it is adjusted over."""
+"""p-values as text: one format everywhere, with sides and adjustment."""
 
 from __future__ import annotations
 

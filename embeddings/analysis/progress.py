@@ -1,4 +1,4 @@
-"""How far a long analysis is, told to whoever listens; without a listener it costs next to nothing.
+"""The progress of a long analysis, reported to a listener; without one it costs almost nothing.
 
 The loops of the analyses call `report`; a part of an analysis that has loops of its own is a `part`. A listener may
 raise to end the analysis: anything but a ValueError, which analyses take for a sentence about their input.
@@ -28,7 +28,7 @@ class _Listener:
     told_at: float = field(default=float("-inf"))
 
     def tell(self, share: float, words: str) -> None:
-        # A helper that is called twice reports from its start twice; what was reached stays reached.
+        # A function that is called twice reports from its start twice; the share never falls.
         self.share = max(self.share, share)
         words = words or self.words
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""A map of the embedding in two dimensions, with how far its neighbourhoods can be trusted."""
+"""A map of the embedding in two dimensions, with its trustworthiness."""
 
 from __future__ import annotations
 

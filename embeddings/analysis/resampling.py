@@ -117,7 +117,7 @@ def permuted_labels(
 def permuted_given(
     label: ArrayLike, design: NDArray[np.float64], patient: ArrayLike, *, n_permutations: int, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Ordered labels permuted by patient such that they go with `design` [n, p] as the true ones do, `[m, n]`.
+    """Ordered labels permuted by patient so that they keep their relation with `design` [n, p], `[m, n]`.
 
     Freedman and Lane (1983, J Bus Econ Stat 1:292): what the design (tumour size) does not explain of the labels
     is exchanged and added to what it explains; the labels are then dealt out again in that order, so that they
@@ -152,7 +152,7 @@ def permuted_given(
 
 
 def permutation_p(observed: float, null: ArrayLike) -> float:
-    """One-sided (1 + b) / (1 + m): b of m permuted statistics reach the observed one.
+    """One-sided (1 + b) / (1 + m): b of m permuted statistics are at least the observed one.
 
     NaN without permutations, and where the observed one is NaN. It is never 0 (Phipson and Smyth 2010, Stat Appl
     Genet Mol Biol 9:39).
@@ -160,7 +160,7 @@ def permutation_p(observed: float, null: ArrayLike) -> float:
     values = np.asarray(null, dtype=np.float64)
     if not values.size or np.isnan(observed):
         return float("nan")
-    # The tolerance counts equal statistics as reached, whatever the rounding of a matrix product.
+    # The tolerance counts ties as reached in spite of the rounding of a matrix product.
     return float((1 + np.count_nonzero(values >= observed - 1e-12)) / (1 + values.size))
 
 

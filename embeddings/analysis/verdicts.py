@@ -77,7 +77,7 @@ def gradient(result: StageGradient, taken_out: str = "size", *, without_size: st
 
 
 def _beyond_size(result: StageGradient, taken_out: str, without_size: str) -> str:
-    """What is left of an axis that follows stage once size is accounted for."""
+    """Whether an axis that follows stage still does once size is accounted for."""
     asked = {f"with {taken_out} removed from the vectors": result.residual}
     if result.size is not None:
         asked["among cases of similar size"] = result.size_matched
@@ -114,7 +114,7 @@ def trajectory(result: Pseudotime) -> str:
     follows = "follows stage" if result.p_permutation < ALPHA else "is not shown to follow stage"
     first = (
         f"Pseudotime {follows} beyond chance (ρ\u00a0=\u00a0{result.rho:z.2f} [{result.rho_low:z.2f}, "
-        f"{result.rho_high:z.2f}]; {p_in_sentence(result.p_permutation, 'one-sided')}; the start is chosen anew in "
+        f"{result.rho_high:z.2f}]; {p_in_sentence(result.p_permutation, 'one-sided')}; the start is chosen again in "
         "every permutation)."
     )
     supervised = (
@@ -132,7 +132,7 @@ def trajectory(result: Pseudotime) -> str:
 
 @verdict.register
 def courses(result: Courses, labels: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Which covariates change along the pseudotime once their number is paid for."""
+    """Which covariates change along the pseudotime, adjusted for their number."""
     asked = len(result.smooths)
 
     def name(one: Smooth) -> str:
@@ -276,7 +276,7 @@ def _agree(several: Sequence[object], one: str, many: str = "") -> str:
 
 
 def look_up(case_ids: Sequence[str], cosine: Sequence[float]) -> str:
-    """Which scans a new one is most like; both in the order of likeness, most like first."""
+    """Which scans are most similar to a new one; both lists have the most similar first."""
     values = list(cosine)
     if values[0] > SAME_SCAN:
         return f"This scan, or a copy of it, is in the cohort as {case_ids[0]} (cosine {values[0]:.5f})."
@@ -336,7 +336,7 @@ _SIGNS = {"rho": "ρ", "AUC": "AUC", "mAP": "mAP"}
 
 @verdict.register
 def set_comparison(result: SetComparison) -> str:
-    """Which of the sets is better in this measure, once the number of pairs is paid for."""
+    """Which of the sets is better in this measure, adjusted for the number of pairs."""
     sign = _SIGNS[result.measure]
 
     def numbers(one: SetDifference) -> str:

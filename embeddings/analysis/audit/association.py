@@ -1,4 +1,4 @@
-"""How strongly two columns of one cohort go together, for many permutations at once."""
+"""The association of two columns of one cohort, for many permutations at once."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ShortcutColumn:
     from the vectors. before_removal: Spearman's rho of the out-of-fold stage axis with stage on the cases that have
     a value, its p one-sided and, being one question for all columns, not adjusted; after_removal: the same after the
     column is regressed out of the vectors. note: why something is missing, or empty. parts: the columns that were
-    audited as one, by the mean of their ranks; empty for a column by itself.
+    audited as one, by the mean of their ranks; empty for a single column.
     """
 
     name: str

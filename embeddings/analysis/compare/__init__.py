@@ -1,4 +1,4 @@
-"""Which of several embedding sets of one cohort says more, and do they see the same cases as alike?"""
+"""Which of several embedding sets of one cohort performs better, and are the same cases similar in them?"""
 
 from .compare import EncoderComparison, compare_sets
 from .neighbourhoods import PairOverlap

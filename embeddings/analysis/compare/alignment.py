@@ -27,7 +27,7 @@ class AlignedPair:
 
 
 def patient_means(vectors: NDArray[np.float64], patient: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The mean vector of every patient 0..P-1, `[P, d]`: scans of one patient are no independent witnesses."""
+    """The mean vector of every patient 0..P-1, `[P, d]`: scans of one patient are not independent."""
     total = np.zeros((int(patient.max()) + 1, vectors.shape[1]))
     np.add.at(total, patient, vectors)
     return total / np.bincount(patient)[:, None]
@@ -52,7 +52,7 @@ def linear_cka(first: NDArray[np.float64], second: NDArray[np.float64], permutat
     unbiased HSIC of Song et al. (2012, JMLR 13:1393) as Nguyen, Raghu and Kornblith (2021, ICLR) take it: with
     more columns than cases the plain estimate is near 1 even for unrelated sets. 0 is expected of unrelated sets, and
     it can fall below. The null exchanges the patients of one set. The interval is the estimate and 1.96 jackknife
-    standard errors over patients, at most 1. NaN where one set's patients are all alike.
+    standard errors over patients, at most 1. NaN where one set's patients are all the same.
 
     Raises FlexiCTError below 6 patients.
     """

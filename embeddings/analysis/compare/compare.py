@@ -23,7 +23,7 @@ MOST_SETS = 8
 
 @dataclass(frozen=True)
 class EncoderComparison:
-    """Result of `compare_sets`. A part is None where it was not asked for, or where `notes` say why it cannot be."""
+    """Result of `compare_sets`. A part is None where it was not requested, or where `notes` say why it is missing."""
 
     names: tuple[str, ...]
     widths: tuple[int, ...]
@@ -54,12 +54,12 @@ def compare_sets(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> EncoderComparison:
-    """What each of several aligned embedding sets reaches, and how far they see the same cases as alike.
+    """The performance of several embedding sets of the same cases, and the overlap of their neighbourhoods.
 
     Every set is scored on the same folds by patient, the same resamples and the same permutations; each value is
     what `stage_gradient`, `linear_probe` and `evaluate` give for the set alone with this seed.
 
-    sets: tables `[n, width]` of the same cases in the same rows, widths as they come. names: one a set, each once.
+    sets: tables `[n, width]` of the same cases in the same rows, of any width. names: one a set, all different.
     stage: [n] ordered codes, NaN where unknown. label: [n], None or NaN where unknown. Cases without stage or label
     are left out of what needs it. patient: [n] ids (every case its own patient if None). k: sizes of neighbourhoods.
     n_repeats: of the probe's cross-validation.
@@ -92,7 +92,7 @@ def compare_sets(
     n = len(tables[0])
     if any(len(one) != n for one in tables):
         lengths = ", ".join(f"{name}: {len(one)}" for one, name in zip(tables, names, strict=True))
-        raise FlexiCTError(f"The {ANALYSIS} needs the same cases in every set, but they hold {lengths}.")
+        raise FlexiCTError(f"The {ANALYSIS} needs the same cases in every set, but they contain {lengths}.")
     cohort = Cohort(tuple(map(str, names)), tables, patient_numbers(patient, ANALYSIS, n=n), np.arange(n))
     draws = Draws(n_permutations, n_bootstrap, seed)
     notes: list[str] = []

@@ -1,4 +1,4 @@
-"""Do two embedding sets hold the same cases to be alike?"""
+"""Are the same cases similar in two embedding sets?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUERIES_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class PairOverlap:
-    """How far the k nearest cases of other patients are the same in two sets.
+    """The share of the k nearest cases of other patients that two sets have in common.
 
     value: mean Jaccard index over the cases (0 none shared, 1 all), with its 95 % patient bootstrap interval, in
     which patients are resampled as queries and as candidates. chance: what k cases drawn at random twice share.
@@ -42,9 +42,9 @@ class PairOverlap:
 
 
 def nearest_others(vectors: NDArray[np.float64], patient: NDArray[np.intp], k: int) -> NDArray[np.intp]:
-    """The k cases most alike to each case [n, k] by cosine, most alike first, among those of other patients.
+    """The k cases most similar to each case [n, k] by cosine, most similar first, among those of other patients.
 
-    vectors: [n, d]. Of equally alike cases the earlier comes first. Raises FlexiCTError on an all-zero vector, and
+    vectors: [n, d]. Of equally similar cases the earlier comes first. Raises FlexiCTError on an all-zero vector, and
     where some case has fewer than k candidates.
     """
     smallest = smallest_gallery(patient)
@@ -53,7 +53,7 @@ def nearest_others(vectors: NDArray[np.float64], patient: NDArray[np.intp], k: i
     unit = unit_rows(vectors)
     found = np.empty((len(unit), k), dtype=np.intp)
     for rows in np.array_split(np.arange(len(unit)), -(-len(unit) // QUERIES_AT_ONCE)):
-        # Rounded, so that equal cases stay equal whichever way a set is turned.
+        # Rounded, so that ties stay ties when a set is rotated.
         alike = (unit[rows] @ unit.T).round(12)
         alike[patient[rows][:, None] == patient] = -np.inf
         found[rows] = np.argsort(-alike, axis=1, kind="stable")[:, :k]
@@ -127,7 +127,7 @@ def _overlap(
             both = np.take_along_axis(elsewhere, order, axis=1)
             left = np.where(both, (shared - 1 + up_both)[:, None], (shared + up)[:, None])
             change = left / (2 * k - left) - here[:, None]
-            # A case in both orders stands in each, and leaves once.
+            # A case in both orders leaves once.
             kept = np.where(both, counts_both, True)
             gained += np.bincount(order.ravel(), (change * kept).ravel(), minlength=n)
     return index, gained / n

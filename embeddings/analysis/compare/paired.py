@@ -13,7 +13,7 @@ from scipy.stats import t as student_t
 from ..resampling import holm, percentile_interval, permutation_p
 from ..trend import column_correlations
 
-# Two sets that are turned against each other differ by rounding alone, which is no difference.
+# A rotated copy of a set differs by rounding alone, which is no difference.
 ROUNDING = 1e-10
 # The variance of a difference over that given the fits: see `with_fits`.
 FITTING = 2.0

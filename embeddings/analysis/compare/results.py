@@ -1,4 +1,4 @@
-"""What each set reaches in one measure, and how the sets differ."""
+"""The value of each set in one measure, and the differences between sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How alike several embedding sets are to each other, without any label."""
+"""The similarity of several embedding sets, without any label."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .paired import pairs_of
 
 @dataclass(frozen=True)
 class Alignment:
-    """Debiased linear CKA of two sets over patients (1 the same but for turning and scaling, 0 unrelated).
+    """Debiased linear CKA of two sets over patients (1: equal up to rotation and scale, 0: unrelated).
 
     low, high: 95 % jackknife interval. p: one-sided, patients of one set exchanged; p_adjusted: Holm's, over pairs.
     """

@@ -38,7 +38,7 @@ def size_design(
 
 def size_bins(size: NDArray[np.float64], patient: NDArray[np.intp], *, per_bin: int, seed: int = 0) -> NDArray[np.intp]:
     """The bin of similar size of every case `[n]`, of about `per_bin` patients each, by a patient's mean log
-    size; patients of equal size are dealt to neighbouring bins at random, whatever their order in the table.
+    size; patients of equal size are assigned to neighbouring bins at random.
     """
     mean_size = np.bincount(patient, np.log(size)) / np.bincount(patient)
     n_bins = max(2, len(mean_size) // per_bin)

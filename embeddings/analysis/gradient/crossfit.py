@@ -20,7 +20,7 @@ from ..resampling import grouped_folds
 Adjustment = Callable[[NDArray[np.intp]], Gram]
 FOLDS = 5
 CORES = os.cpu_count() or 1
-# Labellings worked on at once: bounds the memory of 10,000 permutations.
+# Labellings per batch: limits the memory of 10,000 permutations.
 BATCH = 500
 
 

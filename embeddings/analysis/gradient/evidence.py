@@ -44,7 +44,7 @@ class AxisEvidence:
 
     @property
     def adjusted(self) -> Adjusted:
-        """The adjusted p, as it is written beside the other."""
+        """The adjusted p with its method, for text."""
         return Adjusted(self.p_adjusted, self.n_tests)
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Labelling:
 
 @dataclass(frozen=True)
 class PermutedStages:
-    """Stages permuted [m, n], and bins [n] within which ranks are taken, such as bins of like tumour size."""
+    """Stages permuted [m, n], and bins [n] within which ranks are taken, such as bins of similar tumour size."""
 
     labels: NDArray[np.float64]
     bins: NDArray[np.intp] | None = None

@@ -63,8 +63,8 @@ class StageGradient(Displayed, AxisEvidence):
     out-of-fold scores are not quite, so quote `trend_p_permutation`, the cross-fit redone. `lda` and
     `lda_residual` ask the same of a shrinkage discriminant, a second opinion; `discriminants` [n, 1 or 2]
     holds its out-of-fold score and, with three stages or more, that of the middle stages against the ends.
-    `residual` and `size_matched` are None where they were not asked for or cannot be had, which `warnings`
-    then say. The p of these tests are adjusted for each other (Holm). `warnings` say what limits the result.
+    `residual` and `size_matched` are None where they were not requested or cannot be computed; `warnings`
+    say so. The p of these tests are adjusted for each other (Holm). `warnings` say what limits the result.
     """
 
     stage: NDArray[np.float64]
@@ -252,11 +252,11 @@ class _Axes:
 def _keeping(
     labelling: Labelling, design: NDArray[np.float64], n_permutations: int
 ) -> tuple[PermutedStages | None, list[str]]:
-    """Stages permuted such that they keep their relation with the columns regressed out, and what is to be said."""
+    """Stages permuted so that they keep their relation with the columns regressed out, and warnings."""
     columns, n_patients = int(np.linalg.matrix_rank(design)) - 1, int(labelling.patient.max()) + 1
     taken = f"{counted(columns, 'column')} of size and covariates removed from vectors of {n_patients} patients"
     if columns > n_patients / 2:
-        return None, [f"{taken}: nothing that can be relied on is left, so there is no axis after them."]
+        return None, [f"{taken}: too little is left for a reliable axis after them."]
     try:
         permuted = permuted_given(
             labelling.stage, design, labelling.patient, n_permutations=n_permutations, seed=labelling.seed

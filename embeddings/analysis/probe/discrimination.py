@@ -59,7 +59,7 @@ def macro_average_precision(
 def confusion_matrices(
     probability: NDArray[np.float64], truth: NDArray[np.intp], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Cases of true class (row) called the likeliest class (column), mean over repeats, `[m, K, K]`."""
+    """Cases of true class (row) by most probable class (column), mean over repeats, `[m, K, K]`."""
     K = probability.shape[2]
     called = np.eye(K)[probability.argmax(axis=2)].mean(axis=0)
     return np.stack([weights[:, truth == k] @ called[truth == k] for k in range(K)], axis=1)
@@ -81,7 +81,7 @@ def macro_f1(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Predictions of like probability: their mean, the share that came true, and how many there are."""
+    """Predictions of similar probability: their mean, the observed share, and their number."""
 
     predicted: float
     observed: float

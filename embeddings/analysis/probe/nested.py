@@ -15,7 +15,7 @@ from .logistic import Components, probability_path
 # Inverse penalties, for tables scaled to a total variance of 1 a case whatever their width.
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 INNER_FOLDS = 4
-# Where too few patients are left to choose a penalty among, this one is taken.
+# The penalty where too few patients are left to choose one.
 PLAIN_STRENGTH = 1.0
 # Numbers held at once by the probabilities of a batch of labellings.
 MAX_NUMBERS = 20_000_000

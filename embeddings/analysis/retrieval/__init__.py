@@ -1,4 +1,4 @@
-"""Which cases are alike, and are they of one label?"""
+"""Which cases are similar, and do they share a label?"""
 
 from .retrieval import PROTOCOLS, Neighbours, Protocol, Retrieval, RetrievalAtK, evaluate, nearest
 

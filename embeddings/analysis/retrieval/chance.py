@@ -8,7 +8,7 @@ from scipy.special import digamma, gammaln
 
 
 def recall_at(gallery: NDArray[np.intp], relevant: NDArray[np.intp], k: int) -> NDArray[np.float64]:
-    """1 - C(G - m, k) / C(G, k): the chance that k of G cases drawn at once hold one of the m relevant."""
+    """1 - C(G - m, k) / C(G, k): the probability that k of G cases, drawn at once, include a relevant one of m."""
     others = gallery - relevant
     possible = others >= k
     rest = np.where(possible, others, k)

@@ -1,4 +1,4 @@
-"""Which cases are alike, and do like cases share a label?"""
+"""Which cases are similar, and do similar cases share a label?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .chance import average_precision, recall_at
 from .measures import measures, without_each
 from .rank_fusion import fused_order
 
-ANALYSIS = "search for alike cases"
+ANALYSIS = "search for similar cases"
 MIN_PATIENTS = 5
 QUERIES_AT_ONCE = 512
 
@@ -30,7 +30,7 @@ PROTOCOLS: tuple[Protocol, ...] = ("leave-patient-out", "halves")
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest rows of a query, most alike first, with their cosine similarity (-1..1)."""
+    """The nearest rows of a query, most similar first, with their cosine similarity (-1..1)."""
 
     query_index: int
     index: NDArray[np.intp]
@@ -87,10 +87,10 @@ class Retrieval(Displayed):
 
 
 def nearest(X: ArrayLike, query_index: int, *, k: int, exclude_patient: ArrayLike | None = None) -> Neighbours:
-    """The k rows of X [n, d] most alike to row `query_index` by cosine, exactly, without the row itself.
+    """The k rows of X [n, d] most similar to row `query_index` by cosine, exactly, without the row itself.
 
     exclude_patient: [n] patient ids; rows of the query's patient are then left out. Fewer than k rows come
-    back when there are no more. Of equally alike rows the earlier comes first.
+    back when there are no more. Of equally similar rows the earlier comes first.
 
     Raises FlexiCTError on NaN or all-zero vectors, a query outside the rows, k below 1, or no row to compare
     with.
@@ -169,7 +169,7 @@ def evaluate(
     n = len(sets[0])
     if any(len(one) != n for one in sets):
         lengths = ", ".join(str(len(one)) for one in sets)
-        raise FlexiCTError(f"The {ANALYSIS} fuses sets of the same cases, but the sets hold {lengths} vectors.")
+        raise FlexiCTError(f"The {ANALYSIS} fuses sets of the same cases, but the sets contain {lengths} vectors.")
     number = label_numbers(label, n)
     patients = patient_numbers(patient, ANALYSIS, n=n)
     n_patients = int(patients.max()) + 1

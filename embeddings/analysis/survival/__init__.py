@@ -1,4 +1,4 @@
-"""Does a score tell who fares worse?"""
+"""Is a score associated with survival?"""
 
 from .cox import CoxTerm
 from .kaplan_meier import AtRisk, SurvivalGroup

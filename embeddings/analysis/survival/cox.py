@@ -51,7 +51,7 @@ class CoxTerm:
 
 @dataclass(frozen=True)
 class CoxModel:
-    """The terms, score first (none where no model can be fitted), its patients and events, what is to be said."""
+    """The terms, score first (none where no model can be fitted), its patients and events, and warnings."""
 
     terms: tuple[CoxTerm, ...]
     n: int
@@ -81,7 +81,7 @@ def cox_model(
     if n < len(score):
         notes.append(f"Cox's model is fitted to the {n} of {len(score)} patients that have every covariate.")
     if n_events < MIN_EVENTS:
-        why = f"{n_events} event{'s' * (n_events != 1)} among its {n} patients are too few, it asks for {MIN_EVENTS}"
+        why = f"{n_events} event{'s' * (n_events != 1)} among its {n} patients are too few; it needs {MIN_EVENTS}"
         return _none(why, notes)
     if np.ptp(score[rows]) == 0:
         return _none(f"the {n} patients that have every covariate share one score", notes)

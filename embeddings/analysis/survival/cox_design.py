@@ -18,7 +18,7 @@ MAX_LEVELS = 10
 class Term:
     """One column of the design: what it is called, what its hazard ratio compares, and its values `[n]`.
 
-    `reference` is the level a category is held against, None for a number.
+    `reference` is the reference level of a category, None for a number.
     """
 
     name: str
@@ -43,7 +43,7 @@ def read_covariate(values: object) -> pd.Series:
 def covariate_terms(covariates: Mapping[str, pd.Series]) -> tuple[list[Term], list[str]]:
     """The design of complete covariates (no cell missing), and sentences on those left out as constant.
 
-    Numbers count per standard deviation; text, flags and numbers with two values are categories against their
+    Numbers are per standard deviation; text, flags and numbers with two values are categories against their
     most frequent level.
 
     Raises:

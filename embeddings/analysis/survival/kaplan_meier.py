@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves of groups of like score, numbers at risk, and the log-rank test."""
+"""Kaplan-Meier curves of groups of similar score, numbers at risk, and the log-rank test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_GROUPS = 5
 
 @dataclass(frozen=True)
 class SurvivalGroup:
-    """The Kaplan-Meier curve of the patients of like score.
+    """The Kaplan-Meier curve of patients of similar score.
 
     Attributes:
         name: such as "low score".
@@ -57,7 +57,7 @@ class AtRisk:
 def score_groups(score: NDArray[np.float64], n_groups: int) -> NDArray[np.intp]:
     """The group 0..G-1 of every case `[n]`, of as like number as equal scores allow, lowest score first.
 
-    Equal scores stay together, so many ties can leave fewer groups than asked for. The score must not be
+    Equal scores stay together, so many ties can leave fewer groups than requested. The score must not be
     constant.
     """
     value, number, count = np.unique(score, return_inverse=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""Does a score tell who fares worse? Kaplan-Meier by groups of the score, log-rank, Cox, C-index."""
+"""Is a score associated with survival? Kaplan-Meier by groups of the score, log-rank, Cox, C-index."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def by_score(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> SurvivalByScore:
-    """Relate a score to survival: curves of groups of like score, log-rank, Cox, C-index.
+    """Relate a score to survival: curves of groups of similar score, log-rank, Cox, C-index.
 
     The groups are cut by rank of the score alone, never by outcome: a cut chosen for its p-value invents
     differences. One row a patient enters, its first with a score, a time and an event.
@@ -136,7 +136,7 @@ def by_score(
     kept = complete[np.sort(np.unique(number[complete], return_index=True)[1])]
     _check(scores[kept], events[kept], n_scans)
     if not times[kept].any():
-        raise FlexiCTError("All follow-up times are 0: choose the column that holds the time to the event.")
+        raise FlexiCTError("All follow-up times are 0: choose the column with the time to the event.")
     s, t, e = scores[kept], times[kept], events[kept]
 
     progress.report(0, 10, "comparing groups of the score")

@@ -139,7 +139,7 @@ def along(
     fit = wanted @ _coefficients(design, numbers, once)[0]
     weights = bootstrap_weights(patients, n_resamples=n_bootstrap, seed=seed)
     curves = _coefficients(design, numbers, weights) @ wanted.T
-    # Percentiles alone held a known curve in 91 to 94 %: they do not pay for the coefficients that were fitted.
+    # Percentiles alone covered a known curve in 91 to 94 %: they ignore the degrees of freedom of the fit.
     free = n_patients - design.shape[1]
     half = t_distribution.ppf(0.975, free) * np.sqrt(n_patients / free) * curves.std(axis=0)
     low, high = fit - half, fit + half
@@ -252,7 +252,7 @@ def _checked(
         return time, raw.map({distinct[0]: 0.0, distinct[1]: 1.0}).to_numpy(dtype=np.float64), str(distinct[1])
     numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=np.float64)
     if np.isnan(numbers).any():
-        raise FlexiCTError(f"The course of {name} needs numbers or two groups, but it holds {len(distinct)} texts.")
+        raise FlexiCTError(f"The course of {name} needs numbers or two groups, but it contains {len(distinct)} texts.")
     column = np.full(len(raw), np.nan)
     column[raw.notna().to_numpy()] = np.where(np.isfinite(numbers), numbers, np.nan)
     return time, column, ""

@@ -1,4 +1,4 @@
-"""Do the cases lie along lines, or do they spread to all sides?"""
+"""Do the cases lie along lines, or spread in all directions?"""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ LOW_STABILITY = 0.8
 class Stability:
     """Mean Spearman correlation with the pseudotime when something is changed, NaN where nothing could be.
 
-    subsamples: on 80 % of the patients, the root chosen anew; neighbours: with fewer and with more
+    subsamples: on 80 % of the patients, the root chosen again; neighbours: with fewer and with more
     neighbours; roots: from other cases of the lowest stage (without stage: from the cases nearest to the
     root). `n_disconnected` of `n_reruns` reruns fell into parts and are left out.
     """

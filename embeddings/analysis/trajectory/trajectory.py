@@ -37,10 +37,10 @@ class Pseudotime(Displayed):
 
     pseudotime: [n], 0 at the root to 1. root: row of the root, chosen as `root_rule` says. rho: Spearman's,
     with stage, and its 95 % patient bootstrap interval given the pseudotime. p_permutation: one-sided; the
-    null chooses its root anew from every permuted stage.
+    null chooses its root again for every permuted stage.
 
     The simple alternatives that a trajectory has to beat, each [n] with its rho, interval and p: pc1, the
-    first principal component turned towards stage, as it is under every permutation of its null;
+    first principal component, its sign chosen to follow stage, as under every permutation of its null;
     supervised, the out-of-fold stage axis of `stage_gradient` at the same seed, refitted in every
     permutation. spread: as `spread.spread`, 1 or less along lines, 1.4 to 2 in clouds. n_copies: cases whose
     vector is an exact copy of an earlier one.
