@@ -100,7 +100,7 @@ def test_a_warning_calls_a_stage_by_its_name() -> None:
 
 def test_without_a_size_the_question_is_left_open(result: StageGradient) -> None:
     untested = replace(with_p(result, 0.01, 0.01, 0.01), size=None, size_matched=None)
-    assert verdicts.gradient(untested).endswith("is not tested: choose a size above.")
+    assert verdicts.gradient(untested).endswith("is not tested: no size is given.")
     assert verdicts.gradient(untested, without_size="no size was given").endswith("is not tested: no size was given.")
     assert "follows stage with covariates removed" in verdicts.gradient(untested, "covariates")
 

@@ -193,7 +193,7 @@ def test_queries_without_a_match_are_counted() -> None:
         (lambda X: evaluate(X, list("ab") * 6, k=(7,), protocol="halves"), "1 to 6 nearest"),
         (lambda X: evaluate(X, list("ab") * 6, k=()), "not at k"),
         (lambda X: evaluate(X, list("ab") * 6, patient=list("pqr") * 4), "at least 5 patients"),
-        (lambda X: evaluate([X, X[:9]], list("ab") * 6), "the sets hold 12, 9 vectors"),
+        (lambda X: evaluate([X, X[:9]], list("ab") * 6), "the sets contain 12, 9 vectors"),
         (lambda X: evaluate([X, X], list("ab") * 6, fusion_k=0), "constant above 0"),
         (lambda X: evaluate(X, list("ab") * 6, protocol="thirds"), "leave-patient-out and halves, not 'thirds'"),
         (lambda X: evaluate(X, list("ab") * 6, protocol="halves", n_splits=0), "at least 1 split"),

@@ -108,7 +108,7 @@ def test_p_is_adjusted_over_all_covariates_and_the_unusable_are_named() -> None:
     raw = [one.p for one in found.smooths]
     assert [one.p_adjusted for one in found.smooths] == pytest.approx(false_discovery_control(raw))
     reasons = dict(found.left_out)
-    assert "numbers or two groups, but it holds 3 texts" in reasons["scanner"]
+    assert "numbers or two groups, but it contains 3 texts" in reasons["scanner"]
     assert "share one" in reasons["constant"]
     assert "there are 1 of 1" in reasons["height"]
     json.dumps(found.to_dict(), allow_nan=False)
@@ -143,7 +143,7 @@ def test_cases_heaped_at_few_pseudotimes_get_a_straight_line() -> None:
         ({"pseudotime": np.ones(30)}, "pseudotime of all 30 cases is the same"),
         ({"values": [None] * 11 + [1.0, 2.0, 3.0] * 6 + [4.0]}, "at least 20 cases of 10 patients"),
         ({"patient": np.arange(30) % 5}, "there are 30 of 5"),
-        ({"values": list("abc") * 10}, "it holds 3 texts"),
+        ({"values": list("abc") * 10}, "it contains 3 texts"),
     ],
 )
 def test_what_is_missing_is_said(change: Any, sentence: Any) -> None:
