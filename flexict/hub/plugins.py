@@ -1,4 +1,4 @@
-"""Encoders that others wrote, found by their Python entry points in the group `flexict.hub.encoders`.
+"""Encoders that others wrote, found by their Python entry points in the group `flexict.encoders`.
 
 An entry point names a class or function that is called with a device and returns an object with `name`, `preset`,
 `width` and `encode(batch)`; docs/encoders.md shows one. Only packages that somebody installed can register any.
@@ -21,7 +21,7 @@ from flexict.hub.devices import pick_device
 from flexict.hub.encoders import Encoder, load_encoder
 from flexict.hub.registry import REGISTRY
 
-GROUP = "flexict.hub.encoders"
+GROUP = "flexict.encoders"
 VIEW_OF_PRESET: Mapping[str, str] = {
     "default": "volume",
     "local_path": "volume",

@@ -36,7 +36,7 @@ def test_the_encoder_on_the_page_registers_and_encodes(tmp_path: Path, monkeypat
     info = tmp_path / "density_encoder-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: density-encoder\nVersion: 1\n")
-    (info / "entry_points.txt").write_text(f"[flexict.hub.encoders]\n{name} = {target}\n")
+    (info / "entry_points.txt").write_text(f"[flexict.encoders]\n{name} = {target}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "density_encoder", raising=False)
     encoder = open_encoder(name)

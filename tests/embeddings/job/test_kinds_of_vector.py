@@ -178,7 +178,7 @@ def test_what_another_encoder_gives_wrong_is_recorded_and_the_job_goes_on(
     (package / "theirs-1.dist-info").mkdir(parents=True)
     (package / "theirs.py").write_text(THEIRS.format(width=width, limit=limit))
     (package / "theirs-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
-    (package / "theirs-1.dist-info" / "entry_points.txt").write_text("[flexict.hub.encoders]\ntheirs = theirs:Theirs\n")
+    (package / "theirs-1.dist-info" / "entry_points.txt").write_text("[flexict.encoders]\ntheirs = theirs:Theirs\n")
     monkeypatch.syspath_prepend(str(package))
     monkeypatch.delitem(sys.modules, "theirs", raising=False)
     db = tmp_path / "out.duckdb"

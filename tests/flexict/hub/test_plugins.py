@@ -36,7 +36,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         folder = tmp_path / "their_encoder-1.2.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: their-encoder\nVersion: 1.2\n")
-        (folder / "entry_points.txt").write_text(f"[flexict.hub.encoders]\n{name} = {target}\n")
+        (folder / "entry_points.txt").write_text(f"[flexict.encoders]\n{name} = {target}\n")
         monkeypatch.syspath_prepend(str(tmp_path))
         monkeypatch.delitem(sys.modules, "their_encoder", raising=False)
 
