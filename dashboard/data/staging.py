@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from embeddings.cohort.stages import apply_groups, column_notes, read_column, st
 from flexict.errors import FlexiCTError
 
 MOST_NAMED = 6
+# Codes [n], names of the stages, and why a value is none of them.
+_Read = tuple[NDArray[np.int64], tuple[str, ...], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -27,41 +29,49 @@ class Staging:
     warnings: tuple[str, ...]
 
 
-def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]) -> Staging:
+def stage_cases(
+    values: pd.Series,
+    order: Sequence[str],
+    groups: Sequence[tuple[str, tuple[str, ...]]],
+    counted: NDArray[np.bool_] | None = None,
+) -> Staging:
     """Read a column of stages: sorted by meaning, in the order given, or in groups.
 
     A value that is no known stage, does not fit the others, or is in no group or order, leaves its case
-    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves.
+    unstaged and is counted; counted: the cases `[n]` that can be lost, all if None.
+
+    Raises FlexiCTError on an order or groups that contradict themselves, and where neither is given and the order of
+    the stages is not known.
     """
     texts = [None if pd.isna(value) else str(value) for value in values]
     if groups:
-        return _grouped(texts, order, groups)
-    if order:
-        return _ordered(texts, order)
-    column = read_column([text or "" for text in texts], header=str(values.name))
-    return Staging(
-        column.codes,
-        tuple(column.order),
-        _losses(texts, {text: "not understood as a stage like the others" for text in column.odd}),
-        tuple(f"{note[:1].upper()}{note[1:]}." for note in column_notes(column)),
+        codes, names, outside = _grouped(texts, order, groups)
+    elif order:
+        codes, names, outside = _ordered(texts, order)
+    else:
+        column = read_column([text or "" for text in texts], header=str(values.name))
+        if column.odd and not column.order:
+            raise FlexiCTError(_order_not_known(column.odd, str(values.name)))
+        codes, names = column.codes, tuple(column.order)
+        outside = {text: "not understood as a stage like the others" for text in column.odd}
+    if groups or order:
+        warnings = _empty_levels(codes, names)
+    else:
+        warnings = tuple(f"{note[:1].upper()}{note[1:]}." for note in column_notes(column))
+    those = texts if counted is None else [text for text, one in zip(texts, counted, strict=True) if one]
+    return Staging(codes, names, _losses(those, outside), warnings)
+
+
+def _order_not_known(stages: Collection[str], column: str) -> str:
+    named = ", ".join(map(repr, sorted(stages)[:MOST_NAMED]))
+    more = f" and {len(stages) - MOST_NAMED} more" if len(stages) > MOST_NAMED else ""
+    return (
+        f"--stage: the order of the stages {named}{more} of column {column!r} is not known: list them, lowest first, "
+        "with --order"
     )
 
 
-def check_order_is_known(values: pd.Series) -> None:
-    """Raise FlexiCTError, with what to do, where none of the stages of a column sorts itself."""
-    column = read_column([str(value) for value in values.dropna()], header=str(values.name))
-    if column.odd and not column.order:
-        named = ", ".join(map(repr, sorted(column.odd)[:MOST_NAMED]))
-        more = f" and {len(column.odd) - MOST_NAMED} more" if len(column.odd) > MOST_NAMED else ""
-        raise FlexiCTError(
-            f"--stage: the order of the stages {named}{more} of column {str(values.name)!r} is not known: list them, "
-            "lowest first, with --order"
-        )
-
-
-def _grouped(
-    texts: Sequence[str | None], order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]
-) -> Staging:
+def _grouped(texts: Sequence[str | None], order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]) -> _Read:
     names = [name for name, _ in groups]
     if len(set(names)) < len(names):
         raise FlexiCTError(f"--group: a group is given twice among {', '.join(names)}; list all its stages in one")
@@ -77,10 +87,10 @@ def _grouped(
         for text, label in zip(texts, labels, strict=True)
         if text is not None and label is None and not is_unstaged(text)
     }
-    return Staging(codes, tuple(ranked), _losses(texts, outside), _empty_levels(codes, ranked))
+    return codes, tuple(ranked), outside
 
 
-def _ordered(texts: Sequence[str | None], order: Sequence[str]) -> Staging:
+def _ordered(texts: Sequence[str | None], order: Sequence[str]) -> _Read:
     stage_codes([], order)  # refuses an order that lists a stage twice
     code_of: dict[str, int] = {}
     outside: dict[str, str] = {}
@@ -90,7 +100,7 @@ def _ordered(texts: Sequence[str | None], order: Sequence[str]) -> Staging:
         except FlexiCTError:
             outside[text] = "not in the order given"
     codes = np.array([-1 if text is None else code_of.get(text, -1) for text in texts], dtype=np.int64)
-    return Staging(codes, tuple(order), _losses(texts, outside), _empty_levels(codes, order))
+    return codes, tuple(order), outside
 
 
 def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple[str, int], ...]:
@@ -100,10 +110,11 @@ def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple
     if unstaged:
         found.append(("unstaged", unstaged))
     for reason in dict.fromkeys(strange.values()):
-        spellings = sorted(text for text, why in strange.items() if why == reason)
+        spellings = sorted(text for text, why in strange.items() if why == reason and text in counts)
         named = ", ".join(f"{text!r} ({counts[text]})" for text in spellings[:MOST_NAMED])
         more = f" and {len(spellings) - MOST_NAMED} more" if len(spellings) > MOST_NAMED else ""
-        found.append((f"{reason}: {named}{more}", sum(counts[text] for text in spellings)))
+        if spellings:
+            found.append((f"{reason}: {named}{more}", sum(counts[text] for text in spellings)))
     return tuple(found)
 
 

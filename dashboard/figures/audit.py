@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from embeddings.analysis import FALSE_DISCOVERY, Estimate, ShortcutAudit, ShortcutColumn, p_bracketed
+from embeddings.analysis import Estimate, ShortcutAudit, ShortcutColumn, p_bracketed, p_sides
 from embeddings.formatting import counted, of_patients
 
 from .style.intervals import screen_label
@@ -178,6 +178,8 @@ def data(result: ShortcutAudit, *, vectors_name: str = "vectors") -> pd.DataFram
                 "stage_rho": one.before_removal.value,
                 "stage_rho_low": one.before_removal.low,
                 "stage_rho_high": one.before_removal.high,
+                "stage_rho_p": one.before_removal_p,
+                "stage_rho_p_adjusted": one.before_removal_p_adjusted,
                 "stage_rho_without": left.value,
                 "stage_rho_without_low": left.low,
                 "stage_rho_without_high": left.high,
@@ -219,8 +221,8 @@ def summary(result: ShortcutAudit) -> pd.DataFrame:
 
 def about_p(result: ShortcutAudit) -> str:
     """What the p of the summary are."""
-    tested = sum(not one.note for one in result.columns)
-    return f"p one-sided{f'; in brackets: adjusted, {FALSE_DISCOVERY} over {tested} columns' if tested > 1 else ''}."
+    adjusted = result.adjusted(float("nan"))
+    return f"p one-sided{f'; in brackets: adjusted, {adjusted.words}' if adjusted.n > 1 else ''}."
 
 
 def left_out_data(result: ShortcutAudit) -> pd.DataFrame:
@@ -320,12 +322,8 @@ def _title(result: ShortcutAudit) -> str:
 
 
 def _key(result: ShortcutAudit) -> list[str]:
-    tested = sum(not one.note for one in result.columns)
-    adjusted = f", adjusted: {FALSE_DISCOVERY} over {tested} columns" if tested > 1 else ""
-    return [
-        "tick: chance for the column",
-        *textwrap.wrap(f"filled: p < 0.05, one-sided{adjusted}", KEY_CHARACTERS, break_on_hyphens=False),
-    ]
+    filled = f"filled: p < 0.05, {p_sides('one-sided', result.adjusted(float('nan')))}"
+    return ["tick: chance for the column", *textwrap.wrap(filled, KEY_CHARACTERS, break_on_hyphens=False)]
 
 
 def _beside(figure: go.Figure, at: float, text: str, **place: str | float) -> None:

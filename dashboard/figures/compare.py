@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import Adjusted, SetComparison, SetDifference, SetScore, p_short, p_text
+from embeddings.analysis import Adjusted, SetComparison, SetDifference, SetScore, p_short, p_sides
 from embeddings.formatting import of_patients
 
 from .style.theme import (
@@ -55,7 +55,7 @@ def lettered(names: Sequence[str]) -> dict[str, str]:
 
 def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
     """The sets above, a tick at what chance reaches; the differences below, with the numbers at the right."""
-    names = [one.name for one in result.sets]
+    names, texts = [one.name for one in result.sets], _score_texts(result)
     rows = (len(names) + 0.6, len(result.differences) + 0.6)
     height = round(270 + LINE_PX * sum(rows))
     figure = make_subplots(
@@ -68,8 +68,8 @@ def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
     figure.update_annotations(x=0.0, xanchor="left")
     for position, (one, mark) in enumerate(zip(result.sets, category_marks(len(names)), strict=True)):
         _screen_interval(figure, position, one.low, one.high, mark.colour, 2.5, row=1)
-        _screen_mark(figure, position, one.value, mark.symbol, mark.colour, f"{one.name}: {_score_text(one)}", row=1)
-        _screen_number(figure, position, _score_text(one), row=1)
+        _screen_mark(figure, position, one.value, mark.symbol, mark.colour, f"{one.name}: {texts[position]}", row=1)
+        _screen_number(figure, position, texts[position], row=1)
         figure.add_trace(
             go.Scatter(
                 x=[one.chance],
@@ -88,9 +88,9 @@ def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
         _screen_interval(figure, position, pair.low, pair.high, INK, 1.5, row=2)
         _screen_interval(figure, position, pair.low_given_fits, pair.high_given_fits, INK, 5, row=2)
         symbol = "diamond" if pair.p_adjusted < ALPHA else "diamond-open"
-        said = f"{pair.first} less {pair.second}: {_difference_text(pair, len(result.differences))}"
+        said = f"{pair.first} less {pair.second}: {_difference_text(result, pair)}"
         _screen_mark(figure, position, pair.value, symbol, CATEGORY_COLOURS[0], said, row=2)
-        _screen_number(figure, position, _difference_text(pair, len(result.differences)), row=2)
+        _screen_number(figure, position, _difference_text(result, pair), row=2)
     figure.add_vline(x=0, line={"dash": "dash", "color": INK, "width": 1}, row=2, col=1)
     ticks = (
         [f"{letter(at)}  " + "<br>".join(map(escape, _wrapped(name))) for at, name in enumerate(names)],
@@ -101,7 +101,8 @@ def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
             tickvals=list(range(len(labels))), ticktext=labels, range=[len(labels) - 0.4, -0.6], showgrid=False, row=row
         )
     figure.update_xaxes(domain=[0, 1 - NUMBERS_SHARE])
-    figure.update_xaxes(title=f"{MEASURES[result.measure]} (tick: chance)", range=_span_of_sets(result), row=1)
+    measure = f"{MEASURES[result.measure]} ({_sets_key(result)})"
+    figure.update_xaxes(title=measure, title_font={"size": 12}, range=_span_of_sets(result), row=1)
     figure.update_xaxes(
         title=f"Difference ({_key(result)})", title_font={"size": 12}, range=_span_of_differences(result), row=2
     )
@@ -124,17 +125,18 @@ def print_figure(result: SetComparison, *, footer: str | None = None) -> Figure:
 def draw_sets(axes: Axes, result: SetComparison) -> None:
     """Each set's value and interval on matplotlib axes, the numbers above, a grey tick for chance."""
     low, high = _span_of_sets(result)
+    texts = _score_texts(result)
     for position, (one, mark) in enumerate(zip(result.sets, category_marks(len(result.sets)), strict=True)):
         axes.plot([one.low, one.high], [position, position], color=mark.colour, linewidth=1.2)
         axes.plot(one.value, position, marker=mark.marker, markersize=4.5, color=mark.colour, linestyle="none")
         axes.plot(one.chance, position, marker="|", markersize=9, markeredgewidth=1.4, color=INK, linestyle="none")
-        _print_number(axes, (low + high) / 2, position, _score_text(one))
+        _print_number(axes, (low + high) / 2, position, texts[position])
     names = [f"{letter(at)}  " + "\n".join(_wrapped(one.name)) for at, one in enumerate(result.sets)]
     # A set's name may hold dollar signs, which are not mathematics.
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.5, -0.8)
     axes.set_xlim(low, high)
-    axes.set_xlabel(f"{MEASURES[result.measure]}\n(tick: chance)")
+    axes.set_xlabel(f"{MEASURES[result.measure]}\n{_sets_key(result)}")
 
 
 def draw_differences(axes: Axes, result: SetComparison) -> None:
@@ -153,7 +155,7 @@ def draw_differences(axes: Axes, result: SetComparison) -> None:
         )
     low, high = _span_of_differences(result)
     for position, pair in enumerate(result.differences):
-        _print_number(axes, (low + high) / 2, position, _difference_text(pair, len(result.differences)))
+        _print_number(axes, (low + high) / 2, position, _difference_text(result, pair))
     axes.axvline(0, color=INK, linewidth=0.6, linestyle="--", zorder=0)
     labels = [f"{short[pair.first]} − {short[pair.second]}" for pair in result.differences]
     axes.set_yticks(range(len(labels)), labels)
@@ -165,8 +167,11 @@ def draw_differences(axes: Axes, result: SetComparison) -> None:
 def data(result: SetComparison) -> pd.DataFrame:
     """One row a set: value, interval, chance, and how it was taken."""
     table = pd.DataFrame(
-        [(one.name, one.value, one.low, one.high, one.chance, one.p_chance) for one in result.sets],
-        columns=["set", result.measure, "low", "high", "chance", "p_chance"],
+        [
+            (one.name, one.value, one.low, one.high, one.chance, one.p_chance, adjusted.p)
+            for one, adjusted in zip(result.sets, result.chance_adjusted, strict=True)
+        ],
+        columns=["set", result.measure, "low", "high", "chance", "p_chance", "p_chance_adjusted"],
     )
     return table.assign(
         n=result.n,
@@ -209,20 +214,27 @@ def wrapped_footer(figure: go.Figure, footer: str | None) -> go.Figure:
 
 
 def _key(result: SetComparison) -> str:
-    n_pairs = len(result.differences)
-    adjusted = f", adjusted: Holm over {n_pairs} pairs" if n_pairs > 1 else ""
     key = RETRIEVAL_KEY if result.measure == "mAP" else KEY
-    return f"{key} · p two-sided{adjusted}"
+    return f"{key} · p {p_sides('two-sided', result.adjusted(result.differences[0]))}"
 
 
-def _score_text(one: SetScore) -> str:
-    against = p_text(one.p_chance)
-    chance = f"chance {one.chance:.2f}" + (f", one-sided {against}" if against else "")
+def _sets_key(result: SetComparison) -> str:
+    adjusted = result.chance_adjusted[0]
+    return "tick: chance" + (f" · p {p_sides('one-sided', adjusted)}" if np.isfinite(adjusted.p) else "")
+
+
+def _score_texts(result: SetComparison) -> list[str]:
+    return [_score_text(one, adjusted) for one, adjusted in zip(result.sets, result.chance_adjusted, strict=True)]
+
+
+def _score_text(one: SetScore, adjusted: Adjusted) -> str:
+    against = p_short(one.p_chance, adjusted)
+    chance = f"chance {one.chance:.2f}" + (f", {against}" if against else "")
     return f"{one.value:z.2f} [{one.low:z.2f}, {one.high:z.2f}], {chance}"
 
 
-def _difference_text(pair: SetDifference, n_pairs: int) -> str:
-    p = p_short(pair.p, Adjusted(pair.p_adjusted, n_pairs))
+def _difference_text(result: SetComparison, pair: SetDifference) -> str:
+    p = p_short(pair.p, result.adjusted(pair))
     return f"{pair.value:+z.3f} [{pair.low:+z.3f}, {pair.high:+z.3f}]" + (f", {p}" if p else "")
 
 

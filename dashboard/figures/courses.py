@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from embeddings.analysis import FALSE_DISCOVERY, Adjusted, Courses, Smooth, p_short
+from embeddings.analysis import Courses, Smooth, p_short, p_sides
 from embeddings.formatting import of_patients
 
 from .map import MAX_VECTOR_POINTS
@@ -44,7 +44,7 @@ def screen(result: Courses, *, labels: Mapping[str, str] | None = None, footer: 
     figure = make_subplots(
         rows=n_rows,
         cols=columns,
-        subplot_titles=[escape(_panel_title(one, len(smooths), labels)) for one in smooths],
+        subplot_titles=[escape(_panel_title(result, one, labels)) for one in smooths],
         vertical_spacing=0.32 / n_rows,
         horizontal_spacing=0.13,
     )
@@ -68,7 +68,7 @@ def print_figure(result: Courses, *, labels: Mapping[str, str] | None = None, fo
     panels = figure.subplots(n_rows, columns, squeeze=False).ravel()
     for position, (axes, one) in enumerate(zip(panels, smooths, strict=False)):
         draw(axes, one, label=_axis_label(one, labels))
-        title = _panel_title(one, len(smooths), labels).replace(": ", "\n", 1)
+        title = _panel_title(result, one, labels).replace(": ", "\n", 1)
         panel_title(axes, _letter(position), title)
     for axes in panels[len(smooths) :]:
         axes.remove()
@@ -189,9 +189,9 @@ def _axis_label(smooth: Smooth, labels: Mapping[str, str] | None) -> str:
     return label if smooth.kind == "numeric" else f"{label}: share of {smooth.level}"
 
 
-def _panel_title(smooth: Smooth, n_smooths: int, labels: Mapping[str, str] | None) -> str:
+def _panel_title(result: Courses, smooth: Smooth, labels: Mapping[str, str] | None) -> str:
     label = (labels or {}).get(smooth.name, smooth.name)
-    p = p_short(smooth.p, Adjusted(smooth.p_adjusted, n_smooths, FALSE_DISCOVERY, "covariates"))
+    p = p_short(smooth.p, result.adjusted(smooth))
     return f"{label}: rho {smooth.rho:z.2f} [{smooth.rho_low:z.2f}, {smooth.rho_high:z.2f}], {p}"
 
 
@@ -201,6 +201,5 @@ def _letter(position: int) -> str:
 
 def _title(result: Courses) -> str:
     n, patients = (max(getattr(one, name) for one in result.smooths) for name in ("n", "n_patients"))
-    asked = len(result.smooths)
-    adjusted = f", adjusted: {FALSE_DISCOVERY} over {asked} covariates" if asked > 1 else ""
-    return f"Covariates along pseudotime, {of_patients(n, patients)}; p two-sided{adjusted}"
+    p = p_sides("two-sided", result.adjusted(result.smooths[0]))
+    return f"Covariates along pseudotime, {of_patients(n, patients)}; p {p}"

@@ -239,7 +239,7 @@ def data(result: Probe, *, baseline_name: str = "Size") -> pd.DataFrame:
             ("mean absolute error (stage steps)", result.ordinal.mean_absolute_error),
         ):
             rows.append(("Embedding, ordinal", measure, found.value, found.low, found.high, nan, nan))
-    for one, adjusted in zip(result.differences, result.differences_adjusted, strict=True):
+    for one, adjusted in result.adjusted_differences:
         name = f"{_model_name(one.better, baseline_name)} minus {_model_name(one.than, baseline_name)}"
         rows.append((name, "difference of AUC", one.value, one.low, one.high, one.p, adjusted.p))
     table = pd.DataFrame(rows, columns=["model", "measure", "value", "low", "high", "p", "p_adjusted"])
@@ -306,8 +306,7 @@ def difference_lines(result: Probe, baseline_name: str) -> list[str]:
     """Each difference of AUC from the baseline with its direction: a p by itself does not say which is better."""
     names = {model.name: _model_name(model.name, baseline_name) for model in result.models}
     names["baseline"] = baseline_name.lower()
-    paired = zip(result.differences, result.differences_adjusted, strict=True)
-    return [verdicts.auc_difference(one, adjusted, names) for one, adjusted in paired]
+    return [verdicts.auc_difference(one, adjusted, names) for one, adjusted in result.adjusted_differences]
 
 
 def auc_rows(result: Probe, baseline_name: str) -> list[IntervalRow]:

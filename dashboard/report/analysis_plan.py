@@ -156,6 +156,8 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
             seed=seed,
         ),
     )
+    if audit is not None and gradient is not None:
+        audit = audit.with_axis(gradient)
     survival = None
     if cohort.time is not None and cohort.event is not None:
         time, event = cohort.time, cohort.event

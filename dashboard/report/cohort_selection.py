@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dashboard.data import caveats, columns, embedding_sets
 from dashboard.data.audited_columns import Audited, audited
 from dashboard.data.case_columns import Design, design, find_column, is_numeric, numbers
-from dashboard.data.staging import check_order_is_known, stage_cases
+from dashboard.data.staging import stage_cases
 from dashboard.report.arguments import ReportSettings
 from embeddings.records import CohortInfo
 from embeddings.store.case_vectors import one_row_a_case
@@ -142,10 +142,9 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
                     f"{option}: column {column!r} is empty in all {len(frame)} cases: leave it out or name another"
                 )
 
-    if not settings.order and not settings.groups:
-        check_order_is_known(frame[stage_column])
-    staging = stage_cases(frame[stage_column], settings.order, settings.groups)
-    finite = np.isfinite(vectors).all(axis=1)
+    finite = np.asarray(np.isfinite(vectors).all(axis=1))
+    # Stages that are missing are counted among the cases whose vector can be used.
+    staging = stage_cases(frame[stage_column], settings.order, settings.groups, counted=finite)
     # A time that the survival analysis is asked for is one, whatever it is called.
     followed = {*columns.censored_times(frame), *([time_column] if event_column and time_column else [])}
     left_out = [c for c in dict.fromkeys([*covariates, *baseline]) if c in followed]
@@ -159,12 +158,8 @@ def select_cases(settings: ReportSettings) -> AnalysedCohort:
         flow.append(
             FlowStep("with a usable vector", int(kept.sum()), (("NaN or infinity in it", int((~finite).sum())),))
         )
-    if finite.all():
-        losses = staging.losses
-    else:  # counted among those whose vector can be used
-        losses = stage_cases(frame[finite][stage_column], settings.order, settings.groups).losses
     kept &= staging.codes >= 0
-    flow.append(FlowStep("staged", int(kept.sum()), losses))
+    flow.append(FlowStep("staged", int(kept.sum()), staging.losses))
     if size is not None:
         flow.append(
             FlowStep(f"with {columns.name_only(size_column or '')}", int((kept & sized).sum()), _unsized(size[kept]))

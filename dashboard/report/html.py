@@ -176,7 +176,10 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
 def _audited(audit: ShortcutAudit, label: str) -> str:
     """The audit as the page shows it; the CSV has every number by itself."""
     own = audit.stage_auc
-    said = f"Stage predicted from {label}: AUC {own.value:z.2f} [{own.low:z.2f}, {own.high:z.2f}]"
+    said = (
+        f"Stage predicted from {label}: AUC {own.value:z.2f} [{own.low:z.2f}, {own.high:z.2f}]; stage axis: "
+        f"{verdicts.axis_words(audit.axis)}"
+    )
     return f"<p>{escape(said)}</p>{table_html(audit_figure.summary(audit))}"
 
 

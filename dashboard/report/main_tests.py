@@ -64,7 +64,7 @@ def _probe_rows(result: Probe, baseline_name: str) -> Sequence[Row]:
         p = _p("one-sided", result.p_chance, result.chance_adjusted)
         rows.append(("Probe against chance", measure, auc.value, auc.low, auc.high, *p, *sizes))
     names = {"embedding": "embedding", "combined": f"embedding with {baseline_name}"}
-    for one, adjusted in zip(result.differences, result.differences_adjusted, strict=True):
+    for one, adjusted in result.adjusted_differences:
         name = f"Probe, {names[one.better]} minus {baseline_name} alone"
         p = _p("two-sided", one.p, adjusted)
         rows.append((name, f"difference of {measure}", one.value, one.low, one.high, *p, *sizes))

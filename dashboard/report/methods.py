@@ -217,8 +217,7 @@ def _probe(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> str:
         text += f", against chance by {result.n_permutations} permutations with refitting {p}"
     if result.baseline is not None:
         names = {"embedding": "embedding", "combined": "combined model", "baseline": "the baseline"}
-        paired = zip(result.differences, result.differences_adjusted, strict=True)
-        gains = "; ".join(auc_difference(one, adjusted, names).replace("\u00a0", " ") for one, adjusted in paired)
+        gains = "; ".join(auc_difference(*pair, names).replace("\u00a0", " ") for pair in result.adjusted_differences)
         text += f". The clinical baseline ({cohort.baseline_name}) and the combined model used the same folds: {gains}"
     return text + "."
 
@@ -231,6 +230,7 @@ def _audit(findings: Findings, cite: _Citations) -> str:
     result = findings.audit
     if result is None:
         return ""
+    axis = result.axis
     return (
         "Shortcut audit: for each of "
         + _listed([_audited(one) for one in result.columns])
@@ -238,7 +238,9 @@ def _audit(findings: Findings, cite: _Citations) -> str:
         "how well the vectors predict the column (AUC, or Spearman's rho for numbers); and the correlation with stage "
         f"of an axis from vectors out of which the column was regressed; tested one-sided by {result.n_permutations} "
         f"permutations, each kind of p-value adjusted over the columns ({FALSE_DISCOVERY} {cite('fdr')}; n = "
-        f"{of_patients(result.n, result.n_patients)})."
+        f"{of_patients(result.n, result.n_patients)}). A column was said to explain the stage axis where the "
+        f"axis of the vectors follows stage ({p_words(axis.p_permutation, 'one-sided', axis.adjusted)}), the column "
+        "is associated with stage, the vectors predict it, and the axis is not shown to follow stage without it."
     )
 
 

@@ -8,6 +8,7 @@ from dashboard.components import notices
 from dashboard.components.chart import chart
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads, table_download
+from dashboard.components.stage_axis import choices, stage_axis
 from dashboard.compute import analyses
 from dashboard.compute.waiting import section
 from dashboard.data import caveats, columns, defaults, loading
@@ -16,7 +17,7 @@ from dashboard.figures import audit as audit_figure
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import ShortcutAudit, verdicts
+from embeddings.analysis import ShortcutAudit, StageGradient, verdicts
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
@@ -68,6 +69,7 @@ def _page(found: Context) -> None:
         st.info("Choose at least one column to ask whether it explains the stage axis.")
         return
     try:
+        axis = _axis(found, staged)
         result = analyses.audit(
             (str(found.path), found.set_id, loading.revision(found.path), staged.column, tuple(chosen)),
             staged.vectors,
@@ -80,11 +82,22 @@ def _page(found: Context) -> None:
     except FlexiCTError as error:
         st.info(plain(error))
         return
-    _show(found, staged, result)
+    _show(found, staged, result if axis is None else result.with_axis(axis))
+
+
+def _axis(found: Context, staged: Staged) -> StageGradient | None:
+    """The stage axis as the Stage gradient page has it, so that both pages say the same of it; or None, and why."""
+    try:
+        return stage_axis(found, staged, choices(staged), slot="audit.axis").result
+    except FlexiCTError as error:
+        st.info(f"The stage gradient cannot be computed, so that the stage axis is tested here alone: {plain(error)}")
+        return None
 
 
 def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
     st.markdown(f"#### {plain(verdicts.audit(result))}")
+    axis = result.axis
+    st.caption(f"Stage axis, {of_patients(axis.n, axis.n_patients, 'scan')}: {plain(verdicts.axis_words(axis))}.")
     _verdicts(result)
     name = f"vectors ({found.embedding_set['encoder']})"
     chart(
@@ -119,10 +132,11 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
             "stage after the column is regressed out of the vectors with coefficients of the training folds. Each p is "
             f"one-sided over {result.n_permutations} permutations of patients, adjusted over the columns for the false "
             "discovery rate (Benjamini and Hochberg); intervals are 95 % bootstraps over patients "
-            f"({result.n_bootstrap} draws). A column is said to explain the stage axis where it is associated with "
-            "stage, the vectors predict it, and the axis is not shown to follow stage once it is removed (or the two "
-            "divide the cases alike). A column that is not shown to matter may still matter in a larger cohort, and "
-            f"what the CSV does not record cannot be audited. Seed {result.seed}."
+            f"({result.n_bootstrap} draws). A column is said to explain the stage axis where that axis follows stage "
+            "(by the adjusted p of the Stage gradient page, with the settings chosen there), the column is associated "
+            "with stage, the vectors predict it, and the axis is not shown to follow stage once it is removed (or the "
+            "two divide the cases alike). A column that is not shown to matter may still matter in a larger cohort, "
+            f"and what the CSV does not record cannot be audited. Seed {result.seed}."
         )
     st.caption(f"The order of *{plain(columns.label(staged.column))}*: " + plain(" < ".join(staged.order)))
 

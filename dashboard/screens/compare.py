@@ -218,7 +218,10 @@ def _measure(part: SetComparison, frame: pd.DataFrame, footer: str | None) -> No
     with st.expander("Numbers"):
         st.dataframe(as_text(compare_figure.data(part)), hide_index=True)
         st.dataframe(as_text(compare_figure.difference_data(part), {"p": "p, two-sided"}), hide_index=True)
-        st.caption("p of a difference: two-sided; adjusted: Holm over the pairs.")
+        st.caption(
+            "p of a difference: two-sided; adjusted: Holm over the pairs. p against chance: one-sided; adjusted: Holm "
+            "over the sets."
+        )
 
 
 def _similarity(result: EncoderComparison, found: SetSimilarity, frame: pd.DataFrame, footer: str | None) -> None:

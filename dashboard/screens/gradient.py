@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from dashboard.components import notices
 from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.selection.chart_selection import selecting_chart
-from dashboard.compute import analyses
+from dashboard.components.stage_axis import NO_SIZE, StageAxis, choices, covariate_options, size_options, stage_axis
 from dashboard.compute.waiting import section
 from dashboard.data import caveats, columns, defaults, loading
-from dashboard.data.case_columns import MAX_LEVELS, Design, design
+from dashboard.data.case_columns import Design
 from dashboard.figures import gradient as gradient_figure
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
@@ -21,8 +20,6 @@ from embeddings.analysis import StageGradient, p_words, verdicts
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
-NO_SIZE = "(do not test size)"
-
 
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
@@ -30,72 +27,46 @@ def _page(found: Context) -> None:
     left, middle, right = st.columns(3)
     with left:
         staged = pick_stage(table, options, "gradient")
-    size_options = [NO_SIZE, *columns.sizes(staged.frame)]
+    sizes = size_options(staged)
     size = middle.selectbox(
         "Tumour size",
-        size_options,
-        index=1 if len(size_options) > 1 else 0,
+        sizes,
+        index=min(1, len(sizes) - 1),
         format_func=lambda c: c if c == NO_SIZE else columns.label(c),
         key="gradient.size",
         persist_state=SESSION,
         help="Measured from the mask where there is one; or a column of the CSV.",
     )
-    others = [c for c in _adjustable(staged.frame) if c != size and c != staged.column]
-    covariates = right.multiselect(
+    right.multiselect(
         "Also account for",
-        others,
+        covariate_options(staged, size),
         format_func=columns.label,
         key="gradient.covariates",
         persist_state=SESSION,
         placeholder="Nothing else",
     )
-    size_column = None if size == NO_SIZE else size
+    chosen = choices(staged)
     notices.censored_left_out(staged.frame)
-    notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, covariates, size=size_column))
-    kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
+    notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, chosen.covariates, size=chosen.size))
+    kept = chosen.complete(staged)
     if not kept.all():
         st.caption(f"Left out, as they lack the size or a covariate: {counted(int((~kept).sum()), 'staged scan')}.")
-    rows = staged.frame[kept].reset_index(drop=True)
     with st.expander("Settings"):
-        n_permutations = st.select_slider(
+        st.select_slider(
             "Permutations",
             [200, 1000, 5000, 10_000],
             defaults.PERMUTATIONS,
             key="gradient.permutations",
             persist_state=SESSION,
         )
-        seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="gradient.seed", persist_state=SESSION)
+        st.number_input("Seed", 0, 10_000, defaults.SEED, key="gradient.seed", persist_state=SESSION)
     try:
-        extra = design(rows, covariates, "Also account for") if covariates else None
-        result = analyses.gradient(
-            (
-                str(found.path),
-                found.set_id,
-                loading.revision(found.path),
-                staged.column,
-                size_column,
-                tuple(covariates),
-            ),
-            staged.vectors[kept],
-            staged.codes[kept],
-            staged.patients[kept],
-            rows[size_column].to_numpy(dtype=float) if size_column else None,
-            extra.matrix if extra and extra.terms else None,
-            int(n_permutations),
-            int(seed),
-        )
+        axis = stage_axis(found, staged, choices(staged))
     except FlexiCTError as error:
         st.info(plain(error))
         return
-    _say_covariates(extra)
-    taken_out = gradient_figure.taken_out_words(size=size_column is not None, covariates=bool(extra and extra.terms))
-    _show(found, staged, result, rows["item_id"].tolist(), size_column, taken_out)
-
-
-def _adjustable(frame: pd.DataFrame) -> list[str]:
-    """Columns that can be regressed out: numbers, and categories of few levels."""
-    numbers = columns.numeric(frame)
-    return [c for c in columns.covariates(frame) if c in numbers or frame[c].nunique() <= MAX_LEVELS]
+    _say_covariates(axis.covariates)
+    _show(found, staged, axis)
 
 
 def _say_covariates(extra: Design | None) -> None:
@@ -106,14 +77,9 @@ def _say_covariates(extra: Design | None) -> None:
         st.caption(f"Not accounted for, as all of these cases share one value: {plain(names)}.")
 
 
-def _show(
-    found: Context,
-    staged: Staged,
-    result: StageGradient,
-    item_ids: list[str],
-    size_column: str | None,
-    taken_out: str,
-) -> None:
+def _show(found: Context, staged: Staged, axis: StageAxis) -> None:
+    result, size_column, taken_out = axis.result, axis.size, axis.taken_out
+    item_ids = axis.rows["item_id"].tolist()
     without_size = (
         "choose a size above"
         if columns.sizes(staged.frame)

@@ -13,6 +13,7 @@ from embeddings.analysis import p_number
 HEADINGS = {
     "p_permutation": "p, one-sided",
     "p_chance": "p against chance, one-sided",
+    "p_chance_adjusted": "p against chance, adjusted",
     "p_adjusted": "p, adjusted",
     "p_given_fits": "p given these fits",
     "ph_p": "p of the proportional hazards test",
@@ -43,6 +44,8 @@ HEADINGS = {
     "from_vectors_p": "p of the prediction",
     "from_vectors_p_adjusted": "p of the prediction, adjusted",
     "stage_rho": "stage axis, rho",
+    "stage_rho_p": "p of the stage axis",
+    "stage_rho_p_adjusted": "p of the stage axis, adjusted",
     "stage_rho_without": "stage axis without it, rho",
     "stage_rho_without_p": "p without it",
     "stage_rho_without_p_adjusted": "p without it, adjusted",

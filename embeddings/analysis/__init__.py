@@ -14,9 +14,9 @@ from .compare import (
 )
 from .display import verdict
 from .estimate import Estimate
-from .gradient import AxisEvidence, StageGradient, StageGroup, stage_gradient
+from .gradient import AxisEvidence, AxisTest, StageGradient, StageGroup, stage_gradient
 from .gram import Gram
-from .p_values import FALSE_DISCOVERY, Adjusted, Sides, p_bracketed, p_number, p_short, p_text, p_words
+from .p_values import FALSE_DISCOVERY, Adjusted, Sides, p_bracketed, p_number, p_short, p_sides, p_text, p_words
 from .probe import AucDifference, LearningPoint, OrdinalProbe, Probe, ProbeModel, StageLabel, linear_probe
 from .projection import Projection, project
 from .resampling import adjusted_table, benjamini_hochberg, holm, permuted_labels
@@ -33,6 +33,7 @@ __all__ = [
     "AtRisk",
     "AucDifference",
     "AxisEvidence",
+    "AxisTest",
     "Courses",
     "CoxTerm",
     "EncoderComparison",
@@ -80,6 +81,7 @@ __all__ = [
     "p_bracketed",
     "p_number",
     "p_short",
+    "p_sides",
     "p_text",
     "p_words",
     "permuted_labels",

@@ -57,6 +57,11 @@ def p_words(p: float, sides: Sides, adjusted: Adjusted | None = None) -> str:
     return f"{said}, {p_number(adjusted.p)} after {adjusted.words}"
 
 
+def p_sides(sides: str, adjusted: Adjusted | None = None) -> str:
+    """What the p of a figure or table are: `one-sided, adjusted: Holm over 4 tests`."""
+    return sides if adjusted is None or adjusted.n < 2 else f"{sides}, adjusted: {adjusted.words}"
+
+
 def p_bracketed(p: float, p_adjusted: float) -> str:
     """A p-value for a table whose heading gives sides and method: `p = 0.016 (0.051)`."""
     return f"{p_text(p)} ({p_number(p_adjusted)})" if math.isfinite(p) else ""

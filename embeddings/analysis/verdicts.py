@@ -12,7 +12,7 @@ from embeddings.formatting import counted
 from .audit import ShortcutAudit
 from .compare import SetComparison, SetDifference, SetSimilarity
 from .display import verdict
-from .gradient import AxisEvidence, StageGradient
+from .gradient import AxisEvidence, AxisTest, StageGradient
 from .p_values import FALSE_DISCOVERY, Adjusted, Sides, p_number, p_words
 from .probe import AucDifference, Probe
 from .retrieval import Retrieval
@@ -34,12 +34,12 @@ def p_in_sentence(p: float, sides: Sides, adjusted: Adjusted | None = None) -> s
     return said.replace(" = ", "\u00a0=\u00a0").replace("p < ", "p\u00a0<\u00a0").replace("< ", "<\u00a0")
 
 
-def rho_words(evidence: AxisEvidence) -> str:
+def rho_words(evidence: AxisTest) -> str:
     """Correlation with interval."""
     return f"ρ\u00a0=\u00a0{evidence.rho:z.2f} [{evidence.rho_low:z.2f},\u00a0{evidence.rho_high:z.2f}]"
 
 
-def axis_words(evidence: AxisEvidence) -> str:
+def axis_words(evidence: AxisTest) -> str:
     """Correlation with interval and p."""
     return f"{rho_words(evidence)}; {p_in_sentence(evidence.p_permutation, 'one-sided', evidence.adjusted)}"
 
@@ -130,27 +130,26 @@ def trajectory(result: Pseudotime) -> str:
     return f"{first} The first principal component reaches {pc1}.{supervised}"
 
 
-@verdict.register
 def courses(result: Courses, labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """Which covariates change along the pseudotime, adjusted for their number."""
-    asked = len(result.smooths)
 
     def name(one: Smooth) -> str:
         return labels.get(one.name, one.name)
 
     def p(one: Smooth) -> str:
-        return p_in_sentence(one.p, "two-sided", Adjusted(one.p_adjusted, asked, FALSE_DISCOVERY, "covariates"))
+        return p_in_sentence(one.p, "two-sided", result.adjusted(one))
 
     found = [one for one in result.smooths if one.p_adjusted < ALPHA]
     if not found:
         first = result.smooths[0]
-        if asked == 1:
+        if len(result.smooths) == 1:
             return f"{name(first)} is not shown to change along the pseudotime ({p(first)})."
-        return f"None of the {asked} covariates is shown to change along the pseudotime."
+        return f"None of the {len(result.smooths)} covariates is shown to change along the pseudotime."
     listed = "; ".join(
         f"{name(one)} {'rises' if one.rho > 0 else 'falls'} (ρ\u00a0=\u00a0{one.rho:z.2f}, {p(one)})" for one in found
     )
-    return f"{len(found)} of {counted(asked, 'covariate')} {_agree(found, 'change')} along the pseudotime: {listed}."
+    of_all = counted(len(result.smooths), "covariate")
+    return f"{len(found)} of {of_all} {_agree(found, 'change')} along the pseudotime: {listed}."
 
 
 @verdict.register
@@ -196,8 +195,7 @@ def probe(
         )
     if disagree(auc.low, result.chance_adjusted.p, 0.5):
         first += f" {TWO_QUESTIONS}"
-    paired = zip(result.differences, result.differences_adjusted, strict=True)
-    gain = next(((one, adjusted) for one, adjusted in paired if one.better == "combined"), None)
+    gain = next((pair for pair in result.adjusted_differences if pair[0].better == "combined"), None)
     if gain is None or baseline_name is None:
         return f"{first} {without_baseline}".strip()
     one, adjusted = gain
@@ -243,14 +241,16 @@ def audit(result: ShortcutAudit) -> str:
         f"{len(both)} {of_all} {_agree(both, 'is', 'are')} associated with stage and predicted by the vectors ({named})"
     )
     if not any(one.has_axis for one in both):
-        return f"{said}, but no stage axis is shown that could be explained."
+        if result.axis.p_adjusted < ALPHA:
+            return f"{said}, but on the cases that have a value no stage axis is shown that could be explained."
+        return f"{said}, but no stage axis is shown that could be explained ({axis_words(result.axis)})."
     outcome = "it alone does not explain" if len(both) == 1 else "none of them alone explains"
     return f"{said}, but {outcome} the stage axis."
 
 
 def audit_resolution(result: ShortcutAudit) -> str | None:
     """What to say where so few permutations were drawn that one column alone can never be found, or None."""
-    asked = sum(not one.note for one in result.columns)
+    asked = result.n_tested
     least = asked / (result.n_permutations + 1)
     if least < ALPHA:
         return None
@@ -342,12 +342,12 @@ def set_comparison(result: SetComparison) -> str:
     def numbers(one: SetDifference) -> str:
         # The better of the pair less the other, as the sentence has it.
         low, high = (one.low, one.high) if one.value >= 0 else (-one.high, -one.low)
-        p = p_in_sentence(one.p, "two-sided", Adjusted(one.p_adjusted, len(result.differences), over="pairs"))
+        p = p_in_sentence(one.p, "two-sided", result.adjusted(one))
         return f"difference in {sign} {abs(one.value):.2f} [{low:z.2f},\u00a0{high:z.2f}], {p}"
 
     found = sorted((one for one in result.differences if one.p_adjusted < ALPHA), key=lambda one: one.p_adjusted)
     beyond_chance = ""
-    if result.measure == "rho" and all(one.p_chance >= ALPHA for one in result.sets):
+    if result.measure == "rho" and all(one.p >= ALPHA for one in result.chance_adjusted):
         beyond_chance = " None of the sets is shown to follow stage beyond chance."
     if not found:
         many = "the two sets" if len(result.sets) == 2 else f"any two of the {len(result.sets)} sets"

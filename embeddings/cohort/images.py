@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from embeddings.cohort.table import check_name
 from embeddings.imaging.image_header import ImageError, ImageHeader
 from embeddings.imaging.images import inspect, mask_on, open_mask
 from embeddings.imaging.masks.uneven_mask import check_on
@@ -45,6 +46,7 @@ class PathLocator:
             raise FlexiCTError(f"{cell} is outside the data root {self.root}: move it there, or give another data root")
         for path in inside:
             if os.path.exists(path):
+                check_name(path)
                 if os.path.isdir(path):
                     self._check_links(path, cell)
                 return Path(path)

@@ -19,7 +19,7 @@ from embeddings.cohort.columns import Covariate, check_header, find_columns, par
 from embeddings.cohort.images import MaskCheck, PathLocator, check_masks, read_headers
 from embeddings.cohort.report import Case, CohortReport, Problem, validate_text
 from embeddings.cohort.stages import column_notes, read_column
-from embeddings.cohort.table import CohortError, Table, read_table
+from embeddings.cohort.table import CohortError, Table, check_name, read_table
 from embeddings.imaging.image_header import ImageError, ImageHeader
 from embeddings.imaging.images import EXTENSIONS
 from embeddings.imaging.masks.mask_labels import normal_label
@@ -56,6 +56,7 @@ def read_cohort(
         FlexiCTError: an unknown role or column in `mapping`.
     """
     path = Path(path)
+    check_name(path.resolve())
     table = read_table(path, max_rows)
     if data_root is not None and not Path(data_root).is_dir():
         raise CohortError(f"the data root {data_root} is no folder: give the folder that holds the images")

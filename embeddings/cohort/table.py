@@ -49,6 +49,15 @@ class Table:
         return cell.replace(",", ".") if self.decimal_comma and _COMMA_NUMBER.fullmatch(cell) else cell
 
 
+def check_name(path: Path | str) -> None:
+    """Raise CohortError where a path is not UTF-8, which neither DuckDB nor every reader of images can take."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        said = str(path).encode(errors="backslashreplace").decode()
+        raise CohortError(f"the path {said} is not UTF-8: rename the file or its folder") from error
+
+
 def read_table(path: Path, max_rows: int) -> Table:
     """Read a CSV with comma, semicolon or tab, or what its first line `sep=` says, in UTF-8 or (noted) Latin-1.
 
@@ -125,4 +134,8 @@ def _text_of(path: Path) -> tuple[str, list[str]]:
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError:
-        return raw.decode("latin-1"), ["the file is not UTF-8 and was read as Latin-1: check accented letters"]
+        try:
+            text = raw.decode("cp1252")  # Latin-1 with quotes and dashes in place of control characters
+        except UnicodeDecodeError:
+            text = raw.decode("latin-1")
+        return text, ["the file is not UTF-8 and was read as Latin-1: check accented letters"]

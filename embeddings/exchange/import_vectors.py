@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.cohort.labels import label_mapping, read_labels
-from embeddings.cohort.table import read_table
+from embeddings.cohort.table import check_name, read_table
 from embeddings.exchange.vector_table import MOST_ROWS, VectorTableError, read_vectors
 from embeddings.formatting import counted, named
 from embeddings.records import IMPORT_VIEWS, CaseOutcome, EmbeddedItem, Failure, RunProgress, SetIdentity
@@ -113,6 +113,7 @@ def import_vectors(
     if view not in IMPORT_VIEWS:
         raise FlexiCTError(f"there is no view {view!r} to import: choose {' or '.join(IMPORT_VIEWS)}")
     roles = label_mapping(mapping, stage=stage, patient=patient)
+    check_name(labels.resolve())
     text = read_table(labels, MOST_ROWS)
     table = read_vectors(vectors, id_column, text.header)
     found = read_labels(labels, text, roles, table.id_column)

@@ -59,12 +59,37 @@ class _Pending:
     acquisitions: list[AcquisitionRecord] = field(default_factory=list)
 
 
+class _CaseCounts:
+    """Cases counted once, however many sets lack something of them.
+
+    Args:
+        n_sets: how many, by case.
+    """
+
+    def __init__(self, n_sets: Mapping[str, int]) -> None:
+        self._left = dict(n_sets)
+        self._failed: set[str] = set()
+        self._n_done = 0
+
+    def end(self, case_id: str, complete: bool) -> None:
+        """Note that a case is complete in one of its sets, or will not be."""
+        self._left[case_id] -= 1
+        if not complete:
+            self._failed.add(case_id)
+        self._n_done += self._left[case_id] == 0 and case_id not in self._failed
+
+    def progress(self, n_items: int) -> RunProgress:
+        """A case is done with the last of its sets, and failed with the first that it is not complete in."""
+        return RunProgress(len(self._left), self._n_done, len(self._failed), n_items)
+
+
 class Collector:
     """Gathers by set, case and item id: messages may come in any order and more than once.
 
     Args:
+        n_sets: how many of the sets lack something of a case, by case.
         commit_s: seconds between two commits.
-        report: called with the counts as items and cases end.
+        report: called with the counts as items and cases end, each case counted once.
         note: called with every failure.
 
     Attributes:
@@ -75,12 +100,14 @@ class Collector:
         self,
         store: Store,
         works: Mapping[str, SetWork],
+        n_sets: Mapping[str, int],
         commit_s: float,
         report: Callable[[RunProgress], None],
         note: Callable[[Failure], None] = lambda _: None,
     ) -> None:
         self._store, self._works, self._commit_s = store, works, commit_s
         self._report, self._note = report, note
+        self._cases = _CaseCounts(n_sets)
         self._open: dict[tuple[str, str], _OpenCase] = {}
         self._settled: set[tuple[str, str]] = set()
         self._faults: set[tuple[str, str]] = set()
@@ -91,14 +118,8 @@ class Collector:
 
     @property
     def progress(self) -> RunProgress:
-        """How far the run has come, over all sets."""
-        works = self._works.values()
-        return RunProgress(
-            sum(work.n_planned for work in works),
-            sum(work.n_done for work in works),
-            sum(work.n_failed for work in works),
-            sum(work.n_items for work in works),
-        )
+        """How far the run has come: each case counted once, vectors over all sets."""
+        return self._cases.progress(sum(work.n_items for work in self._works.values()))
 
     def take(self, message: Message | None) -> None:
         """Note a message, and commit where that is due."""
@@ -193,6 +214,7 @@ class Collector:
         complete = not end.broken and not case.lost
         work.n_done += complete
         work.n_failed += not complete
+        self._cases.end(end.case_id, complete)
         if complete and end.changed:
             work.changed.append(end.case_id)
         self._pending[end.set_id].outcomes.append(CaseOutcome(end.case_id, complete, work.slice_step))

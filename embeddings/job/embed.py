@@ -68,7 +68,8 @@ def run_views(
         db: the store, made where missing.
         commit_s: seconds between two commits.
         simulated: whether the scans are; by default, whether the cohort says so of itself.
-        progress: called with the counts at the start, and as batches and cases end.
+        progress: called with the counts at the start, and as batches and cases end; a case counts once, however many
+            views it is embedded in.
 
     Raises:
         CohortError: the CSV cannot be read.
@@ -89,13 +90,14 @@ def run_views(
     record.start(RunProgress(sum(work.n_planned for work in works.values()), 0, 0, 0))
 
     def report(counts: RunProgress) -> None:
-        record.update(counts)
+        record.update(_total(works))
         if progress is not None:
             progress(counts)
 
     try:
         with interruptible() as stop:
-            collector = Collector(store, works, commit_s, report, record.note)
+            n_sets = {task.case.case_id: len(task.wanted) for task in plan.tasks}
+            collector = Collector(store, works, n_sets, commit_s, report, record.note)
             if plan.tasks:
                 _work_through(plan, job.chosen.engine, collector, stop)
             if not stop.is_set():

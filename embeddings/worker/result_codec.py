@@ -24,6 +24,7 @@ from embeddings.analysis import (
     AtRisk,
     AucDifference,
     AxisEvidence,
+    AxisTest,
     Courses,
     CoxTerm,
     EncoderComparison,
@@ -59,10 +60,10 @@ from embeddings.analysis.trend import TrendTest
 CLASSES: Mapping[str, type] = {
     one.__name__: one
     for one in (
-        *(AtRisk, AucDifference, AxisEvidence, Courses, CoxTerm, Estimate, LearningPoint, LeftOut, Neighbours),
-        *(OrdinalProbe, Probe, ProbeModel, Projection, Pseudotime, ReliabilityBin, Retrieval, RetrievalAtK),
-        *(ShortcutAudit, ShortcutColumn, Smooth, Stability, StageGradient, StageGroup, StageLabel, SurvivalByScore),
-        *(SurvivalGroup, TrendTest),
+        *(AtRisk, AucDifference, AxisEvidence, AxisTest, Courses, CoxTerm, Estimate, LearningPoint, LeftOut),
+        *(Neighbours, OrdinalProbe, Probe, ProbeModel, Projection, Pseudotime, ReliabilityBin, Retrieval),
+        *(RetrievalAtK, ShortcutAudit, ShortcutColumn, Smooth, Stability, StageGradient, StageGroup, StageLabel),
+        *(SurvivalByScore, SurvivalGroup, TrendTest),
         *(Alignment, EncoderComparison, PairOverlap, SetComparison, SetDifference, SetScore, SetSimilarity),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embeddings.records import EmbeddedItem, SetIdentity
+from embeddings.records import CaseOutcome, EmbeddedItem, LesionRecord, SetIdentity, Source
 from embeddings.store.store import Store
 
 WIDTH = 6
@@ -112,3 +113,35 @@ def store(tmp_path: Path, cohort: FakeReport) -> Store:
     store = Store(tmp_path / "lungs.duckdb", read_only=False)
     store.register_cohort(cohort)
     return store
+
+
+@pytest.fixture
+def copies(store: Store, tmp_path: Path) -> tuple[Path, Path]:
+    """The file of the cohort twice, for two jobs."""
+    paths = (tmp_path / "part1.duckdb", tmp_path / "part2.duckdb")
+    for path in paths:
+        shutil.copy(store.path, path)
+    return paths
+
+
+@pytest.fixture
+def run_job() -> Callable[..., str]:
+    """`run_job(path, identity, items, **more)`: a job that commits the items of one case; returns the set's id."""
+
+    def run(path: Path, identity: SetIdentity, items: list[EmbeddedItem], **more: object) -> str:
+        store, case = Store(path, read_only=False), items[0].case_id
+        set_id = store.open_set(identity)
+        run_id = store.start_run(set_id, {}, 1)
+        store.commit(
+            set_id,
+            items,
+            sources=[Source(case, "content", "stamp")],
+            outcomes=[CaseOutcome(case, True)],
+            lesions=[LesionRecord(case, "mask", (1.0, 2.0, 3.0), 4.5)],
+            run_id=run_id,
+            **more,  # type: ignore[arg-type]
+        )
+        store.finish_run(run_id, "finished")
+        return set_id
+
+    return run

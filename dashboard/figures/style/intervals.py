@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 
-from embeddings.analysis import Adjusted
+from embeddings.analysis import Adjusted, p_sides
 
 from .theme import CATEGORY_COLOURS, INK, in_template
 
@@ -58,8 +58,7 @@ class IntervalRow:
 
 def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: str = KEY) -> list[str]:
     """The lines under an axis: the measure, what the p beside the values are, and what interval and p ask."""
-    over = f", adjusted: {adjusted.words}" if adjusted is not None and adjusted.n > 1 else ""
-    return [measure, f"p {sides}{over}", *([key] if key else [])]
+    return [measure, f"p {p_sides(sides, adjusted)}", *([key] if key else [])]
 
 
 def screen_label(lines: Sequence[str]) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def probe_table(probe: Probe, compared: Sequence[tuple[str, Probe]], cohort: Ana
         rows.append({**row, "high": kappa.high, "p": nan, "p_adjusted": nan, "n": probe.n})
         rows[-1] |= {"n_patients": probe.n_patients}
     names = _model_names(cohort)
-    for difference, adjusted in zip(probe.differences, probe.differences_adjusted, strict=True):
+    for difference, adjusted in probe.adjusted_differences:
         rows.append(
             {
                 "model": f"{names[difference.better]} minus {names[difference.than]}",
@@ -240,8 +240,7 @@ def _draw_probe(place: Place, probe: Probe, compared: Sequence[tuple[str, Probe]
     if np.isfinite(probe.p_chance):
         p = p_words(probe.p_chance, "one-sided", probe.chance_adjusted)
         lines.append(f"{names['embedding']} against chance: AUC {probe.embedding.auc.value:z.2f}, {p}")
-    paired = zip(probe.differences, probe.differences_adjusted, strict=True)
-    lines += [verdicts.auc_difference(one, adjusted, names) for one, adjusted in paired]
+    lines += [verdicts.auc_difference(one, adjusted, names) for one, adjusted in probe.adjusted_differences]
     if lines:
         said = "\n".join(textwrap.fill(line, 88, subsequent_indent="   ") for line in lines)
         place.supxlabel(said, x=0.01, ha="left", fontsize=SMALL_PT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from ..checks import checked_codes, checked_draws, patient_numbers
 from ..display import Displayed
 from ..estimate import Estimate, estimate
 from ..gradient.crossfit import FOLDS, Adjustment, out_of_fold_smoother, ridge_penalty, ridge_smoother
+from ..gradient.evidence import AxisTest
 from ..gram import Gram
+from ..p_values import FALSE_DISCOVERY, Adjusted
 from ..resampling import (
     NothingToExchangeError,
     benjamini_hochberg,
@@ -34,7 +36,7 @@ from .association import (
     cramers_v,
 )
 from .covariate import OTHER, Covariate, read_covariate
-from .shortcut import LeftOut, ShortcutColumn, of_parts, unanswered, verdict
+from .shortcut import LeftOut, ShortcutColumn, on_axis, unanswered
 
 ANALYSIS = "audit"
 MIN_CASES = 20
@@ -44,20 +46,45 @@ REPEATS = 4
 
 @dataclass(frozen=True)
 class ShortcutAudit(Displayed):
-    """Result of `shortcuts`. stage_auc: concordance of stage with the out-of-fold axis from the vectors."""
+    """Result of `shortcuts`. stage_auc: concordance of stage with the out-of-fold axis from the vectors. axis: the test
+    of that axis which the verdicts go by.
+    """
 
     columns: tuple[ShortcutColumn, ...]
     stage_auc: Estimate
-    verdicts: tuple[str, ...]
+    axis: AxisTest
     n: int
     n_patients: int
     n_permutations: int
     n_bootstrap: int
     seed: int
 
+    @property
+    def n_tested(self) -> int:
+        """How many columns could be audited."""
+        return sum(not one.note for one in self.columns)
+
+    def adjusted(self, p: float) -> Adjusted:
+        """A p of a column, adjusted over the columns, with how."""
+        return Adjusted(p, self.n_tested, FALSE_DISCOVERY, "columns")
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What each column's numbers say, in one sentence."""
+        return tuple(one.verdict for one in self.columns)
+
+    def with_axis(self, axis: AxisTest) -> ShortcutAudit:
+        """The same audit with its verdicts by another test of the stage axis: the result of `stage_gradient`.
+
+        Whether there is an axis is one question of a cohort. Where `stage_gradient` answers it too, its p is one of
+        several and adjusted for them; what is no axis there must not be explained here.
+        """
+        own = AxisTest(**{field.name: getattr(axis, field.name) for field in fields(AxisTest)})
+        return replace(self, axis=own, columns=tuple(on_axis(one, own, self.n) for one in self.columns))
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values."""
-        return plain(self)
+        return plain(self) | {"verdicts": list(self.verdicts)}
 
 
 def shortcuts(
@@ -72,10 +99,11 @@ def shortcuts(
 ) -> ShortcutAudit:
     """For each column: is it associated with stage, do the vectors predict it, what is left of the axis without it?
 
-    A column can explain the stage axis only where it is associated with stage and the vectors predict it. Every
-    prediction is the ordinal ridge of `stage_gradient` (for a category one against the rest), out of fold and by
-    patient, so that a permutation refits it by a matrix product. Cases without a value are left out of that column's
-    row.
+    A column can explain the stage axis only where there is one, it is associated with stage and the vectors predict
+    it. Every prediction is the ordinal ridge of `stage_gradient` (for a category one against the rest), out of fold and
+    by patient, so that a permutation refits it by a matrix product. Cases without a value are left out of that column's
+    row. The test of the axis stands alone here; where `stage_gradient` tests it too, take its verdict with
+    `shortcuts(...).with_axis(stage_gradient(...))`.
 
     X: [n, d] vectors, or their `Gram`. stage: [n] ordered codes. covariates: name -> [n] numbers or categories,
     None or NaN where missing; or name -> columns [n] of numbers that measure one quantity, which are audited as one by
@@ -102,23 +130,37 @@ def shortcuts(
     settings = _Settings(n_permutations, n_bootstrap, seed)
     share = progress.shares({"axis": 1.0, **{f"column {name}": 3.0 for name in covariates}})
     with progress.part(*share["axis"], "fitting the stage axis"):
-        axis = settings.smoother(lambda train: gram, patients) @ codes
-    overall = settings.concordance(axis, codes, patients)
+        smoother = settings.smoother(lambda train: gram, patients)
     columns = []
     for number, (name, values) in enumerate(covariates.items(), start=1):
         with progress.part(*share[f"column {name}"], f"auditing column {number} of {len(covariates)}"):
             columns.append(_audited(read_covariate(name, values, patients), gram, codes, patients, settings))
-    columns = [replace(one, verdict=verdict(one) + of_parts(one)) for one in _adjusted(columns)]
+    axis = _axis_test(smoother, codes, patients, settings)
     return ShortcutAudit(
-        columns=tuple(columns),
-        stage_auc=overall,
-        verdicts=tuple(one.verdict for one in columns),
+        columns=tuple(_adjusted(columns)),
+        stage_auc=settings.concordance(smoother @ codes, codes, patients),
+        axis=axis,
         n=n,
         n_patients=int(patients.max()) + 1,
         n_permutations=n_permutations,
         n_bootstrap=n_bootstrap,
         seed=seed,
-    )
+    ).with_axis(axis)
+
+
+def _axis_test(
+    smoother: NDArray[np.float64], stage: NDArray[np.float64], patient: NDArray[np.intp], settings: _Settings
+) -> AxisTest:
+    """The stage axis of the smoother [n, n], as the only test of it; p is NaN where patients have no stages to
+    exchange.
+    """
+    rho = estimate(weighted_spearman(smoother @ stage, stage, settings.weights(patient)))
+    try:
+        permuted = settings.permuted(stage, patient)
+        p = permutation_p(rho.value, spearman_columns(smoother @ permuted.T, permuted.T))
+    except NothingToExchangeError:
+        p = float("nan")
+    return AxisTest(rho.value, rho.low, rho.high, p, p, 1, len(stage), int(patient.max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -213,6 +255,7 @@ def _audited(
         column_from_vectors_p_adjusted=nan,
         before_removal=before,
         before_removal_p=permutation_p(before.value, axis_null),
+        before_removal_p_adjusted=nan,
         after_removal=remaining,
         after_removal_p=remaining_p,
         after_removal_p_adjusted=nan,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..estimate import Estimate
+from ..gradient.evidence import AxisTest
 from .covariate import Covariate
 
 ALPHA = 0.05
@@ -29,7 +32,7 @@ class LeftOut:
 @dataclass(frozen=True)
 class ShortcutColumn:
     """One column of the audit; p-values are by permutation of patients, one-sided, and adjusted over the columns
-    for the false discovery rate.
+    for the false discovery rate (that of `before_removal` excepted).
 
     association_value: Cramer's V with stage (categories) or the correlation ratio eta (numbers), 0 to 1.
     stage_from_column: concordance of stage with its out-of-fold prediction from this column alone (the area
@@ -38,8 +41,8 @@ class ShortcutColumn:
     cases left out. column_from_vectors: area under the ROC
     curve (categories, mean over levels) or Spearman's rho (numbers) of the column's out-of-fold prediction
     from the vectors. before_removal: Spearman's rho of the out-of-fold stage axis with stage on the cases that have
-    a value, its p one-sided and, being one question for all columns, not adjusted; after_removal: the same after the
-    column is regressed out of the vectors. note: why something is missing, or empty. parts: the columns that were
+    a value, its p adjusted as `on_axis` says; after_removal: the same after the column is regressed out of the vectors.
+    note: why something is missing, or empty. parts: the columns that were
     audited as one, by the mean of their ranks; empty for a single column.
     """
 
@@ -60,6 +63,7 @@ class ShortcutColumn:
     column_from_vectors_p_adjusted: float
     before_removal: Estimate
     before_removal_p: float
+    before_removal_p_adjusted: float
     after_removal: Estimate
     after_removal_p: float
     after_removal_p_adjusted: float
@@ -81,7 +85,7 @@ class ShortcutColumn:
     @property
     def has_axis(self) -> bool:
         """Whether the stage axis is shown to follow stage on the cases that have a value."""
-        return self.before_removal_p < ALPHA
+        return self.before_removal_p_adjusted < ALPHA
 
     @property
     def is_same_split(self) -> bool:
@@ -119,6 +123,7 @@ def unanswered(column: Covariate, note: str) -> ShortcutColumn:
         column_from_vectors_p_adjusted=nan,
         before_removal=unknown,
         before_removal_p=nan,
+        before_removal_p_adjusted=nan,
         after_removal=unknown,
         after_removal_p=nan,
         after_removal_p_adjusted=nan,
@@ -129,8 +134,27 @@ def unanswered(column: Covariate, note: str) -> ShortcutColumn:
     )
 
 
+def on_axis(column: ShortcutColumn, axis: AxisTest, n: int) -> ShortcutColumn:
+    """The column's test before removal as one with the test of the stage axis, and its verdict.
+
+    On all `n` cases of the audit it is that test. On fewer cases it counts only where that one does (a fixed
+    sequence), so its adjusted p is the larger of the two.
+    """
+    if not column.note and column.n == n == axis.n:
+        column = replace(
+            column,
+            before_removal=Estimate(axis.rho, axis.rho_low, axis.rho_high),
+            before_removal_p=axis.p_permutation,
+            before_removal_p_adjusted=axis.p_adjusted,
+        )
+    else:
+        adjusted = float(np.maximum(axis.p_adjusted, column.before_removal_p))
+        column = replace(column, before_removal_p_adjusted=adjusted)
+    return replace(column, verdict=verdict(column) + _of_parts(column))
+
+
 def verdict(column: ShortcutColumn) -> str:
-    """What the column's numbers say, in one sentence; p-values adjusted over the columns."""
+    """What the column's numbers say, in one sentence, by the adjusted p-values."""
     if column.note:
         return column.note
     name = column.name
@@ -170,7 +194,7 @@ def verdict(column: ShortcutColumn) -> str:
     )
 
 
-def of_parts(column: ShortcutColumn) -> str:
+def _of_parts(column: ShortcutColumn) -> str:
     """What follows a verdict on several columns that were audited as one: their names."""
     if not column.parts:
         return ""

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..display import Displayed
+from ..p_values import Adjusted
+from ..resampling import holm
 from ..serialise import plain
 from .paired import SetDifference
 
@@ -50,6 +52,16 @@ class SetComparison(Displayed):
     n_permutations: int
     n_bootstrap: int
     seed: int
+
+    @property
+    def chance_adjusted(self) -> tuple[Adjusted, ...]:
+        """The p_chance of each set after Holm (1979) over the sets."""
+        raw = [one.p_chance for one in self.sets]
+        return tuple(Adjusted(float(p), int(np.isfinite(raw).sum()), over="sets") for p in holm(raw))
+
+    def adjusted(self, difference: SetDifference) -> Adjusted:
+        """The p of one of the differences, adjusted over the pairs, with how."""
+        return Adjusted(difference.p_adjusted, len(self.differences), over="pairs")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values."""

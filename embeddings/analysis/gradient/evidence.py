@@ -20,13 +20,12 @@ TOO_LONG_FOR_JSON = ("null",)
 
 
 @dataclass(frozen=True)
-class AxisEvidence:
-    """One way of asking whether the axis follows stage.
+class AxisTest:
+    """Whether the axis follows stage, in numbers.
 
     `rho` is Spearman's, of out-of-fold scores; `rho_low`, `rho_high` the 95 % patient bootstrap interval
     given the fitted axes; `p_permutation` one-sided, the cross-fit redone under every permutation; `p_adjusted`
-    the same after Holm (1979) over the `n_tests` of the analysis; `null` [n_permutations] the rho of each;
-    `rho_in_sample` the optimistic value of an axis scored on the cases it was fitted to.
+    the same after Holm (1979) over the `n_tests` of the analysis.
     """
 
     rho: float
@@ -35,17 +34,27 @@ class AxisEvidence:
     p_permutation: float
     p_adjusted: float
     n_tests: int
-    rho_in_sample: float
     n: int
     n_patients: int
-    seed: int
-    score: NDArray[np.float64]
-    null: NDArray[np.float64]
 
     @property
     def adjusted(self) -> Adjusted:
         """The adjusted p with its method, for text."""
         return Adjusted(self.p_adjusted, self.n_tests)
+
+
+@dataclass(frozen=True)
+class AxisEvidence(AxisTest):
+    """One way of asking whether the axis follows stage.
+
+    `score` [n] is each case's out-of-fold score; `null` [n_permutations] the rho of each permutation;
+    `rho_in_sample` the optimistic value of an axis scored on the cases it was fitted to.
+    """
+
+    rho_in_sample: float
+    seed: int
+    score: NDArray[np.float64]
+    null: NDArray[np.float64]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the null distribution as plain Python values, of which its 95 % quantile stays."""

@@ -121,9 +121,9 @@ class Probe(Displayed):
         return self._adjusted[0]
 
     @property
-    def differences_adjusted(self) -> tuple[Adjusted, ...]:
-        """The p of each difference after Holm (1979) over the tests of the probe."""
-        return self._adjusted[1:]
+    def adjusted_differences(self) -> tuple[tuple[AucDifference, Adjusted], ...]:
+        """Each difference with its p after Holm (1979) over the tests of the probe."""
+        return tuple(zip(self.differences, self._adjusted[1:], strict=True))
 
     @property
     def _adjusted(self) -> tuple[Adjusted, ...]:
@@ -134,7 +134,7 @@ class Probe(Displayed):
         """Everything as plain Python values, the adjusted p among them."""
         values = plain(self)
         values["p_chance_adjusted"] = plain(self.chance_adjusted.p)
-        for one, adjusted in zip(values["differences"], self.differences_adjusted, strict=True):
+        for one, (_, adjusted) in zip(values["differences"], self.adjusted_differences, strict=True):
             one["p_adjusted"] = plain(adjusted.p)
         return values
 

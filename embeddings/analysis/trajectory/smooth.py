@@ -17,6 +17,7 @@ from .. import progress
 from ..checks import patient_numbers
 from ..display import Displayed
 from ..gradient.evidence import Labelling
+from ..p_values import FALSE_DISCOVERY, Adjusted
 from ..resampling import (
     NothingToExchangeError,
     benjamini_hochberg,
@@ -79,6 +80,10 @@ class Courses(Displayed):
 
     smooths: tuple[Smooth, ...]
     left_out: tuple[tuple[str, str], ...]
+
+    def adjusted(self, smooth: Smooth) -> Adjusted:
+        """The p of one of the smooths, adjusted over them, with how."""
+        return Adjusted(smooth.p_adjusted, len(self.smooths), FALSE_DISCOVERY, "covariates")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values."""

@@ -241,7 +241,7 @@ def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> 
     heights = positions @ normal
     order = np.argsort(heights, kind="stable")
     in_order, positions, heights = [slices[i] for i in order], positions[order], heights[order]
-    spacing = spacing_of(folder, heights, _evidence(in_order))
+    spacing = spacing_of(folder, heights, lambda: _evidence(in_order))
     uneven = spacing if isinstance(spacing, UnevenSlices) else None
     spacing_z = spacing if isinstance(spacing, float) else spacing.spacing_mm
     n_slices = len(slices) if uneven is None else uneven.n_slices

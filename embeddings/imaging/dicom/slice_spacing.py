@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +45,12 @@ class _Part:
         return self.stop - self.start
 
 
-def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Evidence) -> float | UnevenSlices:
+def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Callable[[], Evidence]) -> float | UnevenSlices:
     """The distance between slices in mm where it is the same for all; else how they can be made even.
 
     Args:
         heights: mm along the slices' normal, ascending.
+        evidence: what the slices say, which only uneven ones are asked.
 
     Raises:
         ImageError: two slices at one place, slices that are missing, or distances of no pattern.
@@ -68,7 +69,7 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Evidence) -
     parts = _parts(gaps)
     finest = min((part for part in parts if part.n >= _LEAST_GAPS), key=lambda part: part.mm, default=None)
     if finest is not None and _is_pattern(parts, finest.mm):
-        missing = _missing_by_evidence(parts, finest, evidence)
+        missing = _missing_by_evidence(parts, finest, evidence())
         if missing is None:
             widest = max(part.mm for part in parts)
             raise ImageError(

@@ -178,11 +178,10 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
                 "the number or name of the lesion's in a column mask_label, or with --mask-label",
             )
         chosen = (drawn or tumours)[0]
-    contours = [
-        (_points(path, contour), str(contour.ContourGeometricType))
-        for contour in _contours(tags, chosen)
-        if _is_closed(path, contour)
-    ]
+    drawn_shapes = _contours(tags, chosen)
+    if any(str(one.ContourGeometricType) not in _CLOSED for one in drawn_shapes):
+        raise ImageError(path, "has open outlines, which enclose nothing: close them")
+    contours = [(_points(path, one), str(one.ContourGeometricType)) for one in drawn_shapes]
     closed = [(points, kind) for points, kind in contours if len(points) >= 3]
     if not closed:
         raise ImageError(path, "has no closed outline in the lesion's ROI: draw it, or leave the mask out")
@@ -198,12 +197,6 @@ def _contours(tags: Dataset, number: int) -> list[Dataset]:
         for contour in roi.get("ContourSequence") or []
         if str(contour.ContourGeometricType) != "POINT"
     ]
-
-
-def _is_closed(path: Path, contour: Dataset) -> bool:
-    if str(contour.ContourGeometricType) not in _CLOSED:
-        raise ImageError(path, "has open outlines, which enclose nothing: close them")
-    return True
 
 
 def _points(path: Path, contour: Dataset) -> NDArray[np.float64]:

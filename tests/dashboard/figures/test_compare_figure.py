@@ -63,7 +63,10 @@ def test_the_screen_draws_every_set_with_its_chance_and_every_difference(result:
         texts = [note.text for note in figure.layout.annotations]
         assert any(FOOTER in text for text in texts)
         assert sum("chance" in text for text in texts) == 3
-        assert sum(", adjusted " in text for text in texts) == 3
+        against_chance = 3 if part.measure == "rho" else 0
+        assert sum(", adjusted " in text for text in texts) == 3 + against_chance
+        label = figure.layout.xaxis.title.text
+        assert ("p one-sided, adjusted: Holm over 3 sets" in label) == (part.measure == "rho")
         assert "3 sets, 60 cases of 60 patients" in figure.layout.title.text
 
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.data import columns
 from dashboard.session.settings import Settings
-from embeddings.analysis import ShortcutAudit, shortcuts, verdicts
+from embeddings.analysis import Adjusted, ShortcutAudit, shortcuts, verdicts
 from embeddings.cohort.read import read_cohort
 from embeddings.store.store import Store
 from tests.dashboard.app_session import open_app
@@ -175,16 +175,21 @@ def test_a_column_that_is_predicted_but_does_not_explain_the_axis_is_said_so(res
     site = result.columns[0]
     assert max(site.association_p_adjusted, site.column_from_vectors_p_adjusted) < 0.05
     beyond = dataclasses.replace(
-        site, kind="numeric", after_removal_p=0.001, after_removal_p_adjusted=0.002, before_removal_p=0.001
+        site, kind="numeric", after_removal_p=0.001, after_removal_p_adjusted=0.002, before_removal_p_adjusted=0.001
     )
     assert verdicts.audit(dataclasses.replace(result, columns=(beyond, result.columns[1]))) == (
         "1 of 2 columns is associated with stage and predicted by the vectors (site), but it alone does not explain "
         "the stage axis."
     )
-    no_axis = dataclasses.replace(beyond, before_removal_p=0.4, after_removal_p_adjusted=0.6)
-    assert verdicts.audit(dataclasses.replace(result, columns=(no_axis,))).endswith(
-        "but no stage axis is shown that could be explained."
+    no_axis = dataclasses.replace(beyond, before_removal_p_adjusted=0.4, after_removal_p_adjusted=0.6)
+    some_cases = dataclasses.replace(result, columns=(no_axis,))
+    assert verdicts.audit(some_cases).endswith(
+        "but on the cases that have a value no stage axis is shown that could be explained."
     )
+    nowhere = dataclasses.replace(some_cases, axis=dataclasses.replace(result.axis, p_adjusted=0.08, n_tests=5))
+    p = verdicts.p_in_sentence(0.01, "one-sided", Adjusted(0.08, 5))
+    assert "but no stage axis is shown that could be explained (ρ" in verdicts.audit(nowhere)
+    assert verdicts.audit(nowhere).endswith(f"; {p}).")
 
 
 def test_too_few_permutations_for_the_number_of_columns_are_called_out(result: ShortcutAudit) -> None:

@@ -75,5 +75,5 @@ def test_the_probe(settings: Settings, store_path: Path, reported: tuple[Analyse
     app.selectbox(key="probes.cut").select("every class by itself").run()
     said = said_on(app).replace("\u00a0", " ")
     assert plain(p_words(found.p_chance, "one-sided", found.chance_adjusted)) in said
-    combined = found.differences[0]
-    assert plain(p_words(combined.p, "two-sided", found.differences_adjusted[0])) in said
+    combined, adjusted = found.adjusted_differences[0]
+    assert plain(p_words(combined.p, "two-sided", adjusted)) in said

@@ -49,7 +49,13 @@ def test_no_difference_is_called_not_shown(result: EncoderComparison) -> None:
 def test_sets_that_do_not_follow_stage_are_said_to(result: EncoderComparison) -> None:
     assert result.gradient is not None
     chance = replace(result.gradient, sets=tuple(replace(one, p_chance=0.5) for one in result.gradient.sets))
-    assert "None of the sets is shown to follow stage beyond chance" in verdicts.set_comparison(chance)
+    none = "None of the sets is shown to follow stage beyond chance"
+    assert none in verdicts.set_comparison(chance)
+    least, *others = chance.sets
+    for p, is_shown in ((0.03, False), (0.01, True)):
+        by_chance = replace(chance, sets=(replace(least, p_chance=p), *others))
+        assert [one.p for one in by_chance.chance_adjusted] == [pytest.approx(3 * p), 1.0, 1.0]
+        assert (none in verdicts.set_comparison(by_chance)) != is_shown
 
 
 def test_shared_neighbours_stand_beside_chance(result: EncoderComparison) -> None:

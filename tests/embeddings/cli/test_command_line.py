@@ -250,6 +250,34 @@ def test_what_the_user_can_mend_is_one_sentence_and_status_2(
     assert not (tmp_path / "x.csv").exists()
 
 
+@pytest.mark.parametrize("name", ["caf\udce9.csv", "d\udce9/cohort.csv"])
+def test_a_csv_at_a_path_that_is_not_utf_8_is_refused_in_one_sentence(
+    name: str, cohort: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = cohort.parent / name  # with the byte E9, which is é in Latin-1
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(cohort.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    for image in cohort.parent.glob("*.nii.gz"):
+        (path.parent / image.name).write_bytes(image.read_bytes())
+    db = cohort.parent / "a.duckdb"
+    vectors = cohort.parent / "v.npz"
+    np.savez(vectors, vectors=np.eye(2, dtype=np.float32), ids=np.array(["s0", "s1"]))
+    for words in (
+        ["validate", str(path)],
+        ["embed", str(path), "--db", str(db), "--view", "slices", "--device", "cpu"],
+        ["import", str(db), "--vectors", str(vectors), "--labels", str(path)],
+    ):
+        assert main(words) == 2
+        err = capsys.readouterr().err.strip().splitlines()[-1]
+        assert err.startswith("error: the path ")
+        assert err.endswith("is not UTF-8: rename the file or its folder")
+        assert "\\udce9" in err
+        assert not db.exists() or Store(db).sets().empty
+
+
 def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "embeddings", "status", str(tmp_path / "absent.duckdb")],

@@ -61,6 +61,13 @@ def test_delimiters_and_byte_order_marks_are_seen(tmp_path: Path, delimiter: str
     assert table.notes == []
 
 
+def test_quotes_and_dashes_of_windows_are_read(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_bytes("case,name\n1,St. Mary’s – Zoë\n2,\n".encode("cp1252"))
+    assert read_table(tmp_path / "c.csv", 50).rows[0][1] == ["1", "St. Mary’s – Zoë"]
+    (tmp_path / "c.csv").write_bytes(b"case,name\n1,Zo\xeb \x81\n")  # no character of Windows-1252
+    assert read_table(tmp_path / "c.csv", 50).rows[0][1] == ["1", "Zoë \x81"]
+
+
 def test_latin_1_is_read_and_noted(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes("case,name\n1,Zoë\n".encode("latin-1"))
     table = read_table(tmp_path / "c.csv", 10)

@@ -59,7 +59,7 @@ def test_order_and_repeats_change_nothing(
     chance.shuffle(messages)
     seen: list[RunProgress] = []
     work = SetWork(set_id, store.start_run(set_id, {}, 4), 1, 4)
-    collector = Collector(store, {set_id: work}, commit_s=0, report=seen.append)
+    collector = Collector(store, {set_id: work}, {f"c{n}": 1 for n in range(4)}, commit_s=0, report=seen.append)
     for message in messages:
         collector.take(message)
     collector.commit()
@@ -77,10 +77,27 @@ def test_order_and_repeats_change_nothing(
     assert ended == sorted(ended)
 
 
+def test_a_case_counts_once_in_the_progress_of_several_sets(store: Store, identity: Any) -> None:
+    """c0 fails in the first of two sets, c1 is complete in both, c2 is wanted in one of them alone."""
+    sets = [store.open_set(identity(view=view)) for view in ("lesion", "slices")]
+    works = {set_id: SetWork(set_id, store.start_run(set_id, {}, 3), 1, 3) for set_id in sets}
+    seen: list[RunProgress] = []
+    collector = Collector(store, works, {"c0": 2, "c1": 2, "c2": 1}, commit_s=0, report=seen.append)
+    source = Source("c0", "content", "stamp")
+    for case_id, set_id, broken in (
+        *(("c0", sets[0], True), ("c1", sets[0], False), ("c0", sets[1], True), ("c2", sets[1], False)),
+        ("c1", sets[1], False),
+    ):
+        collector.take(CaseEnd(case_id, set_id, "stamp", replace(source, case_id=case_id), broken=broken))
+    counts = [(one.n_planned, one.n_done, one.n_failed) for one in seen]
+    assert list(dict.fromkeys(counts)) == [(3, 0, 0), (3, 0, 1), (3, 1, 1), (3, 2, 1)]
+    assert [(work.n_done, work.n_failed) for work in works.values()] == [(1, 1), (2, 1)]
+
+
 def test_a_vanished_folder_is_no_failure_of_the_case(store: Store, identity: Any) -> None:
     set_id = store.open_set(identity())
     work = SetWork(set_id, store.start_run(set_id, {}, 1), 1, 1)
-    collector = Collector(store, {set_id: work}, commit_s=0, report=lambda _: None)
+    collector = Collector(store, {set_id: work}, {"c0": 1}, commit_s=0, report=lambda _: None)
     failure = Failure("c0", "read", "does not exist")
     collector.take(CaseEnd("c0", set_id, "stamp", broken=True, vanished="/mnt/ct", failures=[failure]))
     collector.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,18 @@ def test_a_file_is_read_once_for_all_its_views(
         expected_ids, expected = Store(csv.parent / "alone.duckdb").vectors(summary.set_id)
         assert ids == expected_ids
         np.testing.assert_array_equal(vectors, expected)
+
+
+def test_the_progress_of_several_views_counts_a_case_once(make_cohort: MakeCohort, make_encoder: Any) -> None:
+    csv = make_cohort(3)
+    (csv.parent / "c1_ct.nii.gz").write_bytes(b"bad")
+    seen: list[tuple[int, int, int]] = []
+    settings = job.JobSettings(encoder=make_encoder(), views=VIEWS)
+    db = csv.parent / "o.duckdb"
+    job.run_views(csv, db, settings, progress=lambda p: seen.append((p.n_planned, p.n_done, p.n_failed)))
+    assert (seen[0], seen[-1]) == ((3, 0, 0), (3, 2, 1))
+    [record] = (json.loads(path.read_text())["counts"] for path in (csv.parent / "o.runs").glob("*.json"))
+    assert (record["planned"], record["done"], record["failed"]) == (9, 6, 3), "once for each set, as is documented"
 
 
 def test_a_set_that_is_complete_adds_no_work(make_cohort: MakeCohort, make_encoder: Any) -> None:

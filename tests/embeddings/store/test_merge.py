@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 
 from embeddings.__main__ import main
-from embeddings.records import CaseOutcome, EmbeddedItem, Failure, LesionRecord, Source, Thumbnail
+from embeddings.records import EmbeddedItem, Failure, Thumbnail
 from embeddings.store.merge import merge
 from embeddings.store.store import Store, StoreError
 
@@ -20,37 +19,19 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def parts(store: Store, identity: Make, tmp_path: Path) -> tuple[Path, Path]:
+def parts(copies: tuple[Path, Path], run_job: Make, identity: Make) -> tuple[Path, Path]:
     """Two stores of one cohort; each holds one case's lesion and slices."""
-    paths = (tmp_path / "part1.duckdb", tmp_path / "part2.duckdb")
-    for number, path in enumerate(paths):
-        shutil.copy(store.path, path)
-        part, case = Store(path, read_only=False), f"c{number}"
-        rng = np.random.default_rng(number)
+    for number, path in enumerate(copies):
+        case, rng = f"c{number}", np.random.default_rng(number)
         for view in ("lesion", "slices"):
-            set_id = part.open_set(identity(view=view))
-            run = part.start_run(set_id, {}, 1)
-            part.commit(
-                set_id,
-                [
-                    EmbeddedItem(
-                        f"{case}/{view}/{n}",
-                        case,
-                        rng.normal(size=6).astype(np.float32),
-                        n,
-                        float(n),
-                        Thumbnail(b"png", "lung", 1.0, 0.0),
-                    )
-                    for n in range(5)
-                ],
-                sources=[Source(case, "content", "stamp")],
-                outcomes=[CaseOutcome(case, True)],
-                failures=[Failure(f"c{number + 2}", "read", "gone", stamp="s")],
-                lesions=[LesionRecord(case, "mask", (1.0, 2.0, 3.0), 4.5)],
-                run_id=run,
-            )
-            part.finish_run(run, "finished")
-    return paths
+            vectors = rng.normal(size=(5, 6)).astype(np.float32)
+            thumbnail = Thumbnail(b"png", "lung", 1.0, 0.0)
+            items = [
+                EmbeddedItem(f"{case}/{view}/{n}", case, vector, n, float(n), thumbnail)
+                for n, vector in enumerate(vectors)
+            ]
+            run_job(path, identity(view=view), items, failures=[Failure(f"c{number + 2}", "read", "gone", stamp="s")])
+    return copies
 
 
 def content(store: Store) -> list[Any]:

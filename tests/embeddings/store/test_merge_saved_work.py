@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 import pytest
 
 from embeddings.__main__ import main
-from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, Source, Thumbnail
+from embeddings.records import AcquisitionRecord, EmbeddedItem, Failure, LesionRecord, Thumbnail
 from embeddings.store.merge import merge
 from embeddings.store.saved_work import KeptWork
 from embeddings.store.store import Store
@@ -22,27 +21,19 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def parts(store: Store, identity: Make, tmp_path: Path) -> tuple[Path, Path]:
+def parts(copies: tuple[Path, Path], run_job: Make, identity: Make) -> tuple[Path, Path]:
     """Two stores of one cohort, a case each, with something in every table."""
-    paths = (tmp_path / "part1.duckdb", tmp_path / "part2.duckdb")
-    for number, path in enumerate(paths):
-        shutil.copy(store.path, path)
-        part, case = Store(path, read_only=False), f"c{number}"
-        set_id = part.open_set(identity())
-        run = part.start_run(set_id, {}, 1)
+    for number, path in enumerate(copies):
+        case = f"c{number}"
         vector = np.random.default_rng(number).normal(size=6).astype(np.float32)
-        part.commit(
-            set_id,
+        set_id = run_job(
+            path,
+            identity(),
             [EmbeddedItem(f"{case}/lesion", case, vector, thumbnail=Thumbnail(b"png", "lung", 1.0, 0.0))],
-            sources=[Source(case, "content", "stamp")],
-            outcomes=[CaseOutcome(case, True)],
             failures=[Failure("c3", "read", "gone")],
-            lesions=[LesionRecord(case, "mask", (1.0, 2.0, 3.0), 4.5)],
             acquisitions=[AcquisitionRecord(case, 0.7, 2.5, 80)],
-            run_id=run,
         )
-        part.finish_run(run, "finished")
-        part.save_projection(set_id, {"method": "pca"}, [f"{case}/lesion"], np.zeros((1, 2)))
+        Store(path, read_only=False).save_projection(set_id, {"method": "pca"}, [f"{case}/lesion"], np.zeros((1, 2)))
         kept = KeptWork(path)
         kept.save_selection(f"of part {number + 1}", set_id, "lasso", [f"{case}/lesion"], [case])
         kept.save_selection("responders", set_id, "lasso", [f"{case}/lesion"], [case])
@@ -51,7 +42,7 @@ def parts(store: Store, identity: Make, tmp_path: Path) -> tuple[Path, Path]:
         kept.save_scores(set_id, "nodule", {"template": number}, [f"{case}/lesion"], [0.5])
         kept.save_result(f"key {number}", "gradient", 1.0, b"one")
         kept.save_result("shared key", "gradient", 1.0, b"same")
-    return paths
+    return copies
 
 
 def tables(path: Path) -> dict[str, pd.DataFrame]:

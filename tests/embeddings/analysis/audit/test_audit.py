@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embeddings.analysis import Gram
+from embeddings.analysis import Adjusted, Gram, stage_gradient
 from embeddings.analysis.audit.audit import shortcuts
 from embeddings.analysis.audit.covariate import OTHER, read_covariate
 from embeddings.analysis.audit.shortcut import verdict
@@ -87,9 +87,38 @@ def test_a_verdict_can_be_read_in_one_way_only() -> None:
 
 def test_where_there_is_no_stage_axis_nothing_explains_it() -> None:
     X, stage, site = cohort(follows="site", seed=1)
-    column = replace(shortcuts(X, stage, {"site": site}, **QUICK).columns[0], before_removal_p=0.3)
+    column = replace(shortcuts(X, stage, {"site": site}, **QUICK).columns[0], before_removal_p_adjusted=0.3)
     assert not column.explains_axis
     assert "there is no stage axis to explain" in verdict(column)
+
+
+def test_what_the_gradient_does_not_call_an_axis_is_not_explained_here() -> None:
+    X, stage, site = cohort(follows="site", seed=1)
+    some = np.where(np.arange(120) < 80, site, None)
+    own = shortcuts(X, stage, {"site": site, "some": some}, **QUICK)
+    assert [one.before_removal_p_adjusted for one in own.columns] == [one.before_removal_p for one in own.columns]
+    assert [one.explains_axis for one in own.columns] == [True, True]
+    gradient = stage_gradient(X, stage, **QUICK)
+    found = own.with_axis(replace(gradient, p_permutation=0.016, p_adjusted=0.08, n_tests=5))
+    assert (found.axis.p_permutation, found.axis.adjusted) == (0.016, Adjusted(0.08, 5))
+    everyone, incomplete = found.columns
+    assert everyone.before_removal_p == 0.016, "the same test has the same p"
+    assert incomplete.before_removal_p == own.columns[1].before_removal_p, "other cases, another test"
+    for one in found.columns:
+        assert one.before_removal_p_adjusted == 0.08
+        assert not one.explains_axis
+        assert "there is no stage axis to explain" in one.verdict
+    assert [one.explains_axis for one in own.with_axis(gradient).columns] == [True, True]
+
+
+def test_an_axis_of_all_cases_need_not_be_one_of_the_cases_with_a_value() -> None:
+    X, stage, site = cohort(follows="site", seed=1)
+    found = shortcuts(X, stage, {"site": np.where(np.arange(120) < 80, site, None)}, **QUICK)
+    column = replace(found.columns[0], before_removal_p=0.2)
+    found = replace(found, columns=(column,)).with_axis(found.axis)
+    assert found.axis.p_adjusted < 0.05
+    assert found.columns[0].before_removal_p_adjusted == 0.2
+    assert not found.columns[0].explains_axis
 
 
 def test_the_axis_before_removal_is_the_one_of_the_cases_with_a_value() -> None:

@@ -222,13 +222,13 @@ def test_chance_and_differences_are_one_family_adjusted_by_holm() -> None:
     X = rng.normal(size=(60, 5)) + 0.8 * y[:, None]
     found = linear_probe(X, y, baseline=rng.normal(size=60), n_repeats=1, n_permutations=19, n_bootstrap=50)
     raw = [found.p_chance, *(one.p for one in found.differences)]
-    adjusted = [found.chance_adjusted, *found.differences_adjusted]
+    adjusted = [found.chance_adjusted, *(one for _, one in found.adjusted_differences)]
     assert [one.n for one in adjusted] == [3, 3, 3]
     assert sorted(one.p for one in adjusted) == pytest.approx(sorted(_holm_by_hand(raw)))
     assert found.to_dict()["p_chance_adjusted"] == found.chance_adjusted.p
     assert [one["p_adjusted"] for one in found.to_dict()["differences"]] == [one.p for one in adjusted[1:]]
     untested = replace(found, p_chance=float("nan"))
-    assert [one.n for one in untested.differences_adjusted] == [2, 2]
+    assert [one.n for _, one in untested.adjusted_differences] == [2, 2]
     assert np.isnan(untested.chance_adjusted.p)
 
 

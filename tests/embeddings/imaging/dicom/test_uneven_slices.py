@@ -160,9 +160,17 @@ def test_an_instance_number_that_is_none_costs_nothing(tmp_path: Path, text: byt
 # What slices that are missing look like
 
 
+def spaced(at: np.ndarray, evidence: Evidence) -> float | UnevenSlices:
+    return spacing_of(Path("f/ct"), at, lambda: evidence)
+
+
+def test_slices_that_are_even_are_asked_for_no_evidence() -> None:
+    assert spacing_of(Path("f/ct"), heights((20, 2.5)), lambda: pytest.fail("asked")) == 2.5
+
+
 def refusal(at: np.ndarray, evidence: Evidence = NO_EVIDENCE) -> str:
     with pytest.raises(ImageError) as caught:
-        spacing_of(Path("f/ct"), at, evidence)
+        spaced(at, evidence)
     return str(caught.value)
 
 
@@ -182,7 +190,7 @@ def test_a_spacing_that_missing_slices_explain_needs_evidence() -> None:
         evidence_of(None, [4.0] * 15 + [8.0] * 13),
     ]
     for evidence in complete:
-        found = spacing_of(Path("f/ct"), DOUBLE, evidence)
+        found = spaced(DOUBLE, evidence)
         assert isinstance(found, UnevenSlices)
         assert found.spacings_mm == (4.0, 8.0)
     lacking = evidence_of([*range(15), *range(16, 41, 2)], UNKNOWN)
@@ -225,7 +233,7 @@ def test_every_acquired_slice_lies_within_half_a_spacing_of_the_grid(
 ) -> None:
     at = start + heights(*parts)
     at += np.random.default_rng(noise).uniform(-0.01, 0.01, len(at))  # as headers round
-    found = spacing_of(Path("f/ct"), at, evidence_of(range(len(at)), [float("nan")] * len(at)))
+    found = spaced(at, evidence_of(range(len(at)), [float("nan")] * len(at)))
     if isinstance(found, float):
         assert len({mm for _, mm in parts}) == 1
         return
