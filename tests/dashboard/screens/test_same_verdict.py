@@ -19,7 +19,7 @@ from dashboard.report.panels.all_panels import figure_panels
 from dashboard.report.provenance import versions
 from dashboard.session.settings import Settings
 from dashboard.wording.escaping import plain
-from embeddings.analysis import verdicts as readings
+from embeddings.analysis import verdicts
 from embeddings.exchange.import_vectors import import_vectors
 from tests.dashboard.app_session import open_app
 
@@ -67,7 +67,7 @@ def test_gradient_and_shortcuts_page_give_one_verdict_by_one_p(
 ) -> None:
     gradient = reported[1].gradient
     assert gradient is not None
-    p = plain(readings.axis_words(gradient))
+    p = plain(verdicts.axis_words(gradient))
     said = words_of(open_app(settings, cohort_file, "gradient"))
     assert "No stage gradient is shown" in said
     assert p in said
@@ -97,9 +97,9 @@ def test_headline_audit_panels_table_and_methods_of_the_report_agree(
     gradient, audit = findings.gradient, findings.audit
     assert gradient is not None
     assert audit is not None
-    p = readings.axis_words(gradient)
+    p = verdicts.axis_words(gradient)
     assert sentences(findings, cohort)[0].startswith("No stage gradient is shown")
-    assert f"{NO_AXIS} ({p})" in readings.audit(audit)
+    assert f"{NO_AXIS} ({p})" in verdicts.audit(audit)
     assert not any("alone explains" in one for one in audit.verdicts)
     panels = {panel.key: panel.table for panel in figure_panels(findings, cohort)}
     column = panels["shortcuts"].iloc[1]
