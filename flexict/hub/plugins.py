@@ -20,15 +20,9 @@ from flexict.errors import FlexiCTError
 from flexict.hub.devices import pick_device
 from flexict.hub.encoders import Encoder, load_encoder
 from flexict.hub.registry import REGISTRY
+from flexict.presets.presets import PRESETS
 
 GROUP = "flexict.hub.encoders"
-VIEW_OF_PRESET: Mapping[str, str] = {
-    "default": "volume",
-    "local_path": "volume",
-    "slice": "slices",
-    "lesion_mask": "lesion",
-    "lesion_seed": "lesion",
-}
 AS_IT_COMES = "as the encoder gives it"
 
 
@@ -121,15 +115,15 @@ def _open_plugin(point: EntryPoint, device: str) -> ForeignEncoder:
         raise PluginError(f"{where} lacks {', '.join(lacking)}: see docs/encoders.md")
     if inner.name != point.name:
         raise PluginError(f"{where} calls itself {inner.name!r}: entry point and encoder must bear one name")
-    if inner.preset not in VIEW_OF_PRESET:
-        raise PluginError(f"{where} has the preset {inner.preset!r}: choose one of {', '.join(VIEW_OF_PRESET)}")
+    if inner.preset not in PRESETS:
+        raise PluginError(f"{where} has the preset {inner.preset!r}: choose one of {', '.join(PRESETS)}")
     if not isinstance(inner.width, int) or inner.width < 1:
         raise PluginError(f"{where} has the width {inner.width!r}: it must be a whole number above 0")
     digest = getattr(inner, "weights_sha256", None) or hashlib.sha256(package.encode()).hexdigest()
     return ForeignEncoder(
         name=point.name,
         width=inner.width,
-        views={VIEW_OF_PRESET[inner.preset]: inner.preset},
+        views={PRESETS[inner.preset].view: inner.preset},
         weights_sha256=str(digest),
         weights_source=f"entry point of {package}",
         device=device,

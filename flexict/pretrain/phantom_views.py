@@ -23,7 +23,8 @@ from torch import Tensor
 
 from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Phantom, Truth
-from flexict.presets import preprocess
+from flexict.presets import presets
+from flexict.presets.preprocess import Scan
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE
 
 EDGE = 80
@@ -60,13 +61,13 @@ def _views(seed: int) -> tuple[tuple[np.ndarray, ...], Truth]:
     torch.set_num_threads(1)
     whole = chest_phantom(seed)
     fine = lesion_phantom(seed)
-    scan = preprocess.Scan(fine.ct)
-    arrays = (
-        preprocess.default(whole.ct),
-        preprocess.lesion_seed(scan, lesion_centroid(fine), SEED_SIDE_MM),
-        preprocess.lesion_mask(scan, fine.mask, SCALE),
+    scan = Scan(fine.ct)
+    crops = (
+        presets.default(whole.ct),
+        presets.lesion_seed(scan, lesion_centroid(fine), SEED_SIDE_MM),
+        presets.lesion_mask(scan, fine.mask, SCALE),
     )
-    return tuple(_halved(array) for array in arrays), whole.truth
+    return tuple(_halved(crop.voxels()) for crop in crops), whole.truth
 
 
 def lesion_phantom(seed: int) -> Phantom:
