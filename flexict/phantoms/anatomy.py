@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from flexict.phantoms.grid import Array
+from flexict.phantoms.grid import Array, ellipsoid
 
 Side = Literal["right", "left"]
 
@@ -159,13 +159,7 @@ def heart_axes(anatomy: Anatomy) -> tuple[tuple[float, float, float], tuple[floa
 
 def heart_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     """Distance to the pericardium."""
-    centre, radii, axes = heart_axes(anatomy)
-    dx, dy, dz = (np.asarray(v, np.float32) - np.float32(c) for v, c in zip((x, y, z), centre, strict=True))
-    total = np.float32(0.0)
-    for row, radius in zip(axes, radii, strict=True):
-        a, b, c = (np.float32(value / radius) for value in row)
-        total = total + np.square((a * dx + b * dy) + c * dz)
-    return np.asarray((np.sqrt(total) - np.float32(1.0)) * np.float32(min(radii)))
+    return ellipsoid((x, y, z), *heart_axes(anatomy))
 
 
 def lung_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:

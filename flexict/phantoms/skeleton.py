@@ -67,7 +67,7 @@ def _paint_shoulders(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
         reach = np.array([52.0, 45.0, 66.0])
         box = grid.box(np.array(centre) - reach, np.array(centre) + reach)
         part = grid.crop(box)
-        blade = ellipsoid(part, centre, (42.0, 4.0, 58.0), np.stack([flat, normal, np.cross(flat, normal)]))
+        blade = ellipsoid(part.points, centre, (42.0, 4.0, 58.0), np.stack([flat, normal, np.cross(flat, normal)]))
         outside = np.float32(12.0) - cavity_distance(anatomy, part.x, part.y, part.z)
         np.maximum(blade, outside, out=blade)
         _paint_bone(hu[box], blade, grid.edge_mm, shell=520.0, core=330.0, rind=1.5)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flexict.pretrain.align_stage import AlignStage
 from flexict.pretrain.phantom_views import PhantomViews
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE, Finding, findings, varied_report
+from flexict.pretrain.stages import AlignStage
 from flexict.text.text_tower import NEGATIVE, POSITIVE
 
 MOST_SHIFT = 3

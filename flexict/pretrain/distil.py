@@ -13,7 +13,7 @@ from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.crops import CropPlan, multi_crop
 from flexict.pretrain.losses import Head, balanced_targets, dino, distillation, gram, koleo
 from flexict.pretrain.scans import Scans
-from flexict.pretrain.stage import Stage
+from flexict.pretrain.stages import Stage
 
 LAYER_SCALE = 0.1
 FINE, COARSE = 8, 16

@@ -8,7 +8,6 @@ to 80^3: at patch 8 they give the tokens that 160^3 gives at patch 16, for a ten
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Phantom, Truth
 from flexict.presets import presets
 from flexict.presets.preprocess import Scan
+from flexict.pretrain.loop import replacing
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE
 
 EDGE = 80
@@ -49,9 +49,8 @@ def simulate(seeds: Sequence[int], kept_in: Path, workers: int = 2) -> PhantomVi
         with ProcessPoolExecutor(workers) as pool:
             made = list(pool.map(_views, seeds, chunksize=4))
         tensors = {view: torch.from_numpy(np.stack([one[0][i] for one in made])) for i, view in enumerate(VIEWS)}
-        temporary = path.with_suffix(".partial")
-        save_file(tensors, temporary, metadata={"truths": json.dumps([one[1] for one in made])})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata={"truths": json.dumps([one[1] for one in made])})
     with safe_open(path, "pt") as stored:
         truths = json.loads(stored.metadata()["truths"])
         return PhantomViews({view: stored.get_tensor(view) for view in VIEWS}, truths)

@@ -20,7 +20,7 @@ from flexict.pretrain.crops import CropPlan, multi_crop
 from flexict.pretrain.distil import Distiller, draw_batch
 from flexict.pretrain.run import run_stage
 from flexict.pretrain.scans import Scans, load_scans
-from flexict.pretrain.stage import Stage, read_stage
+from flexict.pretrain.stages import Stage, read_stage
 
 SHAPE = {"embed_dim": 72, "depth": 1, "num_heads": 1}
 SLICES, VOLUMES = "nano-1-slices.safetensors", "nano-3-volumes.safetensors"
