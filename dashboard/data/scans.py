@@ -16,7 +16,7 @@ from dashboard.data.scan_files import ReadablePath, ScanFiles
 from embeddings.imaging.images import ImageError
 from embeddings.imaging.masks.lesions import measure
 from flexict.errors import FlexiCTError
-from flexict.presets.placement import Placement
+from flexict.presets.crop import Placement
 from flexict.presets.preprocess import PreprocessError, Scan, in_lps_order
 from flexict.presets.presets import Subject, crop_of
 from flexict.volume import Volume

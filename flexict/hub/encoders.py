@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from flexict.errors import FlexiCTError
-from flexict.hub.checkpoints import CheckpointError, find_weights, load_into, read_tensors
+from flexict.hub.checkpoints import find_weights, load_into, read_tensors
 from flexict.hub.devices import pick_device
 from flexict.hub.registry import REGISTRY, EncoderSpec
 from flexict.hub.vlm_checkpoint import split_parts
@@ -70,14 +70,15 @@ class Encoder:
     forward: Forward | None = None
     precision: str = "float32"
     projection: nn.Linear | None = None
-    name: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.spec.name)
+    @property
+    def name(self) -> str:
+        """Its name in the registry."""
+        return self.spec.name
 
     @property
     def width(self) -> int:
-        """Numbers in one vector."""
+        """Dimensions of a vector."""
         return self.spec.width_of(self.kind)
 
     @property
@@ -102,11 +103,6 @@ class Encoder:
     def needs_mask(self) -> bool:
         """Whether `encode` wants a mask with every item."""
         return self.kind == MASK_POOLED
-
-    @property
-    def licence(self) -> str:
-        """Licence of the weights."""
-        return self.spec.licence
 
     @property
     def is_published(self) -> bool:
@@ -202,7 +198,6 @@ def load_encoder(
         parts = split_parts(tensors, str(found.path))
         load_into(backbone, parts.vision, str(found.path))
         projection = parts.projection_layer(2 * spec.shape["embed_dim"], spec.text.width, str(found.path))
-    _check_finite({**backbone.state_dict(), **(projection.state_dict() if projection is not None else {})}, found.path)
     backbone.set_patch_size(spec.patch)
     if patch is not None:
         _set_patch(backbone, patch, spec)
@@ -224,12 +219,6 @@ def _set_patch(backbone: FlexiCTBackbone, patch: int | Sequence[int], spec: Enco
             f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one an axis of its input"
         )
     backbone.set_patch_size(patch)
-
-
-def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
-    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if bad:
-        raise CheckpointError(f"{path} holds NaN or infinite numbers in {bad[0]}: fetch it again")
 
 
 def _converted(

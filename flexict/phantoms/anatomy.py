@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from flexict.phantoms.grid import Array, ellipsoid
+from flexict.phantoms.grid import Array, bell, ellipsoid, sigmoid
 
 Side = Literal["right", "left"]
 
@@ -97,10 +97,10 @@ def cavity_distance(anatomy: Anatomy, x: Array, y: Array, z: Array, offset: floa
 def muscle_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     """Distance to the outer surface of the chest wall's muscles."""
     from_back = np.arctan2(np.abs(x), y - np.float32(anatomy.centre_y))
-    paraspinal = 15.0 * np.exp(-np.square((from_back - 0.28) / 0.28))
-    flank = 7.0 * np.exp(-np.square((from_back - 1.25) / 0.5))
-    pectoral = 10.0 * np.exp(-np.square((np.pi - from_back - 0.75) / 0.4))
-    upper = 1.0 / (1.0 + np.exp(-(z - 15.0) / 14.0))
+    paraspinal = 15.0 * bell(from_back, 0.28, 0.28)
+    flank = 7.0 * bell(from_back, 1.25, 0.5)
+    pectoral = 10.0 * bell(np.pi - from_back, 0.75, 0.4)
+    upper = sigmoid(z, 15.0, 14.0)
     thickness = (9.0 + anatomy.muscle + paraspinal).astype(np.float32)
     bulk = ((pectoral + flank) * (anatomy.muscle / 10.0)).astype(np.float32)
     return _polar_distance(
@@ -112,12 +112,12 @@ def body_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     """Distance to the skin."""
     from_back = np.arctan2(np.abs(x), y - np.float32(anatomy.centre_y))
     front = np.pi - from_back
-    layer = anatomy.fat * (1.0 + 0.3 * np.cos(2 * from_back + 0.4) - 0.3 * np.exp(-np.square(front / 0.3)))
-    groove = -6.0 * np.exp(-np.square(from_back / 0.16))
+    layer = anatomy.fat * (1.0 + 0.3 * np.cos(2 * from_back + 0.4) - 0.3 * bell(front, 0.0, 0.3))
+    groove = -6.0 * bell(from_back, 0.0, 0.16)
     offset = (14.0 + anatomy.muscle + 7.0 + layer + groove).astype(np.float32)
     if anatomy.sex == "F":
-        breast = (14.0 + 0.8 * anatomy.fat) * np.exp(-np.square((front - 0.72) / 0.36))
-        level = np.exp(-np.square((z + 18.0) / 46.0))
+        breast = (14.0 + 0.8 * anatomy.fat) * bell(front, 0.72, 0.36)
+        level = bell(z, -18.0, 46.0)
         offset = offset + breast.astype(np.float32) * level.astype(np.float32)
     return _polar_distance(anatomy, x, y, z, narrowing=0.03, notch=0.0, offset=offset)
 
@@ -134,10 +134,10 @@ def diaphragm_height(anatomy: Anatomy, x: Array, y: Array) -> Array:
 
 def mediastinum_half_width(anatomy: Anatomy, y: Array, z: Array) -> Array:
     """Half of the gap between the lungs: narrow behind the sternum, wide at the hila, spine-wide behind."""
-    middle = (anatomy.mediastinum - 8.0) * np.exp(-np.square((y - 4.0) / 36.0))
-    spine = 15.0 * np.exp(-np.square((y - anatomy.spine_y) / 24.0))
-    hilum = 6.0 * np.exp(-np.square((z - 8.0) / 22.0)) * np.exp(-np.square((y - 10.0) / 22.0))
-    inlet = 9.0 / (1.0 + np.exp(-(z - 62.0) / 12.0)) * np.exp(-np.square((y - 5.0) / 50.0))
+    middle = (anatomy.mediastinum - 8.0) * bell(y, 4.0, 36.0)
+    spine = 15.0 * bell(y, anatomy.spine_y, 24.0)
+    hilum = 6.0 * bell(z, 8.0, 22.0) * bell(y, 10.0, 22.0)
+    inlet = 9.0 / (1.0 + np.exp(-(z - 62.0) / 12.0)) * bell(y, 5.0, 50.0)
     return (7.0 + middle + spine * 0.8 + hilum + inlet).astype(np.float32)
 
 
@@ -168,7 +168,7 @@ def lung_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     across = x - np.float32(anatomy.midline)
     gap = mediastinum_half_width(anatomy, y, z)
     # The left lung makes room for the aortic arch and the descending aorta.
-    room = 7.0 * np.exp(-np.square((y - anatomy.spine_y + 14.0) / 18.0))
+    room = 7.0 * bell(y - anatomy.spine_y, -14.0, 18.0)
     left = np.asarray(gap + np.where(z < 45.0, room, room + 2.0), dtype=np.float32)
     np.maximum(distance, np.where(across < 0, gap, left) - np.abs(across), out=distance)
     np.maximum(distance, (diaphragm_height(anatomy, x, y) - z) * np.float32(0.8), out=distance)

@@ -76,6 +76,16 @@ class Grid:
         return Grid(self.x[:, :, x], self.y[:, y], self.z[z], self.spacing)
 
 
+def bell(values: Array, centre: float, width: float) -> Array:
+    """A Gaussian bump of height 1 at `centre`: exp(-((values - centre) / width)^2)."""
+    return np.asarray(np.exp(-np.square((values - centre) / width)))
+
+
+def sigmoid(values: Array, centre: float, width: float) -> Array:
+    """The logistic function, 0.5 at `centre`, steeper the smaller `width` is."""
+    return np.asarray(1.0 / (1.0 + np.exp(-(values - centre) / width)))
+
+
 def coverage(distance: Array, edge_mm: float) -> Array:
     """Fraction of each voxel inside a surface, from the signed distance in mm (negative inside)."""
     fraction = distance * np.float32(-1.0 / edge_mm)

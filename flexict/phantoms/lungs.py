@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexict.phantoms.anatomy import Anatomy, fissures, lung_distance
-from flexict.phantoms.grid import Array, Box, Grid, blend, coverage, smooth_noise, tube
+from flexict.phantoms.grid import Array, Box, Grid, blend, coverage, sigmoid, smooth_noise, tube
 from flexict.phantoms.organs import FLUID, blood_hu
 
 # Vessel endings a lung; enough to look like a chest CT at 2 mm, few enough to draw in a tenth of a second.
@@ -98,7 +98,7 @@ def grow_vessels(
 
 def _clear_emphysema(air: Array, part: Grid, anatomy: Anatomy, rng: np.random.Generator) -> None:
     holes = smooth_noise(rng, part, 11.0)
-    upper = 1.0 / (1.0 + np.exp(-(part.z - 25.0) / 25.0))
+    upper = sigmoid(part.z, 25.0, 25.0)
     threshold = (1.5 - 1.3 * anatomy.emphysema * upper).astype(np.float32)
     blend(air, np.clip((holes - threshold) * np.float32(2.5), 0.0, 1.0), -975.0)
 

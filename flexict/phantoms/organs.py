@@ -104,7 +104,7 @@ def paint_mediastinum(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
 
     spine = anatomy.spine_y
     # Each vessel is a line of points: x from the midline, y, z and radius.
-    vessels = [
+    vessels: list[list[tuple[float, ...]]] = [
         [(-25, -14, 75, 8.5), (-24, -12, 30, 8.5), (-24, -10, -18, 8.5)],  # superior vena cava
         [(14, -36, -16, 13), (17, -26, 8, 13), (10, -8, 12, 11), (-18, 0, 10, 10)],  # pulmonary trunk
         [(17, -24, 10, 11), (30, 0, 14, 9.5), (36, 14, 8, 7)],  # left pulmonary artery

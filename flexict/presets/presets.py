@@ -13,8 +13,7 @@ from functools import partial
 import numpy as np
 import SimpleITK as sitk
 
-from flexict.presets.crop import Crop, Indices
-from flexict.presets.placement import Triple
+from flexict.presets.crop import Crop, Indices, Triple
 from flexict.presets.preprocess import (
     FINE_SPACING_MM,
     HU_LOW,

@@ -22,10 +22,10 @@ from flexict.hub.vlm_checkpoint import PROJECTION, SCALE, TEXT, VISION
 from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.align_batches import AlignBatch, draw_align_batch, kept_patches, varied_volumes
 from flexict.pretrain.loop import Run, decayed, save_tensors, set_rate, update
-from flexict.pretrain.nano_text import read_tower_folder, write_tower_folder
+from flexict.pretrain.nano_text import write_tower_folder
 from flexict.pretrain.phantom_views import PhantomViews, simulate
 from flexict.pretrain.stages import AlignStage
-from flexict.text.text_tower import last_token_vectors
+from flexict.text.text_tower import last_token_vectors, read_configuration
 
 # CLIP's start and ceiling of the scale (section 2.5).
 FIRST_SCALE, MOST_SCALE = float(np.log(1 / 0.07)), float(np.log(100.0))
@@ -124,7 +124,7 @@ def run_align_stage(
     data = simulate(range(stage.first_seed, stage.first_seed + stage.n_phantoms), out)
     folder = out / f"{stage.name}-text"
     write_tower_folder(folder, data.truths, seed)
-    config, tokenizer = read_tower_folder(folder)
+    config, tokenizer = read_configuration(str(folder))
     model = Aligner(shape, config)
     if init is not None:
         load_into(model.vision, read_tensors(init), str(init))

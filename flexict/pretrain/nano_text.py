@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -15,9 +15,6 @@ from flexict.phantoms.phantom import Truth
 from flexict.pretrain.phantom_views import VIEWS
 from flexict.pretrain.reports import findings, full_report, varied_report
 from flexict.text.text_tower import NEGATIVE, POSITIVE
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 PAD, END = "<pad>", "<end>"
 VOCABULARY = 512
@@ -65,14 +62,6 @@ def write_tower_folder(folder: Path, truths: Iterable[Truth], seed: int) -> None
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=1) + "\n", encoding="utf-8")
-
-
-def read_tower_folder(folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
-    """The configuration and the tokenizer that `write_tower_folder` wrote."""
-    from transformers import AutoConfig, AutoTokenizer
-
-    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    return config, AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, padding_side="left")
 
 
 def _corpus(truths: Iterable[Truth], seed: int) -> Iterable[str]:

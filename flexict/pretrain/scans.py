@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from flexict.phantoms import chest_phantom
-from flexict.presets.preprocess import HU_HIGH, HU_LOW, PreprocessError, resample
+from flexict.presets.preprocess import PreprocessError, clipped_statistics, resample, standardised
 from flexict.volume import Volume
 
 LOG = logging.getLogger(__name__)
@@ -77,13 +77,12 @@ def _read(path: Path) -> Tensor:
     volume = Volume(array, (x, y, z), (0.0, 0.0, 0.0), np.eye(3))
     if max(volume.spacing) > COARSEST_MM:
         volume = Volume.from_sitk(resample(volume.to_sitk(), COARSEST_MM))
-    return torch.from_numpy(_normalised(volume))
+    return torch.from_numpy(_normalised(volume.array))
 
 
 def _simulate(seed: int) -> np.ndarray:
-    return _normalised(chest_phantom(seed).ct)
+    return _normalised(chest_phantom(seed).ct.array)
 
 
-def _normalised(volume: Volume) -> np.ndarray:
-    clipped = np.clip(volume.array.astype(np.float32), HU_LOW, HU_HIGH)
-    return ((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)).astype(np.float16)
+def _normalised(hu: np.ndarray) -> np.ndarray:
+    return standardised(hu, clipped_statistics(hu)).astype(np.float16)
