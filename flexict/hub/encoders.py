@@ -21,12 +21,12 @@ from flexict.kinds import BACKENDS, MASK_POOLED, POOLED, PRECISIONS, VLM, Vector
 from flexict.model.backbone import FlexiCTBackbone, Tokens
 from flexict.model.pooling import touched_cells, vectors
 
-# Below this width a conversion for OpenVINO takes longer than it saves on most cohorts.
+# Below this width the conversion for OpenVINO takes longer than it saves on most cohorts.
 LEAST_CONVERTED_WIDTH = 384
 
 
 class Forward(Protocol):
-    """What computes tokens: the network itself, or an optional faster form of it."""
+    """What computes tokens: the network itself, or a faster back end."""
 
     def intermediate(self, x: Tensor, blocks: Sequence[int]) -> list[Tokens]:
         """See `FlexiCTBackbone.intermediate`."""
@@ -34,7 +34,7 @@ class Forward(Protocol):
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """The patch tokens of a batch where they lie, for similarity maps.
+    """The patch tokens of a batch on their grid, for similarity maps.
 
     Attributes:
         tokens: `[B, d, h, w, width]` of volumes or `[B, h, w, width]` of slices.
@@ -56,7 +56,7 @@ class Encoder:
 
     Attributes:
         kind: of vector (see `flexict.kinds`).
-        forward: computes the tokens; the backbone where nothing faster is at hand.
+        forward: computes the tokens instead of the backbone, where a faster back end is available.
         precision: `float32` or `bfloat16`.
         projection: pooled vector -> joint space, for `vlm`.
     """
@@ -83,12 +83,12 @@ class Encoder:
 
     @property
     def views(self) -> Mapping[str, str]:
-        """Preset of each view this encoder takes."""
+        """The preset of each view that the encoder accepts."""
         return self.spec.views
 
     @property
     def pooling(self) -> str:
-        """How tokens become one vector, with the run-time patch and the precision where they are not the usual."""
+        """How tokens become one vector, with the run-time patch and the precision if they are not the default."""
         flat, deep = self.patches
         usual = self.patches == ((self.spec.patch,) * 2, (self.spec.patch,) * 3)
         patch = None if usual else deep if "volume" in self.views else flat
@@ -101,7 +101,7 @@ class Encoder:
 
     @property
     def needs_mask(self) -> bool:
-        """Whether `encode` wants a mask with every item."""
+        """Whether `encode` needs a mask for every item."""
         return self.kind == MASK_POOLED
 
     @property
@@ -119,7 +119,7 @@ class Encoder:
             masks: for `mask_pooled`, `[B, H, W]` or `[B, D, H, W]`, other than 0 in the lesion.
 
         Raises:
-            FlexiCTError: an input of another shape or smaller than a patch, or a mask that is missing or does not fit.
+            FlexiCTError: an input of another shape or smaller than a patch, or a mask that is missing or of another shape.
         """
         levels = self._levels(batch, blocks_of(self.kind, len(self.backbone.blocks)))
         cells = None
@@ -129,7 +129,7 @@ class Encoder:
 
     @torch.inference_mode()
     def patch_grid(self, batch: NDArray[np.float32] | Tensor) -> PatchGrid:
-        """The patch tokens after the last block, each at its place."""
+        """The patch tokens after the last block on their grid."""
         (last,) = self._levels(batch, [len(self.backbone.blocks) - 1])
         tokens = last.patches.float().cpu().numpy()
         patch = self.patches[0] if len(last.grid) == 2 else self.patches[1]
@@ -173,7 +173,7 @@ def load_encoder(
             and the encoder is large enough for a conversion to pay.
 
     Raises:
-        FlexiCTError: an unknown name, device, pooling, precision or back end, or a patch that is no patch.
+        FlexiCTError: an unknown name, device, pooling, precision or back end, or an impossible patch size.
         CheckpointError: if the weights are absent, damaged or of another model.
     """
     spec = REGISTRY.get(name)
@@ -216,7 +216,7 @@ def _set_patch(backbone: FlexiCTBackbone, patch: int | Sequence[int], spec: Enco
     n_axes = {2} if "volume" not in spec.views else {3} if "slices" not in spec.views else {2, 3}
     if len(edges) > 1 and len(edges) not in n_axes:
         raise FlexiCTError(
-            f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one an axis of its input"
+            f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one per axis of its input"
         )
     backbone.set_patch_size(patch)
 
@@ -224,12 +224,12 @@ def _set_patch(backbone: FlexiCTBackbone, patch: int | Sequence[int], spec: Enco
 def _converted(
     backbone: FlexiCTBackbone, sha256: str, precision: str, backend: str, device: str, spec: EncoderSpec
 ) -> Forward | None:
-    """The back end that was asked for, or None for the network itself."""
+    """The chosen back end, or None for the network itself."""
     pays = device == "cpu" and spec.shape["embed_dim"] >= LEAST_CONVERTED_WIDTH
     if backend == "torch" or (backend == "auto" and not pays):
         return None
     if device != "cpu":
-        raise FlexiCTError(f"the back end openvino computes on the CPU alone, not on {device}: use --backend torch")
+        raise FlexiCTError(f"the back end openvino computes only on the CPU, not on {device}: use --backend torch")
     from flexict.model import openvino_backend
 
     if openvino_backend.is_available():

@@ -1,7 +1,7 @@
-"""Encoders that others wrote, found by their Python entry points in the group `flexict.hub.encoders`.
+"""Encoders of other packages, found by their Python entry points in the group `flexict.hub.encoders`.
 
 An entry point names a class or function that is called with a device and returns an object with `name`, `preset`,
-`width` and `encode(batch)`; docs/encoders.md shows one. Only packages that somebody installed can register any.
+`width` and `encode(batch)`; docs/encoders.md shows one. Only installed packages can register one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PluginError(FlexiCTError):
 
 @runtime_checkable
 class PluginEncoder(Protocol):
-    """What an entry point has to give. `weights_sha256` is taken where it exists."""
+    """What an entry point must return. `weights_sha256` is used if it exists."""
 
     name: str
     preset: str
@@ -44,7 +44,7 @@ class PluginEncoder(Protocol):
 
 @dataclass(frozen=True)
 class ForeignEncoder:
-    """An encoder that somebody else wrote, as the job sees it.
+    """An encoder of another package, as the job sees it.
 
     Attributes:
         views: the one view of its preset.
@@ -63,12 +63,12 @@ class ForeignEncoder:
     needs_mask: bool = False
 
     def encode(self, batch: NDArray[np.float32], masks: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
-        """Vectors `[B, width]`; what does not have this shape or is not finite is refused by the job."""
+        """Vectors `[B, width]`; the job refuses other shapes and values that are not finite."""
         return np.asarray(self.inner.encode(batch), dtype=np.float32)
 
 
 def encoder_names() -> list[str]:
-    """Every encoder that can be asked for: the family's own, then those of entry points."""
+    """All encoders by name: those of the registry, then those of entry points."""
     return [*REGISTRY, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in REGISTRY)]
 
 
@@ -108,13 +108,13 @@ def _open_plugin(point: EntryPoint, device: str) -> ForeignEncoder:
     try:
         inner: Any = point.load()(device=device)
     except Exception as error:
-        # Other people's code may raise anything; what it was is told, and kept as the cause.
+        # Other people's code may raise anything; it is named in the message and kept as the cause.
         raise PluginError(f"{where} cannot be loaded ({type(error).__name__}: {error})") from error
     if not isinstance(inner, PluginEncoder):
         lacking = [part for part in ("name", "preset", "width", "encode") if not hasattr(inner, part)]
         raise PluginError(f"{where} lacks {', '.join(lacking)}: see docs/encoders.md")
     if inner.name != point.name:
-        raise PluginError(f"{where} calls itself {inner.name!r}: entry point and encoder must bear one name")
+        raise PluginError(f"{where} calls itself {inner.name!r}: entry point and encoder must have one name")
     if inner.preset not in PRESETS:
         raise PluginError(f"{where} has the preset {inner.preset!r}: choose one of {', '.join(PRESETS)}")
     if not isinstance(inner.width, int) or inner.width < 1:

@@ -56,7 +56,7 @@ def split_parts(tensors: Mapping[str, Tensor], source: str) -> VLMParts:
     """The parts of a checkpoint; all names may carry one common prefix.
 
     Raises:
-        CheckpointError: naming the parts that are missing and the names that belong to none.
+        CheckpointError: naming missing parts, or names that belong to no part.
     """
     prefix = next((name.removesuffix(PROJECTION) for name in tensors if name.endswith(PROJECTION)), "")
     inner = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}

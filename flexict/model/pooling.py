@@ -1,4 +1,4 @@
-"""How the tokens of a scan become one row of numbers; see `flexict.kinds` for the kinds there are.
+"""How the tokens of a scan become one vector; `flexict.kinds` names the kinds of vector.
 
 Source: arXiv 2605.21906, the vectors of the phenotype, slice and text experiments.
 """
@@ -53,7 +53,7 @@ def vectors(
 def touched_cells(mask: Tensor, patch: Sequence[int]) -> Tensor:
     """Which patches a mask touches, bool `[B, N]` in C order, for a mask `[B, *space]` on the grid of the input.
 
-    Voxels beyond the last whole patch belong to none, as in the patch embedding.
+    Voxels beyond the last complete patch belong to no patch, as in the patch embedding.
     """
     pool = F.max_pool2d if mask.ndim == 3 else F.max_pool3d
     return pool((mask[:, None] != 0).float(), kernel_size=tuple(patch)).flatten(1) > 0

@@ -19,7 +19,7 @@ Side = Literal["right", "left"]
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The numbers that make one patient differ from another (mm where not said otherwise)."""
+    """The measurements in which patients differ (mm unless stated otherwise)."""
 
     sex: Literal["F", "M"]
     half_width: float
@@ -123,7 +123,7 @@ def body_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
 
 
 def diaphragm_height(anatomy: Anatomy, x: Array, y: Array) -> Array:
-    """z of the upper surface of the diaphragm above each (x, y); the right dome stands higher."""
+    """z of the upper surface of the diaphragm above each (x, y); the right dome is higher."""
     back = np.square((y + 16.0) / 72.0)
     right = anatomy.dome_right - anatomy.dome_drop * (np.square((x + 57.0) / 58.0) + back)
     left = anatomy.dome_left - anatomy.dome_drop * (np.square((x - 60.0) / 58.0) + back)
@@ -163,11 +163,11 @@ def heart_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
 
 
 def lung_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
-    """Distance to the surface of the two lungs (both together; the sign of x - midline tells which)."""
+    """Distance to the surface of the two lungs (both together; the sign of x - midline gives the side)."""
     distance = cavity_distance(anatomy, x, y, z, offset=-2.0)
     across = x - np.float32(anatomy.midline)
     gap = mediastinum_half_width(anatomy, y, z)
-    # The left lung makes room for the aortic arch and the descending aorta.
+    # The left lung leaves space for the aortic arch and the descending aorta.
     room = 7.0 * bell(y - anatomy.spine_y, -14.0, 18.0)
     left = np.asarray(gap + np.where(z < 45.0, room, room + 2.0), dtype=np.float32)
     np.maximum(distance, np.where(across < 0, gap, left) - np.abs(across), out=distance)
@@ -193,7 +193,7 @@ def fissures(anatomy: Anatomy, x: Array, y: Array, z: Array) -> tuple[Array, Arr
 
 
 def lobe_of(anatomy: Anatomy, point: tuple[float, float, float]) -> str:
-    """Name of the lobe that holds an LPS point, for example "right upper"."""
+    """Name of the lobe that contains an LPS point, for example "right upper"."""
     x, y, z = (np.array([value], dtype=np.float32) for value in point)
     oblique, horizontal = fissures(anatomy, x, y, z)
     side = "right" if point[0] < anatomy.midline else "left"

@@ -1,4 +1,4 @@
-"""The sampling grid of a phantom, and the few ways of painting on it."""
+"""The sampling grid of a phantom, and how shapes are drawn on it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def coverage(distance: Array, edge_mm: float) -> Array:
 
 
 def blend(canvas: Array, fraction: Array, hu: Array | float) -> None:
-    """Replace `fraction` of every voxel's content by matter of `hu`, in place."""
+    """Replace `fraction` of every voxel's content by material of `hu`, in place."""
     canvas += fraction * (np.asarray(hu, dtype=np.float32) - canvas)
 
 
@@ -160,9 +160,9 @@ def smooth_noise(
 ) -> Array:
     """Noise of zero mean and about unit variance whose correlation length is about `cell_mm`.
 
-    White noise on a coarse lattice is spread by separable Gaussian weights, so a matrix product an axis is
-    all it costs. The lattice is fixed in the patient (`reach_mm` each way from `centre`, LPS mm; the edge
-    value is carried beyond it), so that every grid samples the same tissue.
+    White noise on a coarse lattice is spread by separable Gaussian weights, at the cost of one matrix
+    product per axis. The lattice is fixed in the patient (`reach_mm` each way from `centre`, LPS mm; the edge
+    value continues beyond it), so that every grid samples the same tissue.
     """
     nodes = np.arange(-reach_mm, reach_mm + cell_mm, cell_mm)
     weights, rows = [], []

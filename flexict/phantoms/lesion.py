@@ -46,14 +46,14 @@ class Lesion:
 
     @property
     def margin(self) -> str:
-        """What a radiologist would call its edge: smooth, lobulated or spiculated."""
+        """Its margin as a radiologist describes it: smooth, lobulated or spiculated."""
         if self.spiculation > 0.45:
             return "spiculated"
         return "lobulated" if self.lobulation > 0.45 else "smooth"
 
     @property
     def density(self) -> str:
-        """What a radiologist would call its attenuation: ground-glass, part-solid or solid."""
+        """Its attenuation as a radiologist describes it: ground-glass, part-solid or solid."""
         if self.solid < 0.3:
             return "ground-glass"
         return "part-solid" if self.solid < 0.75 else "solid"
@@ -63,7 +63,7 @@ def draw_lesion(anatomy: Anatomy, rng: np.random.Generator, severity: float, pro
     """A tumour whose size, spiculation and density rise with the severity, each with noise of its own.
 
     The place is chosen for `severity` and the tumour grown to `severity + progression` (both within 0 to 1),
-    so that it stays where it was on an earlier scan.
+    so that it keeps its place from an earlier scan.
     """
     noise = rng.standard_normal(6)
     chance = rng.uniform(size=4)
@@ -113,7 +113,7 @@ def paint_lesion(hu: Array, grid: Grid, lesion: Lesion, lung: Array) -> NDArray[
         lesion: what to draw.
         lung: distance to the lung on the same grid; the tumour ends `invasion` mm beyond it.
 
-    The mask holds the voxels at least half filled by the tumour (always at least one).
+    The mask contains the voxels that the tumour at least half fills (always at least one).
     """
     mask = np.zeros(hu.shape, dtype=np.uint8)
     reach = lesion.radius * 2.2 + grid.edge_mm
@@ -143,7 +143,7 @@ def paint_lesion(hu: Array, grid: Grid, lesion: Lesion, lung: Array) -> NDArray[
     if lesion.necrosis > 0:
         hollow = np.clip((np.float32(lesion.necrosis) - inner) * np.float32(5.0), 0.0, 1.0)
         matter = matter + hollow * (np.float32(6.0) - matter)
-    # A tumour of ground glass leaves the vessels that cross it visible.
+    # Vessels remain visible within ground glass.
     blend(hu[box], inside, np.maximum(matter, hu[box]) if lesion.solid < 0.75 else matter)
     return mask
 

@@ -27,7 +27,7 @@ def blood_hu(anatomy: Anatomy) -> float:
 
 
 def paint_body(hu: Array, grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> None:
-    """Skin, fat and the muscles of the wall, into an array that holds air."""
+    """Skin, fat and the muscles of the wall, into an array filled with air."""
     edge = grid.edge_mm
     x, y, z = grid.x, grid.y, grid.z
     skin = body_distance(anatomy, x, y, z)

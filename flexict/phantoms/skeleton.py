@@ -11,7 +11,7 @@ CORTICAL, MARROW, CARTILAGE, DISC, CORD = 750.0, 240.0, 110.0, 85.0, 25.0
 
 
 def paint_skeleton(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
-    """All bones, over whatever soft tissue `hu` `[z, y, x]` holds."""
+    """All bones, over the soft tissue in `hu` `[z, y, x]`."""
     _paint_ribs(hu, grid, anatomy)
     _paint_sternum(hu, grid, anatomy)
     _paint_shoulders(hu, grid, anatomy)

@@ -100,7 +100,7 @@ class Crop:
         image = self.scan.oriented
         step = np.array(self.spacing)
         first, counts, size = (np.array(zyx[::-1]) for zyx in (self.first, self.counts, self.size))
-        # One voxel alone fills its axis.
+        # A single voxel fills its axis.
         centred = self.align_corners & (counts > 1)
         spacing = step * np.where(centred, (counts - 1) / np.maximum(size - 1, 1), counts / size)
         begin = step * (first - 0.5)

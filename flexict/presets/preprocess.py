@@ -33,14 +33,14 @@ class PreprocessError(FlexiCTError):
 
 
 class Scan:
-    """A CT with what several presets need of it, each computed once, when it is first asked for."""
+    """A CT with what several presets need of it, each computed once, at first use."""
 
     def __init__(self, volume: Volume) -> None:
         self.volume = volume
 
     @cached_property
     def oriented(self) -> sitk.Image:
-        """The CT in LPS order, its voxels of the type they have."""
+        """The CT in LPS order, with its own voxel type."""
         return in_lps_order(self.volume).to_sitk()
 
     @property
@@ -123,9 +123,9 @@ def resample(
     outside: float = HU_LOW,
     pixel_type: int = sitk.sitkUnknown,
 ) -> sitk.Image:
-    """The image on a grid of `spacing` mm from the same first voxel; `outside` HU where there was none.
+    """The image on a grid of `spacing` mm from the same first voxel; `outside` HU where the image ends.
 
-    Voxels become `pixel_type`, or stay of the kind they are.
+    Voxels become `pixel_type`, or keep their type.
 
     Raises:
         PreprocessError: if the result would have more than 2^30 voxels.
@@ -215,7 +215,7 @@ def clipped_statistics(array: NDArray[np.generic]) -> tuple[float, float]:
         return mean, std if std >= FLAT_STD else 1.0
     clipped = np.clip(np.asarray(array, dtype=np.float32), HU_LOW, HU_HIGH)
     if not np.isfinite(clipped).all():
-        raise PreprocessError("the scan holds NaN or infinite voxels: repair or leave out this scan")
+        raise PreprocessError("the scan contains NaN or infinite voxels: repair it or leave it out")
     std = float(clipped.std(ddof=1, dtype=np.float64)) if clipped.size > 1 else 0.0
     return float(clipped.mean(dtype=np.float64)), std if std >= FLAT_STD else 1.0
 

@@ -1,4 +1,4 @@
-"""`python -m flexict.pretrain`: train flexict-nano and flexict-nano-vlm, or go on with a run that was stopped."""
+"""`python -m flexict.pretrain`: train flexict-nano and flexict-nano-vlm, or resume a run."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class Run:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place once it is written whole."""
+    """A temporary path beside `path`, which replaces it once it is completely written."""
     temporary = path.with_suffix(".partial")
     yield temporary
     os.replace(temporary, path)

@@ -1,4 +1,4 @@
-"""The small text tower of flexict-nano-vlm: the published tower's kind of network, and a tokenizer made of reports."""
+"""The text tower of flexict-nano-vlm: the architecture of the published one, and a tokenizer trained on reports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
 
 
 def write_tower_folder(folder: Path, truths: Iterable[Truth], seed: int) -> None:
-    """Write `config.json` and the tokenizer, trained on reports of these patients; any text can be tokenised by it."""
+    """Write `config.json` and the tokenizer, trained on reports of these patients; it can tokenise any text."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

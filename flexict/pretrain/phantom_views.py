@@ -1,7 +1,7 @@
-"""Simulated chest CTs as the aligned encoder sees them, with their truth; kept on disk between runs.
+"""Simulated chest CTs as inputs of the aligned encoder, with their ground truth; kept on disk between runs.
 
-Three views a patient: the whole chest (preset `default`), and the lesion in a fixed cube (`lesion_seed`, 64 mm) and in
-one that grows with it (`lesion_mask`, 1.5 sizes), both from a fine scan of 96 mm round it. The 160^3 inputs are halved
+Three views per patient: the whole chest (preset `default`), and the lesion in a fixed cube (`lesion_seed`, 64 mm) and
+in one that grows with it (`lesion_mask`, 1.5 sizes), both from a fine scan of 96 mm round it. The 160^3 inputs are halved
 to 80^3: at patch 8 they give the tokens that 160^3 gives at patch 16, for a tenth of the memory.
 """
 
@@ -42,7 +42,7 @@ class PhantomViews:
 
 
 def simulate(seeds: Sequence[int], kept_in: Path, workers: int = 2) -> PhantomViews:
-    """The views of these patients, from `kept_in` where they were simulated before."""
+    """The views of these patients, read from `kept_in` if they were simulated before."""
     path = kept_in / f"phantoms-{seeds[0]}-{seeds[-1]}.safetensors"
     if not path.exists():
         kept_in.mkdir(parents=True, exist_ok=True)

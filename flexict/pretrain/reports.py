@@ -1,6 +1,6 @@
 """Short reports of simulated chest CTs, written from their truth by template.
 
-The wording varies, so that an encoder learns findings and not one sentence: side, lobe, size, margin and density of
+The wording varies, so that an encoder learns findings rather than one sentence: side, lobe, size, margin and density of
 the lesion, effusion or none, emphysema or none.
 """
 
@@ -51,19 +51,19 @@ SENTENCES: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A phrase that may stand in `"{phrase} ."` or `"No {phrase}."`, and whether it is true of the scan."""
+    """A phrase for `"{phrase} ."` or `"No {phrase}."`, and whether it is true of the scan."""
 
     phrase: str
     present: bool
 
 
 def full_report(truth: Truth) -> str:
-    """Everything that is true, in one fixed wording."""
+    """All findings, in one fixed wording."""
     return " ".join(_wordings(truth, part)[0] for part in ("lesion", "effusion", "emphysema"))
 
 
 def lesion_report(truth: Truth) -> str:
-    """What is true of the lesion whatever its place, in one fixed wording."""
+    """The findings of the lesion without its place, in one fixed wording."""
     return _wordings(truth, "lesion alone")[0]
 
 
@@ -105,7 +105,7 @@ def _noun(diameter_mm: float) -> str:
 
 
 def _wordings(truth: Truth, part: str) -> list[str]:
-    """The sentences, each true and in other words, that a report may have on one part of `SENTENCES`."""
+    """The alternative wordings of one part of a report (a key of `SENTENCES`), all true."""
     if part in ("effusion", "emphysema") and not truth[part]:
         part = f"no {part}"
     diameter = float(truth["diameter_mm"] or 0.0)

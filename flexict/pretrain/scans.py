@@ -1,4 +1,4 @@
-"""The scans that pretraining draws from, held in memory as normalised voxels."""
+"""The scans for pretraining, in memory as normalised voxels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Scans:
     real_names: list[str]
 
     def draw(self, generator: torch.Generator, phantom_share: float) -> Tensor:
-        """One scan, the likelier the more voxels it has; simulated with chance `phantom_share` where both kinds are."""
+        """One scan, drawn in proportion to its voxels; a simulated one with chance `phantom_share` if there are both."""
         chance = torch.rand((), generator=generator).item()
         pool = self.simulated if self.simulated and (not self.real or chance < phantom_share) else self.real
         sizes = torch.tensor([float(scan.numel()) for scan in pool])
@@ -63,16 +63,16 @@ def _is_ct(path: Path) -> bool:
 
 
 def _read(path: Path) -> Tensor:
-    """A NIfTI in LPS order. SimpleITK would fill the missing half of a cut-off file with garbage and say nothing."""
+    """A NIfTI in LPS order. SimpleITK would silently fill the missing half of a truncated file with garbage."""
     try:
         nifti = nib.as_closest_canonical(nib.load(path))
         voxels = np.asarray(nifti.dataobj, dtype=np.float32)
     except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error) as error:
-        raise PreprocessError(f"{path} cannot be read ({error}): replace it or take it out of the folder") from error
+        raise PreprocessError(f"{path} cannot be read ({error}): replace it or remove it from the folder") from error
     if voxels.ndim != 3 or not np.isfinite(voxels).all():
-        raise PreprocessError(f"{path} is not a 3D CT of finite numbers: take it out of the folder")
+        raise PreprocessError(f"{path} is not a 3D CT of finite values: remove it from the folder")
     x, y, z = (float(v) for v in nifti.header.get_zooms()[:3])
-    # Canonical is RAS [x, y, z]; LPS turns x and y round.
+    # Canonical is RAS [x, y, z]; LPS reverses x and y.
     array = np.ascontiguousarray(voxels[::-1, ::-1].transpose(2, 1, 0))
     volume = Volume(array, (x, y, z), (0.0, 0.0, 0.0), np.eye(3))
     if max(volume.spacing) > COARSEST_MM:

@@ -69,9 +69,9 @@ class AlignStage:
     Attributes:
         locked_steps, locked_batch_size: first, only projection and text tower learn, against pooled vectors that were
             computed once (LiT, Zhai et al. 2022): cheap steps in large batches.
-        steps, batch_size: then all parts learn; with 0 steps the backbone stays as it was.
+        steps, batch_size: then all parts learn; with 0 steps the backbone does not change.
         n_phantoms, first_seed: the simulated patients.
-        keep_share: share of patches that a step keeps, drawn anew (FLIP, Li et al. 2023): cost falls with it.
+        keep_share: share of patches that each step draws and keeps (FLIP, Li et al. 2023); it sets the cost.
         learning_rate: of the locked steps; `rate_scale` times it of the others.
         opposite_weight: of the loss on opposite sentences.
         lesion_share: share of steps on lesion crops, half of them in a fixed cube.

@@ -64,7 +64,7 @@ class TextTower:
         """Vectors `[n, width]` of unit length.
 
         Raises:
-            TextError: a text that is empty or longer than the tower takes, by its number and first words.
+            TextError: a text that is empty or longer than the tower takes, with its position and first words.
         """
         tokens = self._tokens(texts)
         # Texts of similar length share a batch, so that little is computed on padding.
@@ -118,7 +118,7 @@ def load_text_tower(
 
     Args:
         name: `flexict-3d-vlm` or `flexict-nano-vlm`.
-        weights: as for `flexict.load_encoder`: the file that holds image and text tower.
+        weights: as for `flexict.load_encoder`: the file of image and text tower.
         text_folder: a folder with `config.json` and the tokenizer of the tower; by default the folder that its
             environment variable names (`FLEXICT_TEXT_TOWER`), the bundled one, or the Hugging Face hub.
         device: `cpu`, `cuda`, `cuda:1` or `auto`.
