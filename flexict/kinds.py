@@ -19,7 +19,8 @@ N_LEVELS = 4
 def blocks_of(kind: str, depth: int) -> list[int]:
     """The blocks (from 0) whose tokens a kind needs: the last, or for `hierarchical` the end of every quarter.
 
-    A depth of 16 gives 3, 7, 11 and 15, as published.
+    >>> blocks_of(HIERARCHICAL, depth=16)  # as published
+    [3, 7, 11, 15]
     """
     if kind == HIERARCHICAL:
         return [math.ceil(depth * level / N_LEVELS) - 1 for level in range(1, N_LEVELS + 1)]
@@ -52,7 +53,11 @@ class VectorKind:
 
 
 def read_label(label: str) -> VectorKind:
-    """The `VectorKind` of a label."""
+    """The `VectorKind` of a label.
+
+    >>> read_label("vlm, patch 8x16x16, bfloat16")
+    VectorKind(kind='vlm', patch=(8, 16, 16), precision='bfloat16')
+    """
     kind, *words = label.split(", ")
     edges = next((word.removeprefix("patch ") for word in words if word.startswith("patch ")), None)
     return VectorKind(

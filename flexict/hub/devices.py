@@ -29,6 +29,9 @@ def devices_of(device: str = "auto") -> list[str]:
 
     Raises:
         FlexiCTError: if a device does not exist here.
+
+    >>> devices_of("cpu, cpu")
+    ['cpu', 'cpu']
     """
     if device in ("auto", "cuda") and torch.cuda.is_available():
         return [f"cuda:{number}" for number in range(torch.cuda.device_count())]

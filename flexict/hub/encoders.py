@@ -45,7 +45,11 @@ class PatchGrid:
     patch: tuple[int, ...]
 
     def similarity(self, item: int, cell: Sequence[int]) -> NDArray[np.float32]:
-        """Cosine of every patch of the batch with one patch of one item, `[B, d, h, w]` or `[B, h, w]`."""
+        """Cosine of every patch of the batch with one patch of one item, `[B, d, h, w]` or `[B, h, w]`.
+
+        >>> PatchGrid(np.array([[[[1, 0], [0, 1]]]], dtype=np.float32), patch=(8, 8)).similarity(0, (0, 1)).tolist()
+        [[[0.0, 1.0]]]
+        """
         unit = self.tokens / np.maximum(np.linalg.norm(self.tokens, axis=-1, keepdims=True), 1e-12)
         return np.asarray(unit @ unit[(item, *cell)], dtype=np.float32)
 
@@ -119,7 +123,7 @@ class Encoder:
             masks: for `mask_pooled`, `[B, H, W]` or `[B, D, H, W]`, other than 0 in the lesion.
 
         Raises:
-            FlexiCTError: an input of another shape or smaller than a patch, or a mask that is missing or of another shape.
+            FlexiCTError: an input or mask of another shape, an input smaller than a patch, or a missing mask.
         """
         levels = self._levels(batch, blocks_of(self.kind, len(self.backbone.blocks)))
         cells = None
@@ -175,6 +179,10 @@ def load_encoder(
     Raises:
         FlexiCTError: an unknown name, device, pooling, precision or back end, or an impossible patch size.
         CheckpointError: if the weights are absent, damaged or of another model.
+
+    >>> encoder = load_encoder("flexict-nano")
+    >>> encoder.encode(np.zeros((2, 1, 32, 32, 32), dtype=np.float32)).shape
+    (2, 288)
     """
     spec = REGISTRY.get(name)
     if spec is None:

@@ -68,7 +68,11 @@ class ForeignEncoder:
 
 
 def encoder_names() -> list[str]:
-    """All encoders by name: those of the registry, then those of entry points."""
+    """All encoders by name: those of the registry, then those of entry points.
+
+    >>> encoder_names()[:2]
+    ['flexict-2d', 'flexict-3d']
+    """
     return [*REGISTRY, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in REGISTRY)]
 
 

@@ -109,6 +109,11 @@ class FlexiCTBackbone(nn.Module):
         patch_size: edge of the stored patch kernels, in pixels or voxels.
         n_registers: storage tokens beside the class token.
         layer_scale: initial gain of the residual branches, replaced by those of a checkpoint.
+
+    >>> backbone = FlexiCTBackbone(embed_dim=72, depth=1, num_heads=1)
+    >>> tokens = backbone(torch.zeros(2, 1, 16, 24, 32))
+    >>> tokens.grid, tuple(tokens.pooled().shape)
+    ((2, 3, 4), (2, 144))
     """
 
     def __init__(

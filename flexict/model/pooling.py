@@ -54,6 +54,11 @@ def touched_cells(mask: Tensor, patch: Sequence[int]) -> Tensor:
     """Which patches a mask touches, bool `[B, N]` in C order, for a mask `[B, *space]` on the grid of the input.
 
     Voxels beyond the last complete patch belong to no patch, as in the patch embedding.
+
+    >>> mask = torch.zeros(1, 4, 4)
+    >>> mask[0, 3, 0] = 1
+    >>> touched_cells(mask, patch=(2, 2)).tolist()
+    [[False, False, True, False]]
     """
     pool = F.max_pool2d if mask.ndim == 3 else F.max_pool3d
     return pool((mask[:, None] != 0).float(), kernel_size=tuple(patch)).flatten(1) > 0

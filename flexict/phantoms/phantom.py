@@ -69,6 +69,10 @@ def chest_phantom(
     Raises:
         FlexiCTError: severity outside [0, 1], a spacing or field that is not positive, or a field so small that
             the tumour lies outside it.
+
+    >>> phantom = chest_phantom(seed=1, severity=0.8, spacing_mm=8.0)
+    >>> phantom.ct.shape, phantom.truth["lobe"]
+    ((32, 32, 40), 'right upper')
     """
     if severity is not None and not 0.0 <= severity <= 1.0:
         raise FlexiCTError(f"severity must lie between 0 and 1, not {severity}")

@@ -76,7 +76,13 @@ class Preset:
 
 
 def default(volume: Volume | Scan) -> Crop:
-    """Whole volume at 2 mm, centre-cropped or padded to `[160, 160, 160]`."""
+    """Whole volume at 2 mm, centre-cropped or padded to `[160, 160, 160]`.
+
+    >>> ct = Volume(np.zeros((10, 20, 30), dtype=np.int16), (1.0, 1.0, 4.0), (0.0, 0.0, 0.0), np.eye(3))
+    >>> crop = default(ct)
+    >>> crop.voxels().shape, crop.placement.box_mm
+    ((160, 160, 160), (320.0, 320.0, 320.0))
+    """
     return _centred_at_2mm(_scan(volume), CUBE)
 
 
@@ -109,6 +115,10 @@ def lesion_seed(volume: Volume | Scan, seed_lps: Triple, side_mm: float = 64.0) 
 
     Raises:
         PreprocessError: if the seed lies outside the scan or the side is outside `LESION_SEED_SIDES_MM`.
+
+    >>> ct = Volume(np.zeros((40, 40, 40), dtype=np.int16), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
+    >>> lesion_seed(ct, (40.0, 40.0, 40.0), side_mm=32.0).placement.spacing
+    (0.2, 0.2, 0.2)
     """
     least, most = LESION_SEED_SIDES_MM
     if not least <= side_mm <= most:

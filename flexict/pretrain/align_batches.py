@@ -65,7 +65,7 @@ def _opposites(statements: Sequence[Finding], rng: np.random.Generator) -> tuple
 
 
 def _varied(volume: Tensor, rng: np.random.Generator) -> Tensor:
-    """The volume moved by a few voxels, slightly lighter or darker, with noise. Never mirrored, as reports name sides."""
+    """The volume moved by a few voxels, slightly lighter or darker, with noise; not mirrored, as reports name sides."""
     moved = torch.roll(volume.float(), tuple(rng.integers(-MOST_SHIFT, MOST_SHIFT + 1, 3).tolist()), (0, 1, 2))
     gain, offset = (float(rng.uniform(-GAIN, GAIN)) for _ in range(2))
     noise = torch.from_numpy(rng.standard_normal(tuple(volume.shape), dtype=np.float32))

@@ -1,8 +1,8 @@
 """Simulated chest CTs as inputs of the aligned encoder, with their ground truth; kept on disk between runs.
 
 Three views per patient: the whole chest (preset `default`), and the lesion in a fixed cube (`lesion_seed`, 64 mm) and
-in one that grows with it (`lesion_mask`, 1.5 sizes), both from a fine scan of 96 mm round it. The 160^3 inputs are halved
-to 80^3: at patch 8 they give the tokens that 160^3 gives at patch 16, for a tenth of the memory.
+in one that grows with it (`lesion_mask`, 1.5 sizes), both from a fine scan of 96 mm round it. The 160^3 inputs are
+halved to 80^3: at patch 8 they give the tokens that 160^3 gives at patch 16, for a tenth of the memory.
 """
 
 from __future__ import annotations

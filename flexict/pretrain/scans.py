@@ -33,7 +33,7 @@ class Scans:
     real_names: list[str]
 
     def draw(self, generator: torch.Generator, phantom_share: float) -> Tensor:
-        """One scan, drawn in proportion to its voxels; a simulated one with chance `phantom_share` if there are both."""
+        """One scan, drawn in proportion to its size; simulated with chance `phantom_share` if there are both kinds."""
         chance = torch.rand((), generator=generator).item()
         pool = self.simulated if self.simulated and (not self.real or chance < phantom_share) else self.real
         sizes = torch.tensor([float(scan.numel()) for scan in pool])

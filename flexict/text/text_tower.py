@@ -200,6 +200,9 @@ def similarity(images: NDArray[np.floating], texts: NDArray[np.floating], logit_
 
     Raises:
         FlexiCTError: vectors of different width, or an image vector of length 0.
+
+    >>> similarity(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 0.0]]), logit_scale=0.0).round(2).tolist()
+    [[1.0], [0.71]]
     """
     if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1]:
         raise FlexiCTError(f"image and text vectors do not share a space: {images.shape} against {texts.shape}")
