@@ -17,7 +17,7 @@ from flexict.phantoms.grid import Grid, blend, coverage, ellipsoid, smooth_noise
     corner=st.tuples(*[st.floats(-60, 60)] * 3),
     size=st.floats(0, 60),
 )
-def test_box_holds_exactly_the_voxels_between_its_corners(
+def test_box_contains_exactly_the_voxels_between_its_corners(
     field: tuple[float, float, float],
     spacing: tuple[float, float, float],
     corner: tuple[float, float, float],

@@ -58,7 +58,7 @@ def crop_of(preset: str, scan: Scan, mask: Volume) -> Crop:
 @pytest.mark.parametrize("along", [0, 1, 2])
 @pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("preset", CASES)
-def test_every_voxel_of_an_input_lies_where_the_scan_holds_its_value(preset: str, axes: str, along: int) -> None:
+def test_every_voxel_of_an_input_lies_where_the_scan_has_its_value(preset: str, axes: str, along: int) -> None:
     volume = ramp(AXES[axes], along)
     scan = Scan(volume)
     crop = crop_of(preset, scan, lesion(volume))
@@ -97,7 +97,7 @@ def test_the_box_of_a_seed_is_a_cube_of_its_side_round_it(axes: str) -> None:
 
 
 @pytest.mark.parametrize("axes", AXES)
-def test_the_box_of_a_mask_holds_the_lesion_and_half_as_much_again(axes: str) -> None:
+def test_the_box_of_a_mask_contains_the_lesion_and_half_as_much_again(axes: str) -> None:
     volume = ramp(AXES[axes], 0)
     mask = lesion(volume)
     where = presets.lesion_mask(Scan(volume), mask, 1.5).placement
@@ -119,6 +119,6 @@ def test_the_box_of_a_lesion_at_the_edge_ends_where_the_scan_does() -> None:
     assert where.box_mm[2] < where.box_mm[1]
 
 
-def test_what_surrounds_a_small_scan_belongs_to_the_box() -> None:
+def test_the_box_of_a_small_scan_includes_the_padding() -> None:
     where = presets.default(Scan(ramp(np.eye(3), 0))).placement
     assert where.box_mm == (320.0, 320.0, 320.0)

@@ -197,7 +197,7 @@ def test_a_non_square_slice_is_padded_with_air() -> None:
         (lambda v, m: slice_range(30, 0), "1 or more"),
     ],
 )
-def test_what_a_preset_cannot_use_is_named(call, words: str) -> None:
+def test_input_that_a_preset_cannot_use_is_named(call, words: str) -> None:
     volume = ramp(np.eye(3))
     empty = Volume(np.zeros(volume.shape, np.uint8), volume.spacing, volume.origin, volume.direction)
     with pytest.raises(PreprocessError, match=words):

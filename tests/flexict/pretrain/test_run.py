@@ -218,7 +218,7 @@ def test_the_command_runs_the_stages_and_installs_the_result(tmp_path: Path, mon
     assert len(list((tmp_path / "run").glob("*.loss.csv"))) == 3
 
 
-def test_nothing_to_train_on_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_training_data_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--data", str(tmp_path), "--phantoms", "0", "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert command.main(words) == 2
     assert "nothing to train on" in capsys.readouterr().err
