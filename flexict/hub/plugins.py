@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,6 @@ class PluginError(FlexiCTError):
     """An encoder from an entry point that cannot be used; the message names the package."""
 
 
-@runtime_checkable
 class PluginEncoder(Protocol):
     """What an entry point must return. `weights_sha256` is used if it exists."""
 
@@ -114,8 +113,8 @@ def _open_plugin(point: EntryPoint, device: str) -> ForeignEncoder:
     except Exception as error:
         # Other people's code may raise anything; it is named in the message and kept as the cause.
         raise PluginError(f"{where} cannot be loaded ({type(error).__name__}: {error})") from error
-    if not isinstance(inner, PluginEncoder):
-        lacking = [part for part in ("name", "preset", "width", "encode") if not hasattr(inner, part)]
+    lacking = [part for part in ("name", "preset", "width", "encode") if not hasattr(inner, part)]
+    if lacking:
         raise PluginError(f"{where} lacks {', '.join(lacking)}: see docs/encoders.md")
     if inner.name != point.name:
         raise PluginError(f"{where} calls itself {inner.name!r}: entry point and encoder must have one name")

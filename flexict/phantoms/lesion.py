@@ -132,12 +132,13 @@ def paint_lesion(hu: Array, grid: Grid, lesion: Lesion, lung: Array) -> NDArray[
 
     rng = np.random.default_rng(lesion.texture_seed)
     inner = rho / np.maximum(surface, np.float32(1.0))
-    glass = np.float32(-660.0 + 330.0 * lesion.solid) + smooth_noise(rng, part, 5.0, lesion.centre, 90.0) * np.float32(
-        35.0
-    )
-    tissue = np.float32(12.0 + 38.0 * lesion.solid) + smooth_noise(rng, part, 6.0, lesion.centre, 90.0) * np.float32(
-        9.0
-    )
+
+    def texture(mean_hu: float, cell_mm: float, std_hu: float) -> Array:
+        noise = smooth_noise(rng, part, cell_mm, lesion.centre, 90.0)
+        return np.float32(mean_hu) + noise * np.float32(std_hu)
+
+    glass = texture(-660.0 + 330.0 * lesion.solid, 5.0, 35.0)
+    tissue = texture(12.0 + 38.0 * lesion.solid, 6.0, 9.0)
     core = np.clip((np.float32(lesion.solid * 1.12) - inner) * np.float32(6.0) + 0.5, 0.0, 1.0)
     matter = glass + (tissue - glass) * (core if lesion.solid < 0.85 else np.float32(1.0))
     if lesion.necrosis > 0:

@@ -30,7 +30,6 @@ class Scans:
 
     real: list[Tensor]
     simulated: list[Tensor]
-    real_names: list[str]
 
     def draw(self, generator: torch.Generator, phantom_share: float) -> Tensor:
         """One scan, drawn in proportion to its size; simulated with chance `phantom_share` if there are both kinds."""
@@ -54,7 +53,7 @@ def load_scans(folders: Sequence[Path], n_phantoms: int, seed: int, workers: int
     if not real and not simulated:
         raise PreprocessError("there is nothing to train on: name a folder of CTs or ask for phantoms")
     LOG.info("%d real scans, %d simulated", len(real), len(simulated))
-    return Scans(real, simulated, [p.name for p in paths])
+    return Scans(real, simulated)
 
 
 def _is_ct(path: Path) -> bool:
