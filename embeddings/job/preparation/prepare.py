@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embeddings.imaging.acquisition import acquisition_of
 from embeddings.imaging.images import read_mask, read_scan
@@ -18,9 +18,8 @@ from embeddings.job.planning.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.planning.views import Recipe
 from embeddings.job.preparation.input_cache import CachedCase, InputCache, Keeping
 from embeddings.job.preparation.thumbnails import Painter
-from embeddings.records import LesionRecord, Source
+from embeddings.records import LesionRecord, Source, Thumbnail
 from flexict.errors import FlexiCTError
-from flexict.presets.crop import Crop
 from flexict.presets.preprocess import Scan, slice_range
 from flexict.presets.presets import PRESETS, Subject
 from flexict.volume import Volume
@@ -196,40 +195,31 @@ def _from_cache(case: Case, one: Wanted, stamp: str, found: CachedCase) -> Itera
 def _items(
     case: Case, one: Wanted, held: frozenset[str], source: Source, scan: _Scan, thumbnails: bool
 ) -> Iterator[Prepared]:
-    case_id, recipe, painter = case.case_id, one.recipe, scan.painter
+    recipe, ct = one.recipe, scan.preprocessed
     if recipe.with_mask and scan.mask is None:
         raise FlexiCTError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
-    crop_of = PRESETS[recipe.preset].crop
     centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
-    subject = Subject(scan.preprocessed, scan.mask, centre)
-
-    def prepared(item_id: str, crop: Crop, **slice_and_picture: Any) -> Prepared:
+    subject = Subject(ct, scan.mask, centre)
+    for index in slice_range(ct.n_slices, recipe.slice_step) if recipe.view == "slices" else (None,):
+        item_id = recipe.item_id(case.case_id, index)
+        if item_id in held:
+            continue
+        crop = PRESETS[recipe.preset].crop(replace(subject, slice_index=index), recipe.parameter)
+        height = None if index is None else ct.slice_height_mm(index)
+        picture = _picture(recipe, subject, scan, index) if thumbnails else None
         mask = crop.mask(scan.mask) if recipe.with_mask and scan.mask is not None else None
-        return Prepared(one.set_id, item_id, case_id, crop.voxels(), source, mask=mask, **slice_and_picture)
-
-    if recipe.view == "slices":
-        for index in slice_range(scan.preprocessed.n_slices, recipe.slice_step):
-            item_id = recipe.item_id(case_id, index)
-            if item_id not in held:
-                crop = crop_of(replace(subject, slice_index=index), recipe.parameter)
-                picture = painter.axial(index) if thumbnails else None
-                height = scan.preprocessed.slice_height_mm(index)
-                yield prepared(item_id, crop, slice_index=index, z_lps_mm=height, thumbnail=picture)
-        return
-    item_id = recipe.item_id(case_id)
-    if item_id in held:
-        return
-    crop = crop_of(subject, recipe.parameter)
-    picture = None
-    if thumbnails:
-        picture = painter.middle() if recipe.view == "volume" else painter.around(*_surroundings(recipe, subject, scan))
-    yield prepared(item_id, crop, thumbnail=picture)
+        yield Prepared(one.set_id, item_id, case.case_id, crop.voxels(), source, index, height, picture, mask)
 
 
-def _surroundings(recipe: Recipe, subject: Subject, scan: _Scan) -> tuple[tuple[float, float, float], float]:
-    """The centre (LPS mm) of the picture of a lesion, and its side in mm."""
+def _picture(recipe: Recipe, subject: Subject, scan: _Scan, index: int | None) -> Thumbnail:
+    """The slice, the middle of the volume, or the lesion with its surroundings."""
+    if index is not None:
+        return scan.painter.axial(index)
+    if recipe.view == "volume":
+        return scan.painter.middle()
     if recipe.preset == "lesion_seed":
         assert subject.centre_lps is not None
-        return subject.centre_lps, max(LEAST_SIDE_MM, recipe.seed_side_mm)
+        return scan.painter.around(subject.centre_lps, max(LEAST_SIDE_MM, recipe.seed_side_mm))
     assert scan.lesion is not None
-    return scan.lesion.centroid_lps, max(LEAST_SIDE_MM, SURROUNDINGS * max(scan.lesion.bounding_box_mm))
+    side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * max(scan.lesion.bounding_box_mm))
+    return scan.painter.around(scan.lesion.centroid_lps, side_mm)
