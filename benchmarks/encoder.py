@@ -186,7 +186,7 @@ def nano_vectors(way: str, paths: Sequence[Path]) -> list[NDArray[np.float32]]:
     """flexict-nano's vectors of the whole volume and of the middle slice of each file."""
     from embeddings.imaging.images import read_image
     from flexict import load_encoder
-    from flexict.presets import preprocess
+    from flexict.presets.presets import axial_slice, default
 
     library, precision = way.split("-")[:2]
     device, backend = ("cuda", "torch") if library == "cuda" else ("cpu", library)
@@ -194,8 +194,8 @@ def nano_vectors(way: str, paths: Sequence[Path]) -> list[NDArray[np.float32]]:
     vectors = []
     for path in paths:
         volume = read_image(path)
-        pixels = preprocess.axial_slice(volume, volume.shape[0] // 2).pixels
-        vectors += [encoder.encode(x[None, None])[0] for x in (preprocess.default(volume), pixels)]
+        crops = (default(volume), axial_slice(volume, volume.shape[0] // 2))
+        vectors += [encoder.encode(crop.voxels()[None, None])[0] for crop in crops]
     return vectors
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flexict.presets.preprocess import PreprocessError
     from flexict.volume import Volume
 else:
-    # Names are imported when they are first asked for: those who only want a Volume need not wait for torch.
+    # Names are imported at first use, so that importing Volume does not load torch.
     _HOMES = {
         "REGISTRY": "hub.registry",
         "CheckpointError": "hub.checkpoints",

@@ -1,11 +1,11 @@
-"""The one base class of every error whose message is a sentence for the person at the screen or the shell."""
+"""The base class of all errors whose message is written for the user."""
 
 from __future__ import annotations
 
 
 class FlexiCTError(ValueError):
-    """Input that cannot be used: the message says what is wrong and what to do, and needs no traceback.
+    """Input that cannot be used: the message says what is wrong and what to do.
 
-    Programs of this project show the message alone. Any other exception, a plain `ValueError` of a library
-    included, is a fault of the program: it is logged whole, with its traceback.
+    Programs of this project show only the message. Any other exception, including a plain `ValueError` of a library,
+    is a bug: it is logged with its traceback.
     """

@@ -1,4 +1,4 @@
-"""Kinds of vector and ways to compute them, by name; without torch, for command lines.
+"""Kinds of vector and ways to compute them, by name; does not load torch, so command lines start fast.
 
 Source: arXiv 2605.21906, the vectors of the phenotype, slice and text experiments.
 """
@@ -19,7 +19,8 @@ N_LEVELS = 4
 def blocks_of(kind: str, depth: int) -> list[int]:
     """The blocks (from 0) whose tokens a kind needs: the last, or for `hierarchical` the end of every quarter.
 
-    A depth of 16 gives 3, 7, 11 and 15, as published.
+    >>> blocks_of(HIERARCHICAL, depth=16)  # as published
+    [3, 7, 11, 15]
     """
     if kind == HIERARCHICAL:
         return [math.ceil(depth * level / N_LEVELS) - 1 for level in range(1, N_LEVELS + 1)]
@@ -28,11 +29,11 @@ def blocks_of(kind: str, depth: int) -> list[int]:
 
 @dataclass(frozen=True)
 class VectorKind:
-    """How tokens become one vector, as an embedding set is labelled with it.
+    """How tokens become one vector; its label is part of an embedding set.
 
     Attributes:
-        kind: one of the kinds above, or the words of an encoder of another package.
-        patch: edges of the run-time patch, (h, w) or (d, h, w); None for the encoder's own.
+        kind: one of the kinds above, or the text of an encoder of another package.
+        patch: edges of the run-time patch, (h, w) or (d, h, w); None for the encoder's default.
         precision: one of `PRECISIONS`.
     """
 
@@ -42,7 +43,7 @@ class VectorKind:
 
     @property
     def label(self) -> str:
-        """The kind, with patch and precision where they are not the usual, such as `vlm, patch 8x16x16, bfloat16`."""
+        """The kind, with patch and precision if they are not the default, such as `vlm, patch 8x16x16, bfloat16`."""
         words = [self.kind]
         if self.patch is not None:
             words.append(f"patch {'x'.join(map(str, self.patch))}")
@@ -52,7 +53,11 @@ class VectorKind:
 
 
 def read_label(label: str) -> VectorKind:
-    """What a label written by `VectorKind` says."""
+    """The `VectorKind` of a label.
+
+    >>> read_label("vlm, patch 8x16x16, bfloat16")
+    VectorKind(kind='vlm', patch=(8, 16, 16), precision='bfloat16')
+    """
     kind, *words = label.split(", ")
     edges = next((word.removeprefix("patch ") for word in words if word.startswith("patch ")), None)
     return VectorKind(
@@ -63,7 +68,7 @@ def read_label(label: str) -> VectorKind:
 
 
 def width_of(kind: str, shape: Mapping[str, int], joint_width: int | None = None) -> int:
-    """Numbers in a vector of this kind for a backbone of `shape` (`joint_width`: of the space shared with text)."""
+    """Dimensions of a vector of this kind for a backbone of `shape` (`joint_width`: of the space shared with text)."""
     embed_dim = shape["embed_dim"]
     widths = {
         CLS: embed_dim,

@@ -57,13 +57,23 @@ class Volume:
         return float(np.prod(self.spacing)) / 1000.0
 
     def lps_of(self, index_zyx: NDArray[np.floating] | tuple[float, float, float]) -> NDArray[np.float64]:
-        """LPS mm `[..., 3]` of (fractional) indices `[..., 3]` given as z, y, x."""
+        """LPS mm `[..., 3]` of (fractional) indices `[..., 3]` given as z, y, x.
+
+        >>> ct = Volume(np.zeros((4, 5, 6)), (0.5, 0.5, 2.0), (-10.0, 0.0, 100.0), np.eye(3))
+        >>> ct.lps_of((1, 0, 2)).tolist()
+        [-9.0, 0.0, 102.0]
+        """
         index_xyz = np.asarray(index_zyx, dtype=np.float64)[..., ::-1]
         offset = (index_xyz * np.asarray(self.spacing)) @ self.direction.T
         return np.asarray(offset + np.asarray(self.origin))
 
     def index_of(self, lps: NDArray[np.floating] | tuple[float, float, float]) -> NDArray[np.float64]:
-        """Fractional index `[..., 3]` (z, y, x) of LPS points `[..., 3]` in mm."""
+        """Fractional index `[..., 3]` (z, y, x) of LPS points `[..., 3]` in mm.
+
+        >>> ct = Volume(np.zeros((4, 5, 6)), (0.5, 0.5, 2.0), (-10.0, 0.0, 100.0), np.eye(3))
+        >>> ct.index_of((-9.0, 0.0, 103.0)).tolist()
+        [1.5, 0.0, 2.0]
+        """
         offset = np.asarray(lps, dtype=np.float64) - np.asarray(self.origin)
         index_xyz = (offset @ np.linalg.inv(self.direction).T) / np.asarray(self.spacing)
         return np.asarray(index_xyz[..., ::-1])

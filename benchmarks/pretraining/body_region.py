@@ -21,7 +21,8 @@ from scipy import ndimage
 
 from embeddings.imaging.images import read_image
 from flexict.hub.encoders import Encoder
-from flexict.presets import preprocess
+from flexict.presets.preprocess import Scan
+from flexict.presets.presets import axial_slice
 
 EVERY_MM = 6.0
 AIR_HU, BODY_HU = -500, -300
@@ -43,7 +44,7 @@ class Slices:
 
 def read_slices(path: Path, pelvis_below: int = 0) -> Slices:
     """Every slice `EVERY_MM` apart that has a region; slices with an index under `pelvis_below` are left out."""
-    scan = preprocess.Scan(read_image(path))
+    scan = Scan(read_image(path))
     hu = sitk.GetArrayFromImage(scan.oriented)
     spacing = scan.oriented.GetSpacing()[2]
     share = np.array([_lung_share(one) for one in hu])
@@ -51,7 +52,7 @@ def read_slices(path: Path, pelvis_below: int = 0) -> Slices:
     for index in range(pelvis_below, len(hu), max(1, round(EVERY_MM / spacing))):
         region = _region(share, index, spacing)
         if region is not None:
-            found.pixels.append(preprocess.axial_slice(scan, index).pixels.astype(np.float16))
+            found.pixels.append(axial_slice(scan, index).voxels().astype(np.float16))
             found.region.append(region)
             found.histogram.append(np.histogram(hu[index], HISTOGRAM_HU)[0] / hu[index].size)
     return found

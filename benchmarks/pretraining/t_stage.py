@@ -18,7 +18,9 @@ from embeddings.cohort.read import read_cohort
 from embeddings.imaging.images import ImageError, read_mask, read_scan
 from embeddings.imaging.masks.lesions import Lesion, measure
 from flexict.hub.encoders import Encoder
-from flexict.presets import preprocess
+from flexict.presets import presets
+from flexict.presets.crop import Crop
+from flexict.presets.preprocess import Scan
 from flexict.volume import Volume
 
 N_REPEATS = 10
@@ -50,19 +52,19 @@ class Tumours:
             self.patient.append(case.patient_id)
             self.plain["size"].append([np.log(lesion.volume_ml), lesion.equivalent_diameter_mm, lesion.max_extent_mm])
             self.plain["intensity"].append(_intensity(volume, mask))
-            scan = preprocess.Scan(volume)
-            for view, prepare in VIEWS.items():
-                self.inputs[view].append(prepare(scan, mask, lesion).astype(np.float16))
+            scan = Scan(volume)
+            for view, crop in VIEWS.items():
+                self.inputs[view].append(crop(scan, mask, lesion).voxels().astype(np.float16))
 
     def vectors(self, encoder: Encoder, view: str) -> NDArray[np.float32]:
         """`[n, width]`, one scan at a time."""
         return np.concatenate([encoder.encode(x[None, None].astype(np.float32)) for x in self.inputs[view]])
 
 
-VIEWS: Mapping[str, Callable[[preprocess.Scan, Volume, Lesion], NDArray[np.float32]]] = {
-    "lesion, 64 mm": lambda scan, mask, lesion: preprocess.lesion_seed(scan, lesion.centroid_lps, SEED_SIDE_MM),
-    "lesion, 1.5 sizes": lambda scan, mask, lesion: preprocess.lesion_mask(scan, mask, SCALE),
-    "whole crop": lambda scan, mask, lesion: preprocess.default(scan),
+VIEWS: Mapping[str, Callable[[Scan, Volume, Lesion], Crop]] = {
+    "lesion, 64 mm": lambda scan, mask, lesion: presets.lesion_seed(scan, lesion.centroid_lps, SEED_SIDE_MM),
+    "lesion, 1.5 sizes": lambda scan, mask, lesion: presets.lesion_mask(scan, mask, SCALE),
+    "whole crop": lambda scan, mask, lesion: presets.default(scan),
 }
 
 

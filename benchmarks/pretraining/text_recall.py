@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from flexict.hub.encoders import load_encoder
 from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Truth
-from flexict.presets import preprocess
+from flexict.presets import presets
 from flexict.pretrain.phantom_views import SEED_SIDE_MM, lesion_centroid, lesion_phantom
 from flexict.pretrain.reports import LESION_FIXED, WHOLE, findings, full_report, lesion_report
 from flexict.text.text_tower import TextTower, load_text_tower, similarity, zero_shot
@@ -35,9 +35,9 @@ class Patients:
         for seed in seeds:
             phantom = chest_phantom(seed)
             fine = lesion_phantom(seed)
-            self.inputs[WHOLE].append(preprocess.default(phantom.ct).astype(np.float16))
+            self.inputs[WHOLE].append(presets.default(phantom.ct).voxels().astype(np.float16))
             self.inputs[LESION_FIXED].append(
-                preprocess.lesion_seed(fine.ct, lesion_centroid(fine), SEED_SIDE_MM).astype(np.float16)
+                presets.lesion_seed(fine.ct, lesion_centroid(fine), SEED_SIDE_MM).voxels().astype(np.float16)
             )
             self.truths.append(phantom.truth)
 

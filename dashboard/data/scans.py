@@ -13,12 +13,12 @@ import streamlit as st
 from dashboard.data import loading
 from dashboard.data.planes import Place, lps_to_place
 from dashboard.data.scan_files import ReadablePath, ScanFiles
-from embeddings.imaging.embedded_input import EmbeddedInputError, Subject, placement_of
 from embeddings.imaging.images import ImageError
 from embeddings.imaging.masks.lesions import measure
 from flexict.errors import FlexiCTError
-from flexict.presets.placement import Placement
+from flexict.presets.crop import Placement
 from flexict.presets.preprocess import PreprocessError, Scan, in_lps_order
+from flexict.presets.presets import Subject, crop_of
 from flexict.volume import Volume
 
 NO_CT = "no CT is known for this case"
@@ -185,8 +185,8 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
         # The volume in LPS order gives the same box: a preset turns every scan to that order first.
         subject = Subject(Scan(volume), mask, files.seed_lps or centroid, files.slice_index)
         try:
-            box = box_of(placement_of(files.preset, subject), volume, centre)
-        except (EmbeddedInputError, PreprocessError) as error:
+            box = box_of(crop_of(files.preset, subject).placement, volume, centre)
+        except PreprocessError as error:
             notes.append(f"No box of what was embedded: {error}")
     return OpenScan(volume, mask, centre, box, tuple(notes))
 

@@ -27,7 +27,7 @@ from embeddings.records import EmbeddedItem
 from embeddings.store.store import Store
 from flexict.hub.encoders import Encoder, load_encoder
 from flexict.phantoms import SCANNERS, chest_phantom
-from flexict.presets.preprocess import default
+from flexict.presets.presets import default
 from flexict.volume import Volume
 
 ENCODER = "flexict-nano"
@@ -48,7 +48,7 @@ def check_work() -> Iterator[Check]:
         if not (np.array_equal(volume.array, phantom.array) and volume.same_grid(phantom)):
             yield Check("reading", "problem", "a NIfTI file does not come back as it was written", _AGAIN)
             return
-        reading = per_minute(lambda: default(read_scan(path)[0]))
+        reading = per_minute(lambda: default(read_scan(path)[0]).voxels())
         words = " x ".join(str(n) for n in phantom.shape[::-1])
         yield Check(
             "reading",
@@ -57,7 +57,7 @@ def check_work() -> Iterator[Check]:
             values={"volumes_per_min": round(reading, 1), "shape_xyz": list(phantom.shape[::-1])},
         )
         encoder = load_encoder(ENCODER, device="auto")
-        array = default(volume)
+        array = default(volume).voxels()
         vector = encode(encoder, array)
         encoding = per_minute(lambda: encode(encoder, array))
         yield Check(
@@ -132,7 +132,7 @@ def write_reference(path: Path = REFERENCE) -> None:
     Run `python -c "from embeddings.doctor.self_test import write_reference; write_reference()"`.
     """
     encoder = load_encoder(ENCODER, device="cpu")
-    vector = encode(encoder, default(make_phantom()))
+    vector = encode(encoder, default(make_phantom()).voxels())
     content = {
         "what": f"{ENCODER} of chest_phantom({SEED}, severity={SEVERITY}, scanner A, spacing_mm={SPACING_MM}), "
         "preset default, float32 on a CPU; written by embeddings.doctor.self_test.write_reference",

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.cohort.read import Case
-from embeddings.imaging.embedded_input import EmbeddedInputError, preset_of
 from embeddings.job.engines.choice import EncoderOptions
 from embeddings.job.engines.encoding import encode
 from embeddings.job.engines.one_thread import one_thread
@@ -26,6 +25,8 @@ from embeddings.job.preparation.prepare import Preparation, prepare_case
 from embeddings.records import SetIdentity
 from embeddings.store.store import Store
 from flexict.kinds import read_label
+from flexict.presets.preprocess import PreprocessError
+from flexict.presets.presets import read_label as read_preset
 
 CASE_ID = "looked up"
 
@@ -53,8 +54,8 @@ def recipe_of(embedding_set: Mapping[str, Any], slice_step: int = 1) -> Recipe:
         JobError: vectors that were made elsewhere, or by another version of this program.
     """
     try:
-        preset, number = preset_of(str(embedding_set["preset"]))
-    except EmbeddedInputError as error:
+        preset, parameter = read_preset(str(embedding_set["preset"]))
+    except PreprocessError as error:
         raise JobError(
             f"the vectors of {embedding_set['set_id']} were not made by this program, which therefore cannot make one "
             "like them: choose a set that the embedding job wrote"
@@ -66,9 +67,9 @@ def recipe_of(embedding_set: Mapping[str, Any], slice_step: int = 1) -> Recipe:
         )
     return Recipe(
         view=str(embedding_set["view"]),
-        preset=preset,
-        scale=number if preset == "lesion_mask" else 1.5,
-        seed_side_mm=number if preset == "lesion_seed" else 64.0,
+        preset=preset.name,
+        scale=parameter if preset.name == "lesion_mask" else 1.5,
+        seed_side_mm=parameter if preset.name == "lesion_seed" else 64.0,
         slice_step=slice_step,
         with_mask=str(embedding_set["pooling"]).startswith("mask_pooled"),
     )

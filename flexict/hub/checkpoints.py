@@ -1,4 +1,4 @@
-"""Where weights come from, and how a file becomes a state dict: safely, by name, or not at all."""
+"""Finding weights files, and loading them into a model: without running code, and only if every name matches."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ OVERRIDE_VARIABLE = "FLEXICT_CHECKPOINT"
 HUB_FILE = "model.safetensors"
 _TRAINING_HEADS = ("dino_head", "ibot")
 _CONTAINERS = ("teacher", "model")
+_OTHER_PARTS = ("text_model.", "vlm_vision_projection.", "logit_scale")
 _LISTED = 4
 
 
@@ -45,13 +46,13 @@ def find_weights(
 ) -> WeightsFile:
     """Choose the weights of encoder `name`.
 
-    The order is that of the published code: an explicit argument (a file, a folder holding `model.safetensors`, or a
+    The order is that of the published code: an explicit argument (a file, a folder with `model.safetensors`, or a
     hub name `owner/model`), `FLEXICT_CHECKPOINT`, the model's own variable, the bundled file, the Hugging Face hub
     (its local cache first; `HF_HOME` and `HF_HUB_OFFLINE` are honoured by the hub client).
-    An encoder with bundled weights does not look at the variables, which mean the published models.
+    The variables refer to the published models; an encoder with bundled weights ignores them.
 
     Raises:
-        CheckpointError: if the chosen place holds no weights.
+        CheckpointError: if there are no weights in the chosen place.
     """
     if weights is not None:
         return _from_argument(name, weights)
@@ -97,7 +98,7 @@ def _download(name: str, hub: str, variable: str | None) -> Path:
         give = "give the file with --weights (weights=... in Python)"
         ways = f"set {variable} to the file, or {give}" if variable else give
         raise CheckpointError(
-            f"the weights of {name} are not on this machine and could not be fetched from {hub} on the Hugging Face "
+            f"the weights of {name} are not on this machine and could not be downloaded from {hub} on the Hugging Face "
             f"hub ({type(error).__name__}): download {HUB_FILE} there and {ways}"
         ) from error
 
@@ -109,40 +110,41 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     there is one.
 
     Raises:
-        CheckpointError: if the file is damaged, holds other things than tensors, or is of another kind.
+        CheckpointError: if the file is damaged, contains anything but tensors, or has another format.
     """
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is not a whole safetensors file ({error}): fetch it again") from error
+            raise CheckpointError(f"{path} is not a complete safetensors file ({error}): download it again") from error
     if path.suffix not in (".pth", ".pt"):
         raise CheckpointError(f"{path} is neither .safetensors nor .pth: give a FlexiCT checkpoint")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # What is no pickle fails anywhere inside torch's reader: KeyError, IndexError, struct.error and more.
+        # A file that is not a pickle fails anywhere in torch's reader: KeyError, IndexError, struct.error and more.
         raise CheckpointError(
-            f"{path} could not be read as plain tensors ({type(error).__name__}); it is damaged or holds code, which "
-            f"is never run: use the .safetensors copy"
+            f"{path} could not be read as plain tensors ({type(error).__name__}); it is damaged or contains code, "
+            f"which is never run: use the .safetensors copy"
         ) from error
     for key in _CONTAINERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break
     if not isinstance(content, Mapping) or not any(isinstance(v, Tensor) for v in content.values()):
-        raise CheckpointError(f"{path} holds no named tensors: give a FlexiCT checkpoint")
+        raise CheckpointError(f"{path} contains no named tensors: give a FlexiCT checkpoint")
     return {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
 
 
 def load_into(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     """Copy `tensors` into `model`, matching every name and shape.
 
-    The names may carry one common prefix (`backbone.`, `vision_model.` or any other, the hub copies do not document
-    theirs). Training heads and, in a file that holds several parts, everything outside the prefix are left out.
+    The names may carry one common prefix (`backbone.`, `vision_model.` or any other: the hub does not document the
+    prefix of its copies). Training heads and, in a file of several parts, everything outside the prefix are left out.
 
     Raises:
-        CheckpointError: with the lists of missing, unexpected and differently shaped names.
+        CheckpointError: with the lists of missing, unexpected and differently shaped names, or naming a tensor with
+            NaN or infinite values.
     """
     wanted = model.state_dict()
     offered = {k: v for k, v in tensors.items() if not any(head in k for head in _TRAINING_HEADS)}
@@ -163,10 +165,19 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], source: str) -> N
             f"{source} is a checkpoint of another model: give the weights of this encoder. "
             f"Missing: {_listed(missing)}. Unexpected: {_listed(unexpected)}. Of another shape: {_listed(shapes)}."
         )
+    check_finite(stripped, source)
     model.load_state_dict(stripped, strict=True)
 
 
-_OTHER_PARTS = ("text_model.", "vlm_vision_projection.", "logit_scale")
+def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Refuse weights with NaN or infinite values.
+
+    Raises:
+        CheckpointError: naming the first such tensor.
+    """
+    bad = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+    if bad is not None:
+        raise CheckpointError(f"{source} contains NaN or infinite values in {bad}: download it again")
 
 
 def _common_prefix(wanted: Iterable[str], offered: Iterable[str]) -> str:

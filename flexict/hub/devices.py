@@ -1,4 +1,4 @@
-"""Where an encoder computes."""
+"""The devices on which encoders compute."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def pick_device(device: str = "auto") -> str:
     """`auto` becomes `cuda` where there is a GPU, else `cpu`.
 
     Raises:
-        FlexiCTError: if the device asked for is not there.
+        FlexiCTError: if the device does not exist here.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise FlexiCTError(f"device {device} was asked for, but torch sees no GPU here: use --device cpu or auto")
+        raise FlexiCTError(f"the device {device} needs a GPU, and torch finds none here: use --device cpu or auto")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -25,10 +25,13 @@ def pick_device(device: str = "auto") -> str:
 
 
 def devices_of(device: str = "auto") -> list[str]:
-    """The devices that a job uses: `auto` and `cuda` mean every GPU that is visible, commas join several.
+    """The devices that a job uses: `auto` and `cuda` mean all visible GPUs; commas separate several.
 
     Raises:
-        FlexiCTError: if a device asked for is not there.
+        FlexiCTError: if a device does not exist here.
+
+    >>> devices_of("cpu, cpu")
+    ['cpu', 'cpu']
     """
     if device in ("auto", "cuda") and torch.cuda.is_available():
         return [f"cuda:{number}" for number in range(torch.cuda.device_count())]

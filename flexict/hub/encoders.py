@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from flexict.errors import FlexiCTError
-from flexict.hub.checkpoints import CheckpointError, find_weights, load_into, read_tensors
+from flexict.hub.checkpoints import find_weights, load_into, read_tensors
 from flexict.hub.devices import pick_device
 from flexict.hub.registry import REGISTRY, EncoderSpec
 from flexict.hub.vlm_checkpoint import split_parts
@@ -21,12 +21,12 @@ from flexict.kinds import BACKENDS, MASK_POOLED, POOLED, PRECISIONS, VLM, Vector
 from flexict.model.backbone import FlexiCTBackbone, Tokens
 from flexict.model.pooling import touched_cells, vectors
 
-# Below this width a conversion for OpenVINO takes longer than it saves on most cohorts.
+# Below this width the conversion for OpenVINO takes longer than it saves on most cohorts.
 LEAST_CONVERTED_WIDTH = 384
 
 
 class Forward(Protocol):
-    """What computes tokens: the network itself, or an optional faster form of it."""
+    """What computes tokens: the network itself, or a faster back end."""
 
     def intermediate(self, x: Tensor, blocks: Sequence[int]) -> list[Tokens]:
         """See `FlexiCTBackbone.intermediate`."""
@@ -34,7 +34,7 @@ class Forward(Protocol):
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """The patch tokens of a batch where they lie, for similarity maps.
+    """The patch tokens of a batch on their grid, for similarity maps.
 
     Attributes:
         tokens: `[B, d, h, w, width]` of volumes or `[B, h, w, width]` of slices.
@@ -45,7 +45,11 @@ class PatchGrid:
     patch: tuple[int, ...]
 
     def similarity(self, item: int, cell: Sequence[int]) -> NDArray[np.float32]:
-        """Cosine of every patch of the batch with one patch of one item, `[B, d, h, w]` or `[B, h, w]`."""
+        """Cosine of every patch of the batch with one patch of one item, `[B, d, h, w]` or `[B, h, w]`.
+
+        >>> PatchGrid(np.array([[[[1, 0], [0, 1]]]], dtype=np.float32), patch=(8, 8)).similarity(0, (0, 1)).tolist()
+        [[[0.0, 1.0]]]
+        """
         unit = self.tokens / np.maximum(np.linalg.norm(self.tokens, axis=-1, keepdims=True), 1e-12)
         return np.asarray(unit @ unit[(item, *cell)], dtype=np.float32)
 
@@ -56,7 +60,7 @@ class Encoder:
 
     Attributes:
         kind: of vector (see `flexict.kinds`).
-        forward: computes the tokens; the backbone where nothing faster is at hand.
+        forward: computes the tokens instead of the backbone, where a faster back end is available.
         precision: `float32` or `bfloat16`.
         projection: pooled vector -> joint space, for `vlm`.
     """
@@ -70,24 +74,25 @@ class Encoder:
     forward: Forward | None = None
     precision: str = "float32"
     projection: nn.Linear | None = None
-    name: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.spec.name)
+    @property
+    def name(self) -> str:
+        """Its name in the registry."""
+        return self.spec.name
 
     @property
     def width(self) -> int:
-        """Numbers in one vector."""
+        """Dimensions of a vector."""
         return self.spec.width_of(self.kind)
 
     @property
     def views(self) -> Mapping[str, str]:
-        """Preset of each view this encoder takes."""
+        """The preset of each view that the encoder accepts."""
         return self.spec.views
 
     @property
     def pooling(self) -> str:
-        """How tokens become one vector, with the run-time patch and the precision where they are not the usual."""
+        """How tokens become one vector, with the run-time patch and the precision if they are not the default."""
         flat, deep = self.patches
         usual = self.patches == ((self.spec.patch,) * 2, (self.spec.patch,) * 3)
         patch = None if usual else deep if "volume" in self.views else flat
@@ -100,13 +105,8 @@ class Encoder:
 
     @property
     def needs_mask(self) -> bool:
-        """Whether `encode` wants a mask with every item."""
+        """Whether `encode` needs a mask for every item."""
         return self.kind == MASK_POOLED
-
-    @property
-    def licence(self) -> str:
-        """Licence of the weights."""
-        return self.spec.licence
 
     @property
     def is_published(self) -> bool:
@@ -123,7 +123,7 @@ class Encoder:
             masks: for `mask_pooled`, `[B, H, W]` or `[B, D, H, W]`, other than 0 in the lesion.
 
         Raises:
-            FlexiCTError: an input of another shape or smaller than a patch, or a mask that is missing or does not fit.
+            FlexiCTError: an input or mask of another shape, an input smaller than a patch, or a missing mask.
         """
         levels = self._levels(batch, blocks_of(self.kind, len(self.backbone.blocks)))
         cells = None
@@ -133,7 +133,7 @@ class Encoder:
 
     @torch.inference_mode()
     def patch_grid(self, batch: NDArray[np.float32] | Tensor) -> PatchGrid:
-        """The patch tokens after the last block, each at its place."""
+        """The patch tokens after the last block on their grid."""
         (last,) = self._levels(batch, [len(self.backbone.blocks) - 1])
         tokens = last.patches.float().cpu().numpy()
         patch = self.patches[0] if len(last.grid) == 2 else self.patches[1]
@@ -177,8 +177,12 @@ def load_encoder(
             and the encoder is large enough for a conversion to pay.
 
     Raises:
-        FlexiCTError: an unknown name, device, pooling, precision or back end, or a patch that is no patch.
+        FlexiCTError: an unknown name, device, pooling, precision or back end, or an impossible patch size.
         CheckpointError: if the weights are absent, damaged or of another model.
+
+    >>> encoder = load_encoder("flexict-nano")
+    >>> encoder.encode(np.zeros((2, 1, 32, 32, 32), dtype=np.float32)).shape
+    (2, 288)
     """
     spec = REGISTRY.get(name)
     if spec is None:
@@ -202,7 +206,6 @@ def load_encoder(
         parts = split_parts(tensors, str(found.path))
         load_into(backbone, parts.vision, str(found.path))
         projection = parts.projection_layer(2 * spec.shape["embed_dim"], spec.text.width, str(found.path))
-    _check_finite({**backbone.state_dict(), **(projection.state_dict() if projection is not None else {})}, found.path)
     backbone.set_patch_size(spec.patch)
     if patch is not None:
         _set_patch(backbone, patch, spec)
@@ -221,26 +224,20 @@ def _set_patch(backbone: FlexiCTBackbone, patch: int | Sequence[int], spec: Enco
     n_axes = {2} if "volume" not in spec.views else {3} if "slices" not in spec.views else {2, 3}
     if len(edges) > 1 and len(edges) not in n_axes:
         raise FlexiCTError(
-            f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one an axis of its input"
+            f"{spec.name} takes no patch of {len(edges)} edges: give one edge, or one per axis of its input"
         )
     backbone.set_patch_size(patch)
-
-
-def _check_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
-    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if bad:
-        raise CheckpointError(f"{path} holds NaN or infinite numbers in {bad[0]}: fetch it again")
 
 
 def _converted(
     backbone: FlexiCTBackbone, sha256: str, precision: str, backend: str, device: str, spec: EncoderSpec
 ) -> Forward | None:
-    """The back end that was asked for, or None for the network itself."""
+    """The chosen back end, or None for the network itself."""
     pays = device == "cpu" and spec.shape["embed_dim"] >= LEAST_CONVERTED_WIDTH
     if backend == "torch" or (backend == "auto" and not pays):
         return None
     if device != "cpu":
-        raise FlexiCTError(f"the back end openvino computes on the CPU alone, not on {device}: use --backend torch")
+        raise FlexiCTError(f"the back end openvino computes only on the CPU, not on {device}: use --backend torch")
     from flexict.model import openvino_backend
 
     if openvino_backend.is_available():

@@ -1,7 +1,7 @@
-"""Encoders that others wrote, found by their Python entry points in the group `flexict.encoders`.
+"""Encoders of other packages, found by their Python entry points in the group `flexict.encoders`.
 
 An entry point names a class or function that is called with a device and returns an object with `name`, `preset`,
-`width` and `encode(batch)`; docs/encoders.md shows one. Only packages that somebody installed can register any.
+`width` and `encode(batch)`; docs/encoders.md shows one. Only installed packages can register one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,9 @@ from flexict.errors import FlexiCTError
 from flexict.hub.devices import pick_device
 from flexict.hub.encoders import Encoder, load_encoder
 from flexict.hub.registry import REGISTRY
+from flexict.presets.presets import PRESETS
 
 GROUP = "flexict.encoders"
-VIEW_OF_PRESET: Mapping[str, str] = {
-    "default": "volume",
-    "local_path": "volume",
-    "slice": "slices",
-    "lesion_mask": "lesion",
-    "lesion_seed": "lesion",
-}
 AS_IT_COMES = "as the encoder gives it"
 
 
@@ -36,9 +30,8 @@ class PluginError(FlexiCTError):
     """An encoder from an entry point that cannot be used; the message names the package."""
 
 
-@runtime_checkable
 class PluginEncoder(Protocol):
-    """What an entry point has to give. `weights_sha256` is taken where it exists."""
+    """What an entry point must return. `weights_sha256` is used if it exists."""
 
     name: str
     preset: str
@@ -50,7 +43,7 @@ class PluginEncoder(Protocol):
 
 @dataclass(frozen=True)
 class ForeignEncoder:
-    """An encoder that somebody else wrote, as the job sees it.
+    """An encoder of another package, as the job sees it.
 
     Attributes:
         views: the one view of its preset.
@@ -69,12 +62,16 @@ class ForeignEncoder:
     needs_mask: bool = False
 
     def encode(self, batch: NDArray[np.float32], masks: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
-        """Vectors `[B, width]`; what does not have this shape or is not finite is refused by the job."""
+        """Vectors `[B, width]`; the job refuses other shapes and values that are not finite."""
         return np.asarray(self.inner.encode(batch), dtype=np.float32)
 
 
 def encoder_names() -> list[str]:
-    """Every encoder that can be asked for: the family's own, then those of entry points."""
+    """All encoders by name: those of the registry, then those of entry points.
+
+    >>> encoder_names()[:2]
+    ['flexict-2d', 'flexict-3d']
+    """
     return [*REGISTRY, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in REGISTRY)]
 
 
@@ -114,22 +111,22 @@ def _open_plugin(point: EntryPoint, device: str) -> ForeignEncoder:
     try:
         inner: Any = point.load()(device=device)
     except Exception as error:
-        # Other people's code may raise anything; what it was is told, and kept as the cause.
+        # Other people's code may raise anything; it is named in the message and kept as the cause.
         raise PluginError(f"{where} cannot be loaded ({type(error).__name__}: {error})") from error
-    if not isinstance(inner, PluginEncoder):
-        lacking = [part for part in ("name", "preset", "width", "encode") if not hasattr(inner, part)]
+    lacking = [part for part in ("name", "preset", "width", "encode") if not hasattr(inner, part)]
+    if lacking:
         raise PluginError(f"{where} lacks {', '.join(lacking)}: see docs/encoders.md")
     if inner.name != point.name:
-        raise PluginError(f"{where} calls itself {inner.name!r}: entry point and encoder must bear one name")
-    if inner.preset not in VIEW_OF_PRESET:
-        raise PluginError(f"{where} has the preset {inner.preset!r}: choose one of {', '.join(VIEW_OF_PRESET)}")
+        raise PluginError(f"{where} calls itself {inner.name!r}: entry point and encoder must have one name")
+    if inner.preset not in PRESETS:
+        raise PluginError(f"{where} has the preset {inner.preset!r}: choose one of {', '.join(PRESETS)}")
     if not isinstance(inner.width, int) or inner.width < 1:
         raise PluginError(f"{where} has the width {inner.width!r}: it must be a whole number above 0")
     digest = getattr(inner, "weights_sha256", None) or hashlib.sha256(package.encode()).hexdigest()
     return ForeignEncoder(
         name=point.name,
         width=inner.width,
-        views={VIEW_OF_PRESET[inner.preset]: inner.preset},
+        views={PRESETS[inner.preset].view: inner.preset},
         weights_sha256=str(digest),
         weights_source=f"entry point of {package}",
         device=device,

@@ -1,4 +1,4 @@
-"""The registry of encoders: each name means weights, a preset a view, kinds of vector and a width."""
+"""The registry of encoders: for each name its weights, a preset for each view, and its kinds of vector."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TextTowerSpec:
     """The Hugging Face Qwen3 encoder that reads the text of an aligned encoder; its weights are in the encoder's file.
 
     Attributes:
-        width: numbers in a vector of the space shared with images.
+        width: dimensions of the space shared with images.
         hub: repository of its configuration and tokenizer.
         variable: environment variable that names a folder with both.
         bundled: a folder with both that ships with this package.
@@ -34,13 +34,13 @@ class TextTowerSpec:
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """What a name in the registry stands for.
+    """One encoder of the registry.
 
     Attributes:
         views: preset of each view the encoder can take (`volume`, `slices`, `lesion`).
         shape: arguments of `FlexiCTBackbone`.
         patch: run-time patch edge, in pixels and voxels.
-        pooling: the kind of vector where none is asked for (see `flexict.kinds`).
+        pooling: the default kind of vector (see `flexict.kinds`).
         variable: environment variable that names the weights.
         hub: Hugging Face repository of the weights.
         bundled: weights that ship with this package.
@@ -62,16 +62,16 @@ class EncoderSpec:
 
     @property
     def poolings(self) -> tuple[str, ...]:
-        """The kinds of vector that it can give."""
+        """The kinds of vector that it gives."""
         return TOKEN_KINDS if self.text is None else (VLM, *TOKEN_KINDS)
 
     @property
     def width(self) -> int:
-        """Numbers in one vector of the usual kind."""
+        """Dimensions of the default vector."""
         return self.width_of(self.pooling)
 
     def width_of(self, pooling: str) -> int:
-        """Numbers in one vector of a kind."""
+        """Dimensions of a kind of vector."""
         return width_of(pooling, self.shape, None if self.text is None else self.text.width)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from flexict.hub.checkpoints import CheckpointError
+from flexict.hub.checkpoints import CheckpointError, check_finite
 
 VISION, PROJECTION, SCALE, TEXT = (
     "vision_model.",
@@ -16,7 +16,7 @@ VISION, PROJECTION, SCALE, TEXT = (
     "logit_scale",
     "text_model.backbone.",
 )
-# CLIP's own ceiling (Radford et al. 2021, section 2.5) is 100; far above it a file is damaged.
+# CLIP's own ceiling (Radford et al. 2021, section 2.5) is 100; a file with a much larger value is damaged.
 MOST_LOGIT_SCALE = 20.0
 
 
@@ -38,13 +38,14 @@ class VLMParts:
         """Pooled vector `[B, width]` -> joint space `[B, joint_width]`, not yet of unit length.
 
         Raises:
-            CheckpointError: if the file's projection has another shape.
+            CheckpointError: if the file's projection has another shape, or NaN or infinite values.
         """
         if tuple(self.projection.shape) != (joint_width, width):
             raise CheckpointError(
                 f"{source} is a checkpoint of another model: its {PROJECTION} is {list(self.projection.shape)} instead "
                 f"of {[joint_width, width]}"
             )
+        check_finite({PROJECTION: self.projection}, source)
         layer = nn.Linear(width, joint_width, bias=False)
         with torch.no_grad():
             layer.weight.copy_(self.projection)
@@ -55,7 +56,7 @@ def split_parts(tensors: Mapping[str, Tensor], source: str) -> VLMParts:
     """The parts of a checkpoint; all names may carry one common prefix.
 
     Raises:
-        CheckpointError: naming the parts that are missing and the names that belong to none.
+        CheckpointError: naming missing parts, or names that belong to no part.
     """
     prefix = next((name.removesuffix(PROJECTION) for name in tensors if name.endswith(PROJECTION)), "")
     inner = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
@@ -65,13 +66,13 @@ def split_parts(tensors: Mapping[str, Tensor], source: str) -> VLMParts:
     missing = [part for part, there in found.items() if not there]
     if missing:
         raise CheckpointError(
-            f"{source} is no checkpoint of an encoder with text: {', '.join(missing)} is missing. Give the weights of "
-            "this encoder"
+            f"{source} is not a checkpoint of an encoder with text: {', '.join(missing)} is missing. Give the weights "
+            "of this encoder"
         )
     strange = sorted(name for name in inner if not name.startswith((VISION, PROJECTION, SCALE, TEXT)))
     if strange:
         raise CheckpointError(f"{source} is a checkpoint of another model. Unexpected: {', '.join(strange[:4])}")
     scale = float(inner[SCALE].reshape(-1)[0])
     if inner[SCALE].numel() != 1 or not abs(scale) <= MOST_LOGIT_SCALE:
-        raise CheckpointError(f"{source} holds an impossible {SCALE} ({scale}): fetch it again")
+        raise CheckpointError(f"{source} has an impossible {SCALE} ({scale}): download it again")
     return VLMParts(vision, inner[PROJECTION], scale, text)

@@ -19,7 +19,7 @@ MLP_RATIO = 4
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the backbone makes of a batch, after the final norm.
+    """The tokens of a batch after the final norm.
 
     Attributes:
         cls: `[B, width]`.
@@ -108,7 +108,12 @@ class FlexiCTBackbone(nn.Module):
         num_heads: attention heads; `embed_dim / num_heads` must be divisible by 12.
         patch_size: edge of the stored patch kernels, in pixels or voxels.
         n_registers: storage tokens beside the class token.
-        layer_scale: initial gain of the residual branches, replaced by what a checkpoint holds.
+        layer_scale: initial gain of the residual branches, replaced by those of a checkpoint.
+
+    >>> backbone = FlexiCTBackbone(embed_dim=72, depth=1, num_heads=1)
+    >>> tokens = backbone(torch.zeros(2, 1, 16, 24, 32))
+    >>> tokens.grid, tuple(tokens.pooled().shape)
+    ((2, 3, 4), (2, 144))
     """
 
     def __init__(
@@ -147,7 +152,7 @@ class FlexiCTBackbone(nn.Module):
         nn.init.normal_(self.storage_tokens, std=0.02)
 
     def _apply(self, fn: Any, recurse: bool = True) -> FlexiCTBackbone:
-        """Move or cast, keeping the rotary periods in bfloat16: `.float()` would change the published numbers."""
+        """Move or cast, keeping the rotary periods in bfloat16: `.float()` would change the published vectors."""
         super()._apply(fn, recurse)
         for rope in (self.rope_embed_2D, self.rope_embed_3D):
             rope.periods = rope.periods.to(torch.bfloat16)
@@ -176,12 +181,12 @@ class FlexiCTBackbone(nn.Module):
         Args:
             x: `[B, 1, H, W]` or `[B, 1, D, H, W]`.
             mask: bool `[B, N]`; patches replaced by the mask token (training only).
-            keep: indices `[K]` of the patches that are looked at, the others are left out (training only).
+            keep: indices `[K]` of the patches that are used; the others are left out (training only).
         """
         return self._run(x, [len(self.blocks) - 1], mask, keep)[0]
 
     def intermediate(self, x: Tensor, blocks: Sequence[int]) -> list[Tokens]:
-        """Tokens after each of `blocks` (counted from 0), the final norm applied to each, in the order asked for.
+        """Tokens after each of `blocks` (counted from 0), the final norm applied to each, in the order of `blocks`.
 
         Raises:
             ValueError: if a block does not exist.

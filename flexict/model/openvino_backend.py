@@ -1,15 +1,15 @@
-"""The network through OpenVINO: the same tokens on a CPU in less time (an optional extra).
+"""The network in OpenVINO: the same tokens on a CPU in less time (an optional extra).
 
 One compiled model serves one input shape, patch and choice of blocks. Items of a batch go through it one by one, so
-that a vector does not depend on its neighbours.
+that a vector does not depend on the rest of the batch.
 
-Conversion: once in a process for the same weights, however many encoders hold them. It takes one to two seconds for
+Conversion: once in a process for the same weights, however many encoders use them. It takes one to two seconds for
 the published network, which is why no file is kept: a compiled model on disk is 0.6 GB a shape, takes three seconds
 more to write, and a process that loads it and checks its hash gains half a second at most.
 
 Threads: one item is computed by as many threads as `torch.get_num_threads()` allows the caller, and as many items at
 once as the cores have room for such groups. Each number of threads has its own compiled model, so that a vector
-depends on that number, as it does in PyTorch, but not on how many callers there are.
+depends on that number, as it does in PyTorch, but not on the number of callers.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def is_available() -> bool:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What one compiled model is made for.
+    """The conditions for which a model is compiled.
 
     Attributes:
         space: (h, w) or (d, h, w) of the input.
         patch: edges of a patch in voxels.
-        blocks: whose tokens come out, rising.
+        blocks: whose tokens are returned, in ascending order.
         threads: of one inference.
     """
 
@@ -128,7 +128,7 @@ class OpenVINOBackbone:
 
 @dataclass(eq=False)
 class _Converted:
-    """A compiled model, and the requests that no caller uses at the moment."""
+    """A compiled model and its idle inference requests."""
 
     model: CompiledModel
     _idle: deque[InferRequest] = field(default_factory=deque)

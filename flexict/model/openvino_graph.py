@@ -1,6 +1,6 @@
 """The network as an OpenVINO graph, written node by node from the backbone's own tensors.
 
-A trace of the PyTorch network would hold its casts to bfloat16, which keep attention from fusing. Here the rounding of
+A trace of the PyTorch network would contain its casts to bfloat16, which prevent fused attention. Here the rounding of
 queries and keys to bfloat16, which is part of the model (see `rope`), is three float32 operations that stay
 inside one kernel. LayerScale is multiplied into the layer before it, which halves the time that compilation takes.
 """
@@ -31,7 +31,7 @@ def build(backbone: FlexiCTBackbone, space: Sequence[int], blocks: Sequence[int]
 
     Args:
         space: (h, w) or (d, h, w) of the input.
-        blocks: rising, without repetition.
+        blocks: in ascending order, without repetition.
         precision: `float32` rounds queries and keys as the published model does; `bfloat16` leaves that to a compiler
             that computes in bfloat16 throughout.
     """
@@ -87,7 +87,7 @@ class _Graph:
         return self._op.add(x, self._linear(hidden, block.mlp.fc2, block.ls2.gamma))
 
     def _attention(self, x: Any, attention: Attention, cos: Any, sin: Any) -> Any:
-        """What the heads attend to, side by side, before the projection."""
+        """The outputs of all heads side by side, before the projection."""
         width, heads = self._backbone.embed_dim, attention.num_heads
         qkv = self._reshape(self._linear(x, attention.qkv), 1, -1, 3, heads, width // heads)
         q, k, v = (self._op.squeeze(part, self._ints(2)) for part in self._split(qkv, 2, 3))

@@ -34,7 +34,7 @@ class PatchEmbed(nn.Module):
         self.proj = conv(1, embed_dim, kernel_size=patch_size, stride=patch_size)
 
     def set_size(self, size: Sequence[int]) -> None:
-        """Use patches of `size` (one number an axis) from now on."""
+        """Use patches of `size` (one value per axis) from now on."""
         self.size = tuple(int(n) for n in size)
 
     def kernel(self) -> Tensor:
@@ -57,7 +57,7 @@ class PatchEmbed(nn.Module):
 
 
 @lru_cache(maxsize=16)
-@torch.inference_mode(False)  # what is made in inference mode could not be used in training later
+@torch.inference_mode(False)  # tensors made in inference mode cannot be used in training
 def _resize_pinv(old: tuple[int, ...], new: tuple[int, ...]) -> Tensor:
     """`pinv(R)`, `[prod(old), prod(new)]`, of the interpolation R from `old` to `new` patches, in float32."""
     n_old = int(torch.tensor(old).prod())

@@ -1,4 +1,4 @@
-"""How the tokens of a scan become one row of numbers; see `flexict.kinds` for the kinds there are.
+"""How the tokens of a scan become one vector; `flexict.kinds` names the kinds of vector.
 
 Source: arXiv 2605.21906, the vectors of the phenotype, slice and text experiments.
 """
@@ -53,7 +53,12 @@ def vectors(
 def touched_cells(mask: Tensor, patch: Sequence[int]) -> Tensor:
     """Which patches a mask touches, bool `[B, N]` in C order, for a mask `[B, *space]` on the grid of the input.
 
-    Voxels beyond the last whole patch belong to none, as in the patch embedding.
+    Voxels beyond the last complete patch belong to no patch, as in the patch embedding.
+
+    >>> mask = torch.zeros(1, 4, 4)
+    >>> mask[0, 3, 0] = 1
+    >>> touched_cells(mask, patch=(2, 2)).tolist()
+    [[False, False, True, False]]
     """
     pool = F.max_pool2d if mask.ndim == 3 else F.max_pool3d
     return pool((mask[:, None] != 0).float(), kernel_size=tuple(patch)).flatten(1) > 0

@@ -1,4 +1,4 @@
-"""Simulated chest CT with known truth."""
+"""Simulated chest CT with known ground truth."""
 
 from flexict.phantoms.phantom import Phantom, chest_phantom
 from flexict.phantoms.scanner import SCANNERS, Scanner

@@ -12,14 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from flexict.phantoms.grid import Array
+from flexict.phantoms.grid import Array, bell, ellipsoid, sigmoid
 
 Side = Literal["right", "left"]
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The numbers that make one patient differ from another (mm where not said otherwise)."""
+    """The measurements in which patients differ (mm unless stated otherwise)."""
 
     sex: Literal["F", "M"]
     half_width: float
@@ -97,10 +97,10 @@ def cavity_distance(anatomy: Anatomy, x: Array, y: Array, z: Array, offset: floa
 def muscle_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     """Distance to the outer surface of the chest wall's muscles."""
     from_back = np.arctan2(np.abs(x), y - np.float32(anatomy.centre_y))
-    paraspinal = 15.0 * np.exp(-np.square((from_back - 0.28) / 0.28))
-    flank = 7.0 * np.exp(-np.square((from_back - 1.25) / 0.5))
-    pectoral = 10.0 * np.exp(-np.square((np.pi - from_back - 0.75) / 0.4))
-    upper = 1.0 / (1.0 + np.exp(-(z - 15.0) / 14.0))
+    paraspinal = 15.0 * bell(from_back, 0.28, 0.28)
+    flank = 7.0 * bell(from_back, 1.25, 0.5)
+    pectoral = 10.0 * bell(np.pi - from_back, 0.75, 0.4)
+    upper = sigmoid(z, 15.0, 14.0)
     thickness = (9.0 + anatomy.muscle + paraspinal).astype(np.float32)
     bulk = ((pectoral + flank) * (anatomy.muscle / 10.0)).astype(np.float32)
     return _polar_distance(
@@ -112,18 +112,18 @@ def body_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     """Distance to the skin."""
     from_back = np.arctan2(np.abs(x), y - np.float32(anatomy.centre_y))
     front = np.pi - from_back
-    layer = anatomy.fat * (1.0 + 0.3 * np.cos(2 * from_back + 0.4) - 0.3 * np.exp(-np.square(front / 0.3)))
-    groove = -6.0 * np.exp(-np.square(from_back / 0.16))
+    layer = anatomy.fat * (1.0 + 0.3 * np.cos(2 * from_back + 0.4) - 0.3 * bell(front, 0.0, 0.3))
+    groove = -6.0 * bell(from_back, 0.0, 0.16)
     offset = (14.0 + anatomy.muscle + 7.0 + layer + groove).astype(np.float32)
     if anatomy.sex == "F":
-        breast = (14.0 + 0.8 * anatomy.fat) * np.exp(-np.square((front - 0.72) / 0.36))
-        level = np.exp(-np.square((z + 18.0) / 46.0))
+        breast = (14.0 + 0.8 * anatomy.fat) * bell(front, 0.72, 0.36)
+        level = bell(z, -18.0, 46.0)
         offset = offset + breast.astype(np.float32) * level.astype(np.float32)
     return _polar_distance(anatomy, x, y, z, narrowing=0.03, notch=0.0, offset=offset)
 
 
 def diaphragm_height(anatomy: Anatomy, x: Array, y: Array) -> Array:
-    """z of the upper surface of the diaphragm above each (x, y); the right dome stands higher."""
+    """z of the upper surface of the diaphragm above each (x, y); the right dome is higher."""
     back = np.square((y + 16.0) / 72.0)
     right = anatomy.dome_right - anatomy.dome_drop * (np.square((x + 57.0) / 58.0) + back)
     left = anatomy.dome_left - anatomy.dome_drop * (np.square((x - 60.0) / 58.0) + back)
@@ -134,10 +134,10 @@ def diaphragm_height(anatomy: Anatomy, x: Array, y: Array) -> Array:
 
 def mediastinum_half_width(anatomy: Anatomy, y: Array, z: Array) -> Array:
     """Half of the gap between the lungs: narrow behind the sternum, wide at the hila, spine-wide behind."""
-    middle = (anatomy.mediastinum - 8.0) * np.exp(-np.square((y - 4.0) / 36.0))
-    spine = 15.0 * np.exp(-np.square((y - anatomy.spine_y) / 24.0))
-    hilum = 6.0 * np.exp(-np.square((z - 8.0) / 22.0)) * np.exp(-np.square((y - 10.0) / 22.0))
-    inlet = 9.0 / (1.0 + np.exp(-(z - 62.0) / 12.0)) * np.exp(-np.square((y - 5.0) / 50.0))
+    middle = (anatomy.mediastinum - 8.0) * bell(y, 4.0, 36.0)
+    spine = 15.0 * bell(y, anatomy.spine_y, 24.0)
+    hilum = 6.0 * bell(z, 8.0, 22.0) * bell(y, 10.0, 22.0)
+    inlet = 9.0 / (1.0 + np.exp(-(z - 62.0) / 12.0)) * bell(y, 5.0, 50.0)
     return (7.0 + middle + spine * 0.8 + hilum + inlet).astype(np.float32)
 
 
@@ -159,22 +159,16 @@ def heart_axes(anatomy: Anatomy) -> tuple[tuple[float, float, float], tuple[floa
 
 def heart_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
     """Distance to the pericardium."""
-    centre, radii, axes = heart_axes(anatomy)
-    dx, dy, dz = (np.asarray(v, np.float32) - np.float32(c) for v, c in zip((x, y, z), centre, strict=True))
-    total = np.float32(0.0)
-    for row, radius in zip(axes, radii, strict=True):
-        a, b, c = (np.float32(value / radius) for value in row)
-        total = total + np.square((a * dx + b * dy) + c * dz)
-    return np.asarray((np.sqrt(total) - np.float32(1.0)) * np.float32(min(radii)))
+    return ellipsoid((x, y, z), *heart_axes(anatomy))
 
 
 def lung_distance(anatomy: Anatomy, x: Array, y: Array, z: Array) -> Array:
-    """Distance to the surface of the two lungs (both together; the sign of x - midline tells which)."""
+    """Distance to the surface of the two lungs (both together; the sign of x - midline gives the side)."""
     distance = cavity_distance(anatomy, x, y, z, offset=-2.0)
     across = x - np.float32(anatomy.midline)
     gap = mediastinum_half_width(anatomy, y, z)
-    # The left lung makes room for the aortic arch and the descending aorta.
-    room = 7.0 * np.exp(-np.square((y - anatomy.spine_y + 14.0) / 18.0))
+    # The left lung leaves space for the aortic arch and the descending aorta.
+    room = 7.0 * bell(y - anatomy.spine_y, -14.0, 18.0)
     left = np.asarray(gap + np.where(z < 45.0, room, room + 2.0), dtype=np.float32)
     np.maximum(distance, np.where(across < 0, gap, left) - np.abs(across), out=distance)
     np.maximum(distance, (diaphragm_height(anatomy, x, y) - z) * np.float32(0.8), out=distance)
@@ -199,7 +193,7 @@ def fissures(anatomy: Anatomy, x: Array, y: Array, z: Array) -> tuple[Array, Arr
 
 
 def lobe_of(anatomy: Anatomy, point: tuple[float, float, float]) -> str:
-    """Name of the lobe that holds an LPS point, for example "right upper"."""
+    """Name of the lobe that contains an LPS point, for example "right upper"."""
     x, y, z = (np.array([value], dtype=np.float32) for value in point)
     oblique, horizontal = fissures(anatomy, x, y, z)
     side = "right" if point[0] < anatomy.midline else "left"

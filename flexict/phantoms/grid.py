@@ -1,4 +1,4 @@
-"""The sampling grid of a phantom, and the few ways of painting on it."""
+"""The sampling grid of a phantom, and how shapes are drawn on it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ class Grid:
         return Grid(x[None, None, :], y[None, :, None], z[:, None, None], spacing)
 
     @property
+    def points(self) -> tuple[Array, Array, Array]:
+        """Coordinates x, y, z of all voxels, ready to broadcast."""
+        return self.x, self.y, self.z
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Number of voxels along z, y, x."""
         return self.z.size, self.y.size, self.x.size
@@ -53,7 +58,7 @@ class Grid:
     def box(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> Box:
         """Index box (z, y, x) of the voxels between two LPS corners given as (x, y, z)."""
         slices = []
-        for axis, first, last in zip((self.x, self.y, self.z), low, high, strict=True):
+        for axis, first, last in zip(self.points, low, high, strict=True):
             line = axis.ravel()
             start = int(np.searchsorted(line, first, side="left"))
             stop = int(np.searchsorted(line, last, side="right"))
@@ -71,6 +76,16 @@ class Grid:
         return Grid(self.x[:, :, x], self.y[:, y], self.z[z], self.spacing)
 
 
+def bell(values: Array, centre: float, width: float) -> Array:
+    """A Gaussian bump of height 1 at `centre`: exp(-((values - centre) / width)^2)."""
+    return np.asarray(np.exp(-np.square((values - centre) / width)))
+
+
+def sigmoid(values: Array, centre: float, width: float) -> Array:
+    """The logistic function, 0.5 at `centre`, steeper the smaller `width` is."""
+    return np.asarray(1.0 / (1.0 + np.exp(-(values - centre) / width)))
+
+
 def coverage(distance: Array, edge_mm: float) -> Array:
     """Fraction of each voxel inside a surface, from the signed distance in mm (negative inside)."""
     fraction = distance * np.float32(-1.0 / edge_mm)
@@ -79,31 +94,23 @@ def coverage(distance: Array, edge_mm: float) -> Array:
 
 
 def blend(canvas: Array, fraction: Array, hu: Array | float) -> None:
-    """Replace `fraction` of every voxel's content by matter of `hu`, in place."""
+    """Replace `fraction` of every voxel's content by material of `hu`, in place."""
     canvas += fraction * (np.asarray(hu, dtype=np.float32) - canvas)
 
 
 def ellipsoid(
-    grid: Grid,
+    points: tuple[Array, Array, Array],
     centre: tuple[float, float, float],
     radii: tuple[float, float, float],
     axes: NDArray[np.floating] | None = None,
 ) -> Array:
-    """Approximate signed distance in mm to an ellipsoid; the rows of `axes` are its principal directions."""
-    x, y, z = (
-        grid.x - np.float32(centre[0]),
-        grid.y - np.float32(centre[1]),
-        grid.z - np.float32(centre[2]),
-    )
-    rows = np.eye(3) if axes is None else np.asarray(axes)
-    total: Array | None = None
-    for row, radius in zip(rows, radii, strict=True):
+    """Approximate signed distance in mm of points (x, y, z) to an ellipsoid with principal directions `axes` (rows)."""
+    x, y, z = (np.asarray(values, np.float32) - np.float32(c) for values, c in zip(points, centre, strict=True))
+    total = np.float32(0.0)
+    for row, radius in zip(np.eye(3) if axes is None else axes, radii, strict=True):
         a, b, c = (np.float32(value / radius) for value in row)
-        square = np.square(a * x + b * y + c * z)
-        total = square if total is None else total + square
-    assert total is not None
-    scale = np.float32(min(radii))
-    return np.asarray((np.sqrt(total) - np.float32(1.0)) * scale)
+        total = total + np.square(a * x + b * y + c * z)
+    return np.asarray((np.sqrt(total) - np.float32(1.0)) * np.float32(min(radii)))
 
 
 def tube(
@@ -153,9 +160,9 @@ def smooth_noise(
 ) -> Array:
     """Noise of zero mean and about unit variance whose correlation length is about `cell_mm`.
 
-    White noise on a coarse lattice is spread by separable Gaussian weights, so a matrix product an axis is
-    all it costs. The lattice is fixed in the patient (`reach_mm` each way from `centre`, LPS mm; the edge
-    value is carried beyond it), so that every grid samples the same tissue.
+    White noise on a coarse lattice is spread by separable Gaussian weights, at the cost of one matrix
+    product per axis. The lattice is fixed in the patient (`reach_mm` each way from `centre`, LPS mm; the edge
+    value continues beyond it), so that every grid samples the same tissue.
     """
     nodes = np.arange(-reach_mm, reach_mm + cell_mm, cell_mm)
     weights, rows = [], []

@@ -46,14 +46,14 @@ class Lesion:
 
     @property
     def margin(self) -> str:
-        """What a radiologist would call its edge: smooth, lobulated or spiculated."""
+        """Its margin as a radiologist describes it: smooth, lobulated or spiculated."""
         if self.spiculation > 0.45:
             return "spiculated"
         return "lobulated" if self.lobulation > 0.45 else "smooth"
 
     @property
     def density(self) -> str:
-        """What a radiologist would call its attenuation: ground-glass, part-solid or solid."""
+        """Its attenuation as a radiologist describes it: ground-glass, part-solid or solid."""
         if self.solid < 0.3:
             return "ground-glass"
         return "part-solid" if self.solid < 0.75 else "solid"
@@ -63,7 +63,7 @@ def draw_lesion(anatomy: Anatomy, rng: np.random.Generator, severity: float, pro
     """A tumour whose size, spiculation and density rise with the severity, each with noise of its own.
 
     The place is chosen for `severity` and the tumour grown to `severity + progression` (both within 0 to 1),
-    so that it stays where it was on an earlier scan.
+    so that it keeps its place from an earlier scan.
     """
     noise = rng.standard_normal(6)
     chance = rng.uniform(size=4)
@@ -113,7 +113,7 @@ def paint_lesion(hu: Array, grid: Grid, lesion: Lesion, lung: Array) -> NDArray[
         lesion: what to draw.
         lung: distance to the lung on the same grid; the tumour ends `invasion` mm beyond it.
 
-    The mask holds the voxels at least half filled by the tumour (always at least one).
+    The mask contains the voxels that the tumour at least half fills (always at least one).
     """
     mask = np.zeros(hu.shape, dtype=np.uint8)
     reach = lesion.radius * 2.2 + grid.edge_mm
@@ -132,18 +132,19 @@ def paint_lesion(hu: Array, grid: Grid, lesion: Lesion, lung: Array) -> NDArray[
 
     rng = np.random.default_rng(lesion.texture_seed)
     inner = rho / np.maximum(surface, np.float32(1.0))
-    glass = np.float32(-660.0 + 330.0 * lesion.solid) + smooth_noise(rng, part, 5.0, lesion.centre, 90.0) * np.float32(
-        35.0
-    )
-    tissue = np.float32(12.0 + 38.0 * lesion.solid) + smooth_noise(rng, part, 6.0, lesion.centre, 90.0) * np.float32(
-        9.0
-    )
+
+    def texture(mean_hu: float, cell_mm: float, std_hu: float) -> Array:
+        noise = smooth_noise(rng, part, cell_mm, lesion.centre, 90.0)
+        return np.float32(mean_hu) + noise * np.float32(std_hu)
+
+    glass = texture(-660.0 + 330.0 * lesion.solid, 5.0, 35.0)
+    tissue = texture(12.0 + 38.0 * lesion.solid, 6.0, 9.0)
     core = np.clip((np.float32(lesion.solid * 1.12) - inner) * np.float32(6.0) + 0.5, 0.0, 1.0)
     matter = glass + (tissue - glass) * (core if lesion.solid < 0.85 else np.float32(1.0))
     if lesion.necrosis > 0:
         hollow = np.clip((np.float32(lesion.necrosis) - inner) * np.float32(5.0), 0.0, 1.0)
         matter = matter + hollow * (np.float32(6.0) - matter)
-    # A tumour of ground glass leaves the vessels that cross it visible.
+    # Vessels remain visible within ground glass.
     blend(hu[box], inside, np.maximum(matter, hu[box]) if lesion.solid < 0.75 else matter)
     return mask
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexict.phantoms.anatomy import Anatomy, fissures, lung_distance
-from flexict.phantoms.grid import Array, Box, Grid, blend, coverage, smooth_noise, tube
+from flexict.phantoms.grid import Array, Box, Grid, blend, coverage, sigmoid, smooth_noise, tube
 from flexict.phantoms.organs import FLUID, blood_hu
 
 # Vessel endings a lung; enough to look like a chest CT at 2 mm, few enough to draw in a tenth of a second.
@@ -53,7 +53,7 @@ def points_in_lung(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Random LPS points `[count, 3]` of one lung (side -1 right, 1 left) and their depths `[count]` in mm.
 
-    They depend on the anatomy alone, never on the grid, so that two scans of a patient agree.
+    They depend only on the anatomy, not on the grid, so that two scans of a patient agree.
     """
     low = np.array([0.0, -1.1 * anatomy.half_depth, anatomy.base])
     high = np.array([1.1 * anatomy.half_width, 1.1 * anatomy.half_depth, anatomy.apex])
@@ -71,7 +71,7 @@ def grow_vessels(
     """A vascular tree of one lung: points `[n, 3]`, radii `[n]` and the parent of each.
 
     Random endings are joined, nearest to the hilum first, to the point of the tree that keeps the total
-    way from the hilum short; radii follow Murray's law in the number of endings downstream.
+    path from the hilum short; radii follow Murray's law in the number of endings downstream.
     """
     hilum = np.array([anatomy.midline + side * (30.0 if side < 0 else 33.0), 10.0, 2.0])
     ends, _ = points_in_lung(anatomy, side, rng, ENDINGS)
@@ -98,7 +98,7 @@ def grow_vessels(
 
 def _clear_emphysema(air: Array, part: Grid, anatomy: Anatomy, rng: np.random.Generator) -> None:
     holes = smooth_noise(rng, part, 11.0)
-    upper = 1.0 / (1.0 + np.exp(-(part.z - 25.0) / 25.0))
+    upper = sigmoid(part.z, 25.0, 25.0)
     threshold = (1.5 - 1.3 * anatomy.emphysema * upper).astype(np.float32)
     blend(air, np.clip((holes - threshold) * np.float32(2.5), 0.0, 1.0), -975.0)
 

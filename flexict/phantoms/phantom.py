@@ -1,4 +1,4 @@
-"""One simulated chest CT with its lesion mask and everything that is true of it."""
+"""One simulated chest CT with its lesion mask and its ground truth."""
 
 from __future__ import annotations
 
@@ -61,21 +61,25 @@ def chest_phantom(
             whose slices are no thicker than `spacing_mm`, so that the grid has exactly that spacing.
         spacing_mm: in-plane spacing, and the least slice spacing.
         field_mm: extent of the field along x, y, z; the anatomy keeps its size and is cut where it ends.
-        visit: number of the examination; the same patient at another visit lies a little differently and has
+        visit: number of the examination; the same patient at another visit lies slightly differently, with
             other noise.
         progression: severity added since the visit for which the tumour's place was chosen.
-        around_lesion: the field lies round the tumour, not round the chest: a fine grid of a small field.
+        around_lesion: centre the field on the tumour instead of the chest, for a fine grid of a small field.
 
     Raises:
         FlexiCTError: severity outside [0, 1], a spacing or field that is not positive, or a field so small that
             the tumour lies outside it.
+
+    >>> phantom = chest_phantom(seed=1, severity=0.8, spacing_mm=8.0)
+    >>> phantom.ct.shape, phantom.truth["lobe"]
+    ((32, 32, 40), 'right upper')
     """
     if severity is not None and not 0.0 <= severity <= 1.0:
         raise FlexiCTError(f"severity must lie between 0 and 1, not {severity}")
     if spacing_mm <= 0 or min(field_mm) <= 0:
         raise FlexiCTError(f"spacing and field must be positive, not {spacing_mm} and {field_mm}")
     if around_lesion and not lesion:
-        raise FlexiCTError("a phantom without a tumour has no field round it: leave out around_lesion")
+        raise FlexiCTError("around_lesion needs a tumour: leave it out, or simulate a lesion")
     streams = [np.random.default_rng([seed, stream]) for stream in range(5)]
     drawn = float(streams[0].uniform())
     start = drawn if severity is None else float(severity)

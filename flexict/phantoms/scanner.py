@@ -1,4 +1,4 @@
-"""What a scanner does to the anatomy: kernel, slice thickness, noise and calibration."""
+"""How a scanner images the anatomy: kernel, slice thickness, noise and calibration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Scanner:
     """A scanner and its reconstruction.
 
     Attributes:
-        name: what the cohort's `scanner` column says.
+        name: as in the cohort's `scanner` column.
         kernel: "soft" smooths the image and its noise, "sharp" enhances edges and gives fine-grained noise.
         slice_thickness_mm: full width at half maximum of the slice profile, and the least slice spacing.
         noise_hu: standard deviation of the noise in the middle of the body.
@@ -55,7 +55,7 @@ def scan(hu: Array, grid: Grid, scanner: Scanner, rng: np.random.Generator) -> n
     """Image `hu` `[z, y, x]` with `scanner`; returns int16 HU in [-1024, 3071].
 
     The noise passes through the same filters as the anatomy, as in filtered back-projection, and is scaled so
-    that `noise_hu` is what remains after them. It is strongest where the body is thickest.
+    that `noise_hu` remains after them. It is strongest where the body is thickest.
     """
     in_plane = _in_plane_taps(scanner.kernel, grid.spacing[0])
     through = _gaussian_taps(scanner.slice_thickness_mm / 2.355 / grid.spacing[2])

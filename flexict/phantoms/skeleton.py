@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from flexict.phantoms.anatomy import Anatomy, cavity_distance
-from flexict.phantoms.grid import Array, Grid, blend, coverage, ellipsoid, tube
+from flexict.phantoms.grid import Array, Grid, bell, blend, coverage, ellipsoid, sigmoid, tube
 
 CORTICAL, MARROW, CARTILAGE, DISC, CORD = 750.0, 240.0, 110.0, 85.0, 25.0
 
 
 def paint_skeleton(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
-    """All bones, over whatever soft tissue `hu` `[z, y, x]` holds."""
+    """All bones, over the soft tissue in `hu` `[z, y, x]`."""
     _paint_ribs(hu, grid, anatomy)
     _paint_sternum(hu, grid, anatomy)
     _paint_shoulders(hu, grid, anatomy)
@@ -37,7 +37,7 @@ def _paint_ribs(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
     # Ribs end beside the spine and the sternum.
     ends = np.maximum(14.0 - np.abs(x), (from_back - 2.72) * 80.0).astype(np.float32)
     np.maximum(bone, ends, out=bone)
-    is_cartilage = 1.0 / (1.0 + np.exp(-(from_back - 2.3) / 0.04))
+    is_cartilage = sigmoid(from_back, 2.3, 0.04)
     shell = (CORTICAL + (CARTILAGE - CORTICAL) * is_cartilage).astype(np.float32)
     core = (MARROW + (CARTILAGE - MARROW) * is_cartilage).astype(np.float32)
     inside = coverage(bone, grid.edge_mm)
@@ -52,7 +52,7 @@ def _paint_sternum(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
     width = 14.0 + 9.0 / (1.0 + np.exp(-(part.z - 42.0) / 5.0))
     plate = np.maximum(np.abs(wall) - 5.5, np.abs(part.x) - width.astype(np.float32))
     np.maximum(plate, np.abs(part.z - 12.0) - 58.0, out=plate)
-    joint = np.exp(-np.square((part.z - 40.0) / 2.0)) * 0.7
+    joint = bell(part.z, 40.0, 2.0) * 0.7
     _paint_bone(hu[box], plate, grid.edge_mm, shell=420.0, core=150.0, rind=2.0, keep=(1.0 - joint).astype(np.float32))
 
 
@@ -67,7 +67,7 @@ def _paint_shoulders(hu: Array, grid: Grid, anatomy: Anatomy) -> None:
         reach = np.array([52.0, 45.0, 66.0])
         box = grid.box(np.array(centre) - reach, np.array(centre) + reach)
         part = grid.crop(box)
-        blade = ellipsoid(part, centre, (42.0, 4.0, 58.0), np.stack([flat, normal, np.cross(flat, normal)]))
+        blade = ellipsoid(part.points, centre, (42.0, 4.0, 58.0), np.stack([flat, normal, np.cross(flat, normal)]))
         outside = np.float32(12.0) - cavity_distance(anatomy, part.x, part.y, part.z)
         np.maximum(blade, outside, out=blade)
         _paint_bone(hu[box], blade, grid.edge_mm, shell=520.0, core=330.0, rind=1.5)

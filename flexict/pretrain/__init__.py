@@ -1,1 +1,1 @@
-"""Self-distillation that makes flexict-nano: slices first, then the kernel inflated to volumes."""
+"""Self-distillation of flexict-nano (first slices, then volumes with the inflated kernel), then alignment with text."""

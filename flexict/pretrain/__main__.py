@@ -1,4 +1,4 @@
-"""`python -m flexict.pretrain`: train flexict-nano and flexict-nano-vlm, or go on with a run that was stopped."""
+"""`python -m flexict.pretrain`: train flexict-nano and flexict-nano-vlm, or resume a run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from flexict.errors import FlexiCTError
 from flexict.hub.devices import pick_device
 from flexict.hub.registry import NANO_SHAPE, REGISTRY
 from flexict.pretrain.align import run_align_stage
-from flexict.pretrain.align_stage import read_align_stage
 from flexict.pretrain.run import run_stage
 from flexict.pretrain.scans import load_scans
-from flexict.pretrain.stage import read_stage
+from flexict.pretrain.stages import read_align_stage, read_stage
 
 HERE = Path(__file__).parent
 STAGES = tuple(HERE / f"{name}.toml" for name in ("nano-1-slices", "nano-2-gram", "nano-3-volumes"))

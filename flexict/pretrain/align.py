@@ -1,7 +1,7 @@
 """Stage 3: images and reports in one space, at nano scale on simulated CTs.
 
 Source: arXiv 2605.21906, phase 3: contrast between images and reports (CLIP, Radford et al. 2021, section 2.3) and a
-loss on opposite sentences: of a statement and its negation the true one shall lie nearer the image.
+loss on opposite sentences: of a statement and its negation, the true one should lie nearer the image.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flexict.errors import FlexiCTError
 from flexict.hub.checkpoints import load_into, read_tensors
 from flexict.hub.vlm_checkpoint import PROJECTION, SCALE, TEXT, VISION
 from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.align_batches import AlignBatch, draw_align_batch, kept_patches, varied_volumes
-from flexict.pretrain.align_stage import AlignStage
-from flexict.pretrain.loop import Run, decayed, set_rate
-from flexict.pretrain.nano_text import read_tower_folder, write_tower_folder
+from flexict.pretrain.loop import Run, decayed, save_tensors, set_rate, update
+from flexict.pretrain.nano_text import write_tower_folder
 from flexict.pretrain.phantom_views import PhantomViews, simulate
-from flexict.pretrain.run import CLIP_NORM, save_tensors
-from flexict.text.text_tower import last_token_vectors
+from flexict.pretrain.stages import AlignStage
+from flexict.text.text_tower import last_token_vectors, read_configuration
 
 # CLIP's start and ceiling of the scale (section 2.5).
 FIRST_SCALE, MOST_SCALE = float(np.log(1 / 0.07)), float(np.log(100.0))
@@ -71,7 +69,7 @@ def pooled_vectors(model: Aligner, data: PhantomViews, device: str, batch_size: 
 
 @torch.no_grad()
 def spread_images(model: Aligner, pooled: Tensor) -> None:
-    """Start the projection as a whitening of pooled vectors `[n, 2 * embed_dim]`, blind to what all scans share.
+    """Start the projection as a whitening of pooled vectors `[n, 2 * embed_dim]` without what all scans share.
 
     Pooled vectors of different CTs are nearly parallel. Through a random projection all images would start at one point
     of the joint space, and short runs never leave it.
@@ -108,7 +106,7 @@ def run_align_stage(
     seed: int = 0,
     bfloat16: bool = False,
 ) -> Path:
-    """Train the stage, going on from its checkpoints in `out` if there are any.
+    """Train the stage, resuming from its checkpoints in `out` if there are any.
 
     Args:
         init: backbone weights of the stage before; None starts from untrained ones.
@@ -120,13 +118,13 @@ def run_align_stage(
         `STAGE.safetensors`.
 
     Raises:
-        FlexiCTError: if a checkpoint in `out` was made with other settings, or the loss is no number.
+        FlexiCTError: if a checkpoint in `out` was made with other settings, or the loss is NaN or infinite.
     """
     torch.manual_seed(seed)
     data = simulate(range(stage.first_seed, stage.first_seed + stage.n_phantoms), out)
     folder = out / f"{stage.name}-text"
     write_tower_folder(folder, data.truths, seed)
-    config, tokenizer = read_tower_folder(folder)
+    config, tokenizer = read_configuration(str(folder))
     model = Aligner(shape, config)
     if init is not None:
         load_into(model.vision, read_tensors(init), str(init))
@@ -184,20 +182,15 @@ def _learn(
     encode_texts: Callable[[Sequence[str]], Tensor],
     where: str,
 ) -> list[float]:
-    """One update towards the batch's texts; what the loss curve says of it."""
+    """One update towards the batch's texts; the values of `COLUMNS`."""
     texts, right, wrong = encode_texts([*batch.reports, *batch.right, *batch.wrong]).split(len(images))
     scale = model.logit_scale.exp()
     matched, chosen = contrast(images, texts, scale), opposite(images, right, wrong, scale)
     total = matched + stage.opposite_weight * chosen
-    if not torch.isfinite(total):
-        raise FlexiCTError(f"the loss of {where} is {total.item()}: lower the learning rate of {stage.name}")
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-    optimiser.step()
+    norm = update(optimiser, total, model.parameters(), f"{where} of {stage.name}")
     with torch.no_grad():
         model.logit_scale.clamp_(0.0, MOST_SCALE)
         hits = (images @ texts.T).argmax(dim=1) == torch.arange(len(images), device=images.device)
         better = (images * right).sum(dim=1) > (images * wrong).sum(dim=1)
     shares = (float(one.float().mean()) for one in (hits, better))
-    return [float(matched.detach()), float(chosen.detach()), *shares, float(scale.detach()), float(norm)]
+    return [float(matched.detach()), float(chosen.detach()), *shares, float(scale.detach()), norm]

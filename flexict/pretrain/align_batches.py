@@ -1,4 +1,4 @@
-"""What a step of the stage on reports sees: patients in one view, a report and two opposite sentences each."""
+"""The input of a step of the stage on reports: patients in one view, each with a report and two opposite sentences."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flexict.pretrain.align_stage import AlignStage
 from flexict.pretrain.phantom_views import PhantomViews
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE, Finding, findings, varied_report
+from flexict.pretrain.stages import AlignStage
 from flexict.text.text_tower import NEGATIVE, POSITIVE
 
 MOST_SHIFT = 3
@@ -22,7 +22,7 @@ GAIN, NOISE = 0.05, 0.1
 class AlignBatch:
     """Patients (`rows` of the data) in one view; a report, a true and a false sentence of each.
 
-    `rng` goes on to what else the step draws.
+    `rng` serves the later draws of the step.
     """
 
     view: str
@@ -45,17 +45,17 @@ def draw_align_batch(data: PhantomViews, stage: AlignStage, size: int, step: int
 
 
 def varied_volumes(data: PhantomViews, batch: AlignBatch) -> Tensor:
-    """The volumes of a batch `[B, 1, 80, 80, 80]`, each a little other than stored."""
+    """The volumes of a batch `[B, 1, 80, 80, 80]`, each varied a little."""
     return torch.stack([_varied(data.inputs[batch.view][row], batch.rng) for row in batch.rows])[:, None]
 
 
 def kept_patches(n_patches: int, share: float, rng: np.random.Generator) -> Tensor:
-    """Indices, in order, of the patches that a step looks at."""
+    """Indices, in order, of the patches that a step uses."""
     return torch.from_numpy(np.sort(rng.choice(n_patches, max(1, round(share * n_patches)), replace=False)))
 
 
 def _opposites(statements: Sequence[Finding], rng: np.random.Generator) -> tuple[str, str]:
-    """A statement and its negation, the true one first; as often of a finding that is there as of one that is not."""
+    """A statement and its negation, the true one first; present and absent findings are equally likely."""
     there = [one for one in statements if one.present]
     absent = [one for one in statements if not one.present]
     pool = there if there and (not absent or rng.uniform() < 0.5) else absent
@@ -65,7 +65,7 @@ def _opposites(statements: Sequence[Finding], rng: np.random.Generator) -> tuple
 
 
 def _varied(volume: Tensor, rng: np.random.Generator) -> Tensor:
-    """The volume moved by some voxels, a little lighter or darker, with noise. Never mirrored: sides have names."""
+    """The volume moved by a few voxels, slightly lighter or darker, with noise; not mirrored, as reports name sides."""
     moved = torch.roll(volume.float(), tuple(rng.integers(-MOST_SHIFT, MOST_SHIFT + 1, 3).tolist()), (0, 1, 2))
     gain, offset = (float(rng.uniform(-GAIN, GAIN)) for _ in range(2))
     noise = torch.from_numpy(rng.standard_normal(tuple(volume.shape), dtype=np.float32))

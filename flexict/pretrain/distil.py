@@ -13,7 +13,7 @@ from flexict.model.backbone import FlexiCTBackbone
 from flexict.pretrain.crops import CropPlan, multi_crop
 from flexict.pretrain.losses import Head, balanced_targets, dino, distillation, gram, koleo
 from flexict.pretrain.scans import Scans
-from flexict.pretrain.stage import Stage
+from flexict.pretrain.stages import Stage
 
 LAYER_SCALE = 0.1
 FINE, COARSE = 8, 16
@@ -21,7 +21,7 @@ FINE, COARSE = 8, 16
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step sees.
+    """The input of one step.
 
     Attributes:
         crops: two global crops, each `[B, 1, ...]`.
@@ -60,9 +60,9 @@ class Distiller(nn.Module):
         self._anchor: tuple[FlexiCTBackbone, ...] = ()
 
     def drop_anchor(self) -> None:
-        """Hold the patches of the student to those of the teacher as it is now (Gram phase).
+        """Keep the patches of the student near those of the teacher as it is now (Gram phase).
 
-        The anchor is frozen and follows from what the stage starts from, so it is no part of the saved state: a
+        The anchor is frozen and follows from what the stage starts from, so it is not part of the saved state: a
         tuple hides it from there.
         """
         self._anchor = (copy.deepcopy(self.backbones()[1]).requires_grad_(False),)
@@ -100,7 +100,7 @@ class Distiller(nn.Module):
         }
 
     def _gram(self, crops: Tensor, patches: Tensor) -> Tensor:
-        """Of the crops that are shown whole: every second one."""
+        """The Gram loss of the crops without masks: every second one."""
         if not self._anchor:
             return patches.new_zeros(())
         with torch.no_grad():
@@ -115,7 +115,7 @@ class Distiller(nn.Module):
 
 
 def draw_batch(scans: Scans, stage: Stage, step: int, seed: int) -> Batch:
-    """The batch of a step: the same for the same seed and step, so that a resumed run sees what it would have seen."""
+    """The batch of a step: the same for the same seed and step, so that a resumed run sees the same data."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     chances = torch.rand(2, generator=generator).tolist()
     slices = stage.n_axes == 2 or chances[0] < stage.slice_share
@@ -141,7 +141,7 @@ def draw_batch(scans: Scans, stage: Stage, step: int, seed: int) -> Batch:
 
 
 def _masks(n: int, n_patches: int, share: float, generator: torch.Generator) -> Tensor:
-    """Random patches hidden in every second crop (as in iBOT, half of the crops are left whole)."""
+    """Random patches hidden in every second crop (as in iBOT, half of the crops have no mask)."""
     order = torch.rand(n, n_patches, generator=generator).argsort(dim=1)
     masks = order < round(share * n_patches)
     masks[1::2] = False

@@ -1,25 +1,28 @@
-"""A resumable training loop: checkpoints, and a loss curve that fits them."""
+"""A resumable training loop: updates, learning rate, checkpoints, and a loss curve that fits them."""
 
 from __future__ import annotations
 
 import csv
 import logging
+import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from flexict.errors import FlexiCTError
-from flexict.pretrain.schedule import cosine
 
 LOG = logging.getLogger(__name__)
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 10
+CLIP_NORM = 1.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Run:
 
     Attributes:
         name: of the stage; becomes part of the file names.
-        settings: all that decides the result; a checkpoint of others is not gone on with.
+        settings: all that decides the result; a checkpoint made with others is refused.
         columns: what a step returns, by name, for the loss curve.
     """
 
@@ -41,11 +44,11 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state lies."""
+        """The file of the saved state."""
         return self.out / f"{self.name}.checkpoint.pt"
 
     def go(self, model: nn.Module, optimiser: torch.optim.Optimizer, step: Callable[[int], list[float]]) -> None:
-        """Call `step` for every step that is left, saving as it goes.
+        """Call `step` for every remaining step and save at intervals.
 
         Raises:
             FlexiCTError: if the checkpoint in `out` was made with other settings.
@@ -78,9 +81,8 @@ class Run:
             "seed": self.seed,
             "step": step,
         }
-        temporary = self.checkpoint.with_suffix(".partial")
-        torch.save(content, temporary)
-        os.replace(temporary, self.checkpoint)
+        with replacing(self.checkpoint) as temporary:
+            torch.save(content, temporary)
 
     def _resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
         if not self.checkpoint.exists():
@@ -90,8 +92,50 @@ class Run:
             raise FlexiCTError(f"{self.checkpoint} was made with other settings: move it away or choose another --out")
         model.load_state_dict(content["model"])
         optimiser.load_state_dict(content["optimiser"])
-        LOG.info("going on from step %d", content["step"])
+        LOG.info("resuming from step %d", content["step"])
         return int(content["step"])
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, which replaces it once it is completely written."""
+    temporary = path.with_suffix(".partial")
+    yield temporary
+    os.replace(temporary, path)
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights as `.safetensors` in float16 (rotary periods stay bfloat16)."""
+    halves = {
+        name: value.detach().cpu().to(torch.float16 if value.dtype == torch.float32 else value.dtype).contiguous()
+        for name, value in tensors.items()
+    }
+    with replacing(path) as temporary:
+        save_file(halves, temporary)
+
+
+def update(optimiser: torch.optim.Optimizer, loss: Tensor, parameters: Iterable[Tensor], where: str) -> float:
+    """One step down the gradient of `loss`, its norm clipped to `CLIP_NORM`; the norm before clipping.
+
+    Raises:
+        FlexiCTError: if the loss is NaN or infinite; `where` names step and stage.
+    """
+    if not torch.isfinite(loss):
+        raise FlexiCTError(f"the loss of {where} is {loss.item()}: lower the learning rate")
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+    optimiser.step()
+    return float(norm)
+
+
+def cosine(start: float, end: float, progress: float) -> float:
+    """Cosine from `start` at progress 0 to `end` at 1.
+
+    >>> cosine(1.0, 0.0, 0.5)
+    0.5
+    """
+    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float, warm_up: float, step: int, steps: int) -> None:

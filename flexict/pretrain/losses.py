@@ -17,8 +17,8 @@ from torch import Tensor, nn
 class Head(nn.Module):
     """Projection of tokens `[n, width]` to prototype logits `[n, n_prototypes]`.
 
-    What all tokens of a batch share is taken out before the prototypes (a batch norm without parameters): the tokens of
-    CTs are so alike that short runs would never tell them apart.
+    What all tokens of a batch share is removed before the prototypes (a batch norm without parameters): the tokens of
+    CTs are so similar that short runs would never separate them.
     """
 
     def __init__(self, width: int, n_prototypes: int, hidden: int = 512, bottleneck: int = 128) -> None:
@@ -34,7 +34,7 @@ class Head(nn.Module):
         self.prototypes = nn.Parameter(F.normalize(torch.randn(n_prototypes, bottleneck), dim=-1))
         for layer in self.mlp:
             if isinstance(layer, nn.Linear):
-                # The usual 0.02 leaves the cosines of different scans so alike that short runs never leave the start.
+                # The usual 0.02 leaves the cosines of different scans so similar that short runs make no progress.
                 nn.init.xavier_normal_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
@@ -47,7 +47,7 @@ def balanced_targets(logits: Tensor, temperature: float, n_iterations: int = 3) 
     """Teacher probabilities `[n, n_prototypes]` of logits `[n, n_prototypes]`, every prototype used equally often.
 
     Sinkhorn-Knopp (Caron et al. 2020, section 3.1), as in DINOv2: no prototype can win everywhere, so the network
-    cannot agree with itself by saying the same of every scan.
+    cannot reach agreement by giving all scans the same output.
     """
     scaled = logits.float() / temperature
     weights = (scaled - scaled.max()).exp()
@@ -86,7 +86,7 @@ def koleo(vectors: Tensor) -> Tensor:
 def gram(student: Tensor, anchor: Tensor) -> Tensor:
     """Mean squared difference of the cosines between all pairs of patches of an image, both `[B, N, width]`.
 
-    The anchor is an earlier, frozen network: class tokens go on learning while patches keep telling places apart.
+    The anchor is an earlier, frozen network: class tokens keep learning while patch tokens stay distinct by place.
     """
     ours = F.normalize(student.float(), dim=-1, eps=1e-6)
     theirs = F.normalize(anchor.float(), dim=-1, eps=1e-6)

@@ -1,11 +1,11 @@
-"""The small text tower of flexict-nano-vlm: the published tower's kind of network, and a tokenizer made of reports."""
+"""The text tower of flexict-nano-vlm: the architecture of the published one, and a tokenizer trained on reports."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -15,9 +15,6 @@ from flexict.phantoms.phantom import Truth
 from flexict.pretrain.phantom_views import VIEWS
 from flexict.pretrain.reports import findings, full_report, varied_report
 from flexict.text.text_tower import NEGATIVE, POSITIVE
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 PAD, END = "<pad>", "<end>"
 VOCABULARY = 512
@@ -42,7 +39,7 @@ CONFIG: dict[str, Any] = {
 
 
 def write_tower_folder(folder: Path, truths: Iterable[Truth], seed: int) -> None:
-    """Write `config.json` and the tokenizer, trained on reports of these patients; any text can be tokenised by it."""
+    """Write `config.json` and the tokenizer, trained on reports of these patients; it can tokenise any text."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -65,14 +62,6 @@ def write_tower_folder(folder: Path, truths: Iterable[Truth], seed: int) -> None
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=1) + "\n", encoding="utf-8")
-
-
-def read_tower_folder(folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
-    """The configuration and the tokenizer that `write_tower_folder` wrote."""
-    from transformers import AutoConfig, AutoTokenizer
-
-    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    return config, AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, padding_side="left")
 
 
 def _corpus(truths: Iterable[Truth], seed: int) -> Iterable[str]:

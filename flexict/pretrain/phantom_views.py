@@ -1,14 +1,13 @@
-"""Simulated chest CTs as the aligned encoder sees them, with their truth; kept on disk between runs.
+"""Simulated chest CTs as inputs of the aligned encoder, with their ground truth; kept on disk between runs.
 
-Three views a patient: the whole chest (preset `default`), and the lesion in a fixed cube (`lesion_seed`, 64 mm) and in
-one that grows with it (`lesion_mask`, 1.5 sizes), both from a fine scan of 96 mm round it. The 160^3 inputs are halved
-to 80^3: at patch 8 they give the tokens that 160^3 gives at patch 16, for a tenth of the memory.
+Three views per patient: the whole chest (preset `default`), and the lesion in a fixed cube (`lesion_seed`, 64 mm) and
+in one that grows with it (`lesion_mask`, 1.5 sizes), both from a fine scan of 96 mm round it. The 160^3 inputs are
+halved to 80^3: at patch 8 they give the tokens that 160^3 gives at patch 16, for a tenth of the memory.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,9 @@ from torch import Tensor
 
 from flexict.phantoms import chest_phantom
 from flexict.phantoms.phantom import Phantom, Truth
-from flexict.presets import preprocess
+from flexict.presets import presets
+from flexict.presets.preprocess import Scan
+from flexict.pretrain.loop import replacing
 from flexict.pretrain.reports import LESION_FIXED, LESION_SCALED, WHOLE
 
 EDGE = 80
@@ -41,16 +42,15 @@ class PhantomViews:
 
 
 def simulate(seeds: Sequence[int], kept_in: Path, workers: int = 2) -> PhantomViews:
-    """The views of these patients, from `kept_in` where they were simulated before."""
+    """The views of these patients, read from `kept_in` if they were simulated before."""
     path = kept_in / f"phantoms-{seeds[0]}-{seeds[-1]}.safetensors"
     if not path.exists():
         kept_in.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(workers) as pool:
             made = list(pool.map(_views, seeds, chunksize=4))
         tensors = {view: torch.from_numpy(np.stack([one[0][i] for one in made])) for i, view in enumerate(VIEWS)}
-        temporary = path.with_suffix(".partial")
-        save_file(tensors, temporary, metadata={"truths": json.dumps([one[1] for one in made])})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata={"truths": json.dumps([one[1] for one in made])})
     with safe_open(path, "pt") as stored:
         truths = json.loads(stored.metadata()["truths"])
         return PhantomViews({view: stored.get_tensor(view) for view in VIEWS}, truths)
@@ -60,13 +60,13 @@ def _views(seed: int) -> tuple[tuple[np.ndarray, ...], Truth]:
     torch.set_num_threads(1)
     whole = chest_phantom(seed)
     fine = lesion_phantom(seed)
-    scan = preprocess.Scan(fine.ct)
-    arrays = (
-        preprocess.default(whole.ct),
-        preprocess.lesion_seed(scan, lesion_centroid(fine), SEED_SIDE_MM),
-        preprocess.lesion_mask(scan, fine.mask, SCALE),
+    scan = Scan(fine.ct)
+    crops = (
+        presets.default(whole.ct),
+        presets.lesion_seed(scan, lesion_centroid(fine), SEED_SIDE_MM),
+        presets.lesion_mask(scan, fine.mask, SCALE),
     )
-    return tuple(_halved(array) for array in arrays), whole.truth
+    return tuple(_halved(crop.voxels()) for crop in crops), whole.truth
 
 
 def lesion_phantom(seed: int) -> Phantom:

@@ -1,12 +1,12 @@
 """Short reports of simulated chest CTs, written from their truth by template.
 
-The wording varies, so that an encoder learns findings and not one sentence: side, lobe, size, margin and density of
+The wording varies, so that an encoder learns findings rather than one sentence: side, lobe, size, margin and density of
 the lesion, effusion or none, emphysema or none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,26 +19,52 @@ LOBES = ("right upper", "right middle", "right lower", "left upper", "left lower
 MARGINS = ("smooth", "lobulated", "spiculated")
 DENSITIES = ("ground-glass", "part-solid", "solid")
 LARGER_MM, SMALLER_MM = (20.0, 30.0, 50.0), (10.0, 20.0, 30.0)
-# A radiologist does not mention everything; at least this much is said of what could be.
+# A radiologist does not mention everything: the chance that a part other than the lesion is mentioned.
 LEAST_SAID = 0.7
+SENTENCES: Mapping[str, Sequence[str]] = {
+    "lesion": (
+        "{margin} {density} {noun} of {size} in the {lobe} lobe.",
+        "There is a {size} {density} {noun} with {margin} margin in the {lobe} lobe.",
+        "{lobe} lobe {noun}, {size}, {density}, {margin}.",
+        "In the {lobe} lobe lies a {density} {noun} measuring {size}. Its margin is {margin}.",
+    ),
+    "lesion alone": (
+        "{margin} {density} {noun} of {size}.",
+        "There is a {size} {density} {noun} with {margin} margin.",
+        "{density} {noun} measuring {size}. Its margin is {margin}.",
+    ),
+    "lesion without size": (
+        "{margin} {density} lesion.",
+        "{density} lesion with {margin} margin.",
+        "A lesion of {density} density. Its margin is {margin}.",
+    ),
+    "effusion": (
+        "{effusion_side} pleural effusion.",
+        "There is a {effusion_side} pleural effusion.",
+        "Pleural effusion on the {effusion_side}.",
+    ),
+    "no effusion": ("No pleural effusion.", "There is no pleural effusion.", "No effusion."),
+    "emphysema": ("Emphysema.", "There is emphysema.", "The lungs show emphysema."),
+    "no emphysema": ("No emphysema.", "There is no emphysema.", "The lungs show no emphysema."),
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A phrase that may stand in `"{phrase} ."` or `"No {phrase}."`, and whether it is true of the scan."""
+    """A phrase for `"{phrase} ."` or `"No {phrase}."`, and whether it is true of the scan."""
 
     phrase: str
     present: bool
 
 
 def full_report(truth: Truth) -> str:
-    """Everything that is true, in one fixed wording."""
-    return " ".join(sentences(truth)[0] for sentences in (_lesion, _effusion, _emphysema))
+    """All findings, in one fixed wording."""
+    return " ".join(_wordings(truth, part)[0] for part in ("lesion", "effusion", "emphysema"))
 
 
 def lesion_report(truth: Truth) -> str:
-    """What is true of the lesion whatever its place, in one fixed wording."""
-    return _lesion_alone(truth)[0]
+    """The findings of the lesion without its place, in one fixed wording."""
+    return _wordings(truth, "lesion alone")[0]
 
 
 def varied_report(truth: Truth, view: str, rng: np.random.Generator) -> str:
@@ -48,12 +74,12 @@ def varied_report(truth: Truth, view: str, rng: np.random.Generator) -> str:
         view: `WHOLE`, `LESION_FIXED` (size can be seen) or `LESION_SCALED` (it cannot).
     """
     if view == WHOLE:
-        parts: list[Callable[[Truth], Sequence[str]]] = [_lesion, _effusion, _emphysema]
+        parts = ["lesion", "effusion", "emphysema"]
         rng.shuffle(parts)
-        kept = [part for part in parts if part is _lesion or rng.uniform() < LEAST_SAID]
+        kept = [part for part in parts if part == "lesion" or rng.uniform() < LEAST_SAID]
     else:
-        kept = [_lesion_alone if view == LESION_FIXED else _lesion_unsized]
-    return " ".join(str(rng.choice(np.array(part(truth)))) for part in kept)
+        kept = ["lesion alone" if view == LESION_FIXED else "lesion without size"]
+    return " ".join(str(rng.choice(np.array(_wordings(truth, part)))) for part in kept)
 
 
 def findings(truth: Truth, view: str) -> list[Finding]:
@@ -78,52 +104,12 @@ def _noun(diameter_mm: float) -> str:
     return "nodule" if diameter_mm <= NODULE_MM else "mass"
 
 
-def _words(truth: Truth) -> tuple[str, str, str, str]:
+def _wordings(truth: Truth, part: str) -> list[str]:
+    """The alternative wordings of one part of a report (a key of `SENTENCES`), all true."""
+    if part in ("effusion", "emphysema") and not truth[part]:
+        part = f"no {part}"
     diameter = float(truth["diameter_mm"] or 0.0)
-    return str(truth["margin"]), str(truth["density"]), _noun(diameter), f"{diameter:.0f} mm"
-
-
-def _lesion(truth: Truth) -> Sequence[str]:
-    margin, density, noun, size = _words(truth)
-    lobe = truth["lobe"]
-    return (
-        f"{margin.capitalize()} {density} {noun} of {size} in the {lobe} lobe.",
-        f"There is a {size} {density} {noun} with {margin} margin in the {lobe} lobe.",
-        f"{str(lobe).capitalize()} lobe {noun}, {size}, {density}, {margin}.",
-        f"In the {lobe} lobe lies a {density} {noun} measuring {size}. Its margin is {margin}.",
-    )
-
-
-def _lesion_alone(truth: Truth) -> Sequence[str]:
-    margin, density, noun, size = _words(truth)
-    return (
-        f"{margin.capitalize()} {density} {noun} of {size}.",
-        f"There is a {size} {density} {noun} with {margin} margin.",
-        f"{density.capitalize()} {noun} measuring {size}. Its margin is {margin}.",
-    )
-
-
-def _lesion_unsized(truth: Truth) -> Sequence[str]:
-    margin, density, _, _ = _words(truth)
-    return (
-        f"{margin.capitalize()} {density} lesion.",
-        f"{density.capitalize()} lesion with {margin} margin.",
-        f"A lesion of {density} density. Its margin is {margin}.",
-    )
-
-
-def _effusion(truth: Truth) -> Sequence[str]:
-    if not truth["effusion"]:
-        return ("No pleural effusion.", "There is no pleural effusion.", "No effusion.")
-    side = str(truth["effusion_side"])
-    return (
-        f"{side.capitalize()} pleural effusion.",
-        f"There is a {side} pleural effusion.",
-        f"Pleural effusion on the {side}.",
-    )
-
-
-def _emphysema(truth: Truth) -> Sequence[str]:
-    if truth["emphysema"]:
-        return ("Emphysema.", "There is emphysema.", "The lungs show emphysema.")
-    return ("No emphysema.", "There is no emphysema.", "The lungs show no emphysema.")
+    words = {name: str(truth[name]) for name in ("margin", "density", "lobe", "effusion_side")}
+    words |= {"noun": _noun(diameter), "size": f"{diameter:.0f} mm"}
+    sentences = (template.format_map(words) for template in SENTENCES[part])
+    return [sentence[0].upper() + sentence[1:] for sentence in sentences]

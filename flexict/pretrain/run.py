@@ -1,24 +1,20 @@
-"""One stage of self-distillation, from the stage before to the encoder it ends in."""
+"""One stage of self-distillation: from the checkpoint of the stage before to the weights of an encoder."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from flexict.errors import FlexiCTError
 from flexict.pretrain.distil import Distiller, draw_batch, inflate
-from flexict.pretrain.loop import Run, decayed, set_rate
+from flexict.pretrain.loop import Run, cosine, decayed, save_tensors, set_rate, update
 from flexict.pretrain.scans import Scans
-from flexict.pretrain.schedule import cosine
-from flexict.pretrain.stage import Stage
+from flexict.pretrain.stages import Stage
 
-CLIP_NORM = 1.0
 LOSSES = ("dino", "ibot", "koleo", "gram")
 
 
@@ -33,22 +29,22 @@ def run_stage(
     seed: int = 0,
     bfloat16: bool = False,
 ) -> Path:
-    """Train `stage`, going on from its checkpoint in `out` if there is one.
+    """Train `stage`, resuming from its checkpoint in `out` if there is one.
 
     Args:
         scans: what to draw crops from.
         shape: arguments of `FlexiCTBackbone`.
         out: folder for `STAGE.checkpoint.pt`, `STAGE.loss.csv` and `STAGE.safetensors`.
         init: the run folder's checkpoint of the stage before, heads and all; a 3D stage that follows a 2D one
-            inflates its patch kernel, and a stage with a Gram loss is held to the patches of its start.
+            inflates its patch kernel, and a Gram loss keeps the patches near those of this checkpoint.
         bfloat16: autocast the forward passes.
 
     Returns:
         The checkpoint; beside it lies the teacher backbone, float16, as `STAGE.safetensors` (after a 2D stage with its
-        kernel inflated, so that it can look at volumes).
+        kernel inflated, so that it also encodes volumes).
 
     Raises:
-        FlexiCTError: if the checkpoint in `out` was made with other settings, or the loss is no number.
+        FlexiCTError: if the checkpoint in `out` was made with other settings, or the loss is NaN or infinite.
     """
     torch.manual_seed(seed)
     model = Distiller(shape, stage)
@@ -62,25 +58,14 @@ def run_stage(
     if stage.gram_weight > 0:
         model.drop_anchor()
     optimiser = torch.optim.AdamW(decayed(model.student, stage.weight_decay), lr=stage.learning_rate)
-    run = Run(stage.name, stage.to_dict(), stage.steps, seed, out, (*LOSSES, "gradient_norm"))
+    run = Run(stage.name, asdict(stage), stage.steps, seed, out, (*LOSSES, "gradient_norm"))
     run.go(model, optimiser, lambda step: _step(model, optimiser, scans, stage, step, seed, device, bfloat16))
     teacher = model.backbones()[1]
     if stage.n_axes == 2:
-        # The checkpoint is written: what goes out can look at volumes too.
+        # The checkpoint is written; the exported weights encode volumes too.
         inflate(teacher)
     save_tensors(teacher.state_dict(), out / f"{stage.name}.safetensors")
     return run.checkpoint
-
-
-def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write weights as `.safetensors` in float16 (rotary periods stay bfloat16)."""
-    halves = {
-        name: value.detach().cpu().to(torch.float16 if value.dtype == torch.float32 else value.dtype).contiguous()
-        for name, value in tensors.items()
-    }
-    temporary = path.with_suffix(".partial")
-    save_file(halves, temporary)
-    os.replace(temporary, path)
 
 
 def _step(
@@ -104,11 +89,6 @@ def _step(
         + stage.koleo_weight * losses["koleo"]
         + stage.gram_weight * losses["gram"]
     )
-    if not torch.isfinite(total):
-        raise FlexiCTError(f"the loss of step {step} is {total.item()}: lower the learning rate of {stage.name}")
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.student.parameters(), CLIP_NORM)
-    optimiser.step()
+    norm = update(optimiser, total, model.student.parameters(), f"step {step} of {stage.name}")
     model.follow(cosine(stage.momentum, 1.0, step / stage.steps))
-    return [float(losses[name].detach()) for name in LOSSES] + [float(norm)]
+    return [float(losses[name].detach()) for name in LOSSES] + [norm]

@@ -1,4 +1,4 @@
-"""The scans that pretraining draws from, held in memory as normalised voxels."""
+"""The scans for pretraining, in memory as normalised voxels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from flexict.phantoms import chest_phantom
-from flexict.presets.preprocess import HU_HIGH, HU_LOW, PreprocessError, resample
+from flexict.presets.preprocess import PreprocessError, clipped_statistics, resample, standardised
 from flexict.volume import Volume
 
 LOG = logging.getLogger(__name__)
@@ -30,10 +30,9 @@ class Scans:
 
     real: list[Tensor]
     simulated: list[Tensor]
-    real_names: list[str]
 
     def draw(self, generator: torch.Generator, phantom_share: float) -> Tensor:
-        """One scan, the likelier the more voxels it has; simulated with chance `phantom_share` where both kinds are."""
+        """One scan, drawn in proportion to its size; simulated with chance `phantom_share` if there are both kinds."""
         chance = torch.rand((), generator=generator).item()
         pool = self.simulated if self.simulated and (not self.real or chance < phantom_share) else self.real
         sizes = torch.tensor([float(scan.numel()) for scan in pool])
@@ -54,7 +53,7 @@ def load_scans(folders: Sequence[Path], n_phantoms: int, seed: int, workers: int
     if not real and not simulated:
         raise PreprocessError("there is nothing to train on: name a folder of CTs or ask for phantoms")
     LOG.info("%d real scans, %d simulated", len(real), len(simulated))
-    return Scans(real, simulated, [p.name for p in paths])
+    return Scans(real, simulated)
 
 
 def _is_ct(path: Path) -> bool:
@@ -63,27 +62,26 @@ def _is_ct(path: Path) -> bool:
 
 
 def _read(path: Path) -> Tensor:
-    """A NIfTI in LPS order. SimpleITK would fill the missing half of a cut-off file with garbage and say nothing."""
+    """A NIfTI in LPS order. SimpleITK would silently fill the missing half of a truncated file with garbage."""
     try:
         nifti = nib.as_closest_canonical(nib.load(path))
         voxels = np.asarray(nifti.dataobj, dtype=np.float32)
     except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error) as error:
-        raise PreprocessError(f"{path} cannot be read ({error}): replace it or take it out of the folder") from error
+        raise PreprocessError(f"{path} cannot be read ({error}): replace it or remove it from the folder") from error
     if voxels.ndim != 3 or not np.isfinite(voxels).all():
-        raise PreprocessError(f"{path} is not a 3D CT of finite numbers: take it out of the folder")
+        raise PreprocessError(f"{path} is not a 3D CT of finite values: remove it from the folder")
     x, y, z = (float(v) for v in nifti.header.get_zooms()[:3])
-    # Canonical is RAS [x, y, z]; LPS turns x and y round.
+    # Canonical is RAS [x, y, z]; LPS reverses x and y.
     array = np.ascontiguousarray(voxels[::-1, ::-1].transpose(2, 1, 0))
     volume = Volume(array, (x, y, z), (0.0, 0.0, 0.0), np.eye(3))
     if max(volume.spacing) > COARSEST_MM:
         volume = Volume.from_sitk(resample(volume.to_sitk(), COARSEST_MM))
-    return torch.from_numpy(_normalised(volume))
+    return torch.from_numpy(_normalised(volume.array))
 
 
 def _simulate(seed: int) -> np.ndarray:
-    return _normalised(chest_phantom(seed).ct)
+    return _normalised(chest_phantom(seed).ct.array)
 
 
-def _normalised(volume: Volume) -> np.ndarray:
-    clipped = np.clip(volume.array.astype(np.float32), HU_LOW, HU_HIGH)
-    return ((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)).astype(np.float16)
+def _normalised(hu: np.ndarray) -> np.ndarray:
+    return standardised(hu, clipped_statistics(hu)).astype(np.float16)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flexict.errors import FlexiCTError
-from flexict.hub.checkpoints import CheckpointError, find_weights, read_tensors
+from flexict.hub.checkpoints import CheckpointError, check_finite, find_weights, read_tensors
 from flexict.hub.devices import pick_device
 from flexict.hub.registry import REGISTRY, TextTowerSpec
 from flexict.hub.vlm_checkpoint import split_parts
@@ -56,7 +56,7 @@ class TextTower:
 
     @property
     def width(self) -> int:
-        """Numbers in one vector."""
+        """Dimensions of a vector."""
         return int(self.model.config.hidden_size)
 
     @torch.inference_mode()
@@ -64,10 +64,10 @@ class TextTower:
         """Vectors `[n, width]` of unit length.
 
         Raises:
-            TextError: a text that is empty or longer than the tower takes, by its number and first words.
+            TextError: a text that is empty or longer than the tower takes, with its position and first words.
         """
         tokens = self._tokens(texts)
-        # Texts of like length share a batch, so that little is computed on padding.
+        # Texts of similar length share a batch, so that little is computed on padding.
         order = sorted(range(len(texts)), key=lambda i: len(tokens[i]))
         out = np.empty((len(texts), self.width), dtype=np.float32)
         for start in range(0, len(order), batch_size):
@@ -87,7 +87,7 @@ class TextTower:
         tokens: list[list[int]] = self.tokenizer(list(texts))["input_ids"] if texts else []
         for number, one in enumerate(tokens):
             if not one:
-                raise TextError(f"{_named(texts, number)} holds nothing that the tokenizer knows: use other words")
+                raise TextError(f"{_named(texts, number)} contains nothing that the tokenizer knows: use other words")
             if len(one) > self.most_tokens:
                 raise TextError(
                     f"{_named(texts, number)} has {len(one)} tokens; {self.name} takes {self.most_tokens}: shorten it"
@@ -118,7 +118,7 @@ def load_text_tower(
 
     Args:
         name: `flexict-3d-vlm` or `flexict-nano-vlm`.
-        weights: as for `flexict.load_encoder`: the file that holds image and text tower.
+        weights: as for `flexict.load_encoder`: the file of image and text tower.
         text_folder: a folder with `config.json` and the tokenizer of the tower; by default the folder that its
             environment variable names (`FLEXICT_TEXT_TOWER`), the bundled one, or the Hugging Face hub.
         device: `cpu`, `cuda`, `cuda:1` or `auto`.
@@ -130,7 +130,7 @@ def load_text_tower(
     spec = REGISTRY.get(name)
     if spec is None or spec.text is None:
         names = ", ".join(one.name for one in REGISTRY.values() if one.text is not None)
-        raise FlexiCTError(f"{name!r} is no encoder that reads text: choose {names}")
+        raise FlexiCTError(f"{name!r} is not an encoder that reads text: choose {names}")
     place = pick_device(device)
     found = find_weights(name, weights, spec.variable, spec.hub, spec.bundled)
     parts = split_parts(read_tensors(found.path), str(found.path))
@@ -146,26 +146,35 @@ def load_text_tower(
 
 
 def _configuration(name: str, spec: TextTowerSpec, folder: str | Path | None) -> tuple[Any, PreTrainedTokenizerBase]:
-    from transformers import AutoConfig, AutoTokenizer
-
     named = folder or (os.environ.get(spec.variable) if spec.variable else None) or spec.bundled
     if named is not None and not (Path(named).expanduser() / "config.json").is_file():
         raise CheckpointError(f"the text tower of {name} has no config.json in {named}: check the folder")
     place = str(Path(named).expanduser()) if named is not None else str(spec.hub)
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-        if config.model_type != MODEL_TYPE:
-            raise CheckpointError(f"{place} is a {config.model_type}, not a {MODEL_TYPE} text tower: give its folder")
-        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, padding_side="left")
+        return read_configuration(place)
+    except CheckpointError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, CheckpointError):
-            raise
         ways = f"set {spec.variable} to a folder with both" if spec.variable else "reinstall this package"
         raise CheckpointError(
             f"configuration and tokenizer of {name}'s text tower could not be read from {place} "
             f"({type(error).__name__}): {ways}"
         ) from error
-    return config, tokenizer
+
+
+def read_configuration(place: str) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Configuration and tokenizer of a Qwen3 text tower in a folder or a Hugging Face repository.
+
+    Raises:
+        CheckpointError: a network of another kind.
+        OSError, ValueError: files that are missing or damaged.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+    if config.model_type != MODEL_TYPE:
+        raise CheckpointError(f"{place} is a {config.model_type}, not a {MODEL_TYPE} text tower: give its folder")
+    return config, AutoTokenizer.from_pretrained(place, trust_remote_code=False, padding_side="left")
 
 
 def _model(config: Any, tensors: Mapping[str, Tensor], source: str) -> Qwen3Model:
@@ -181,9 +190,7 @@ def _model(config: Any, tensors: Mapping[str, Tensor], source: str) -> Qwen3Mode
             f"the text tower in {source} does not fit its config.json: {len(wrong)} names or shapes differ, the first "
             f"is {wrong[0][0]} {list(wrong[0][1])}"
         )
-    bad = next((key for key, value in tensors.items() if not torch.isfinite(value).all()), None)
-    if bad is not None:
-        raise CheckpointError(f"{source} holds NaN or infinite numbers in {bad}: fetch it again")
+    check_finite(tensors, source)
     model.load_state_dict({key: value.float() for key, value in tensors.items()}, strict=True)
     return model
 
@@ -193,6 +200,9 @@ def similarity(images: NDArray[np.floating], texts: NDArray[np.floating], logit_
 
     Raises:
         FlexiCTError: vectors of different width, or an image vector of length 0.
+
+    >>> similarity(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 0.0]]), logit_scale=0.0).round(2).tolist()
+    [[1.0], [0.71]]
     """
     if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1]:
         raise FlexiCTError(f"image and text vectors do not share a space: {images.shape} against {texts.shape}")
@@ -204,10 +214,10 @@ def similarity(images: NDArray[np.floating], texts: NDArray[np.floating], logit_
 
 
 def zero_shot(images: NDArray[np.floating], tower: TextTower, findings: Sequence[str]) -> NDArray[np.float64]:
-    """How much likelier each finding is than its negation, `[n, n_findings]` in 0 to 1, for image vectors `[n, d]`.
+    """How much more likely each finding is than its negation, `[n, n_findings]` in 0 to 1, for image vectors `[n, d]`.
 
-    The softmax over the similarities with `"{finding} ."` and `"No {finding}."`. It ranks scans; it is no probability
-    that a patient has the finding.
+    The softmax over the similarities with `"{finding} ."` and `"No {finding}."`. It ranks scans; it is not a
+    probability that a patient has the finding.
 
     Raises:
         TextError: a finding that is empty or too long.

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from flexict import Volume
-from flexict.presets import preprocess
+from flexict.presets import presets
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def reading() -> Callable[[Path, str], NDArray[np.float32]]:
     def read(path: Path, view: str) -> NDArray[np.float32]:
         volume = Volume.from_sitk(sitk.ReadImage(str(path)))
         if view == "volume":
-            return preprocess.default(volume)
-        return preprocess.axial_slice(volume, volume.shape[0] // 2).pixels
+            return presets.default(volume).voxels()
+        return presets.axial_slice(volume, volume.shape[0] // 2).voxels()
 
     return read

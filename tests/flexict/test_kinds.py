@@ -12,7 +12,7 @@ edges = st.lists(st.integers(1, 64), min_size=2, max_size=3).map(tuple)
 
 
 @given(st.sampled_from((*TOKEN_KINDS, VLM)), st.none() | edges, st.sampled_from(PRECISIONS))
-def test_a_label_says_all_of_a_kind(kind: str, patch: tuple[int, ...] | None, precision: str) -> None:
+def test_a_label_states_the_whole_kind(kind: str, patch: tuple[int, ...] | None, precision: str) -> None:
     made = VectorKind(kind, patch, precision)
     assert read_label(made.label) == made
 

@@ -13,7 +13,7 @@ import flexict
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_every_public_name_is_there_and_listed() -> None:
+def test_every_public_name_exists_and_is_listed() -> None:
     assert set(flexict.__all__) <= set(dir(flexict))
     from flexict.hub.encoders import load_encoder
     from flexict.hub.registry import REGISTRY
@@ -26,7 +26,7 @@ def test_every_public_name_is_there_and_listed() -> None:
         assert getattr(flexict, name) is not None
 
 
-def test_other_names_are_refused_as_of_any_module() -> None:
+def test_unknown_names_are_refused() -> None:
     with pytest.raises(AttributeError, match="module 'flexict' has no attribute 'nonsense'"):
         _ = flexict.nonsense  # type: ignore[attr-defined]
     with pytest.raises(ImportError, match="nonsense"):
@@ -36,7 +36,7 @@ def test_other_names_are_refused_as_of_any_module() -> None:
 @pytest.mark.parametrize(
     "module", ["flexict.volume", "embeddings.__main__", "embeddings.cohort.read", "embeddings.store.status"]
 )
-def test_what_needs_no_network_does_not_wait_for_torch(module: str) -> None:
+def test_modules_without_a_network_do_not_load_torch(module: str) -> None:
     found = subprocess.run(
         [sys.executable, "-c", f"import sys, {module}; print('torch' in sys.modules)"],
         capture_output=True,

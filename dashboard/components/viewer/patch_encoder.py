@@ -14,10 +14,11 @@ import numpy as np
 
 from dashboard.components.viewer.patch_maps import PatchTokens
 from dashboard.data.scans import ItemFiles, modified, subject_of
-from embeddings.imaging.embedded_input import EmbeddedInputError, input_of, placement_of
 from flexict.errors import FlexiCTError
 from flexict.hub.registry import REGISTRY, EncoderSpec
 from flexict.kinds import read_label
+from flexict.presets.preprocess import PreprocessError
+from flexict.presets.presets import crop_of
 
 if TYPE_CHECKING:
     from flexict import Encoder
@@ -167,16 +168,15 @@ def _weights_here(spec: EncoderSpec) -> Any:
 def _tokens_of(encoder: SetEncoder, files: ItemFiles) -> PatchTokens:
     loaded = available_encoder(encoder)
     if files.preset is None:
-        raise EmbeddedInputError("the preset of this set is not known")
-    subject = subject_of(files)
-    pixels = input_of(files.preset, subject)
-    grid = loaded.patch_grid(pixels[None, None])
+        raise PreprocessError("the preset of this set is not known")
+    crop = crop_of(files.preset, subject_of(files))
+    grid = loaded.patch_grid(crop.voxels()[None, None])
     (tokens,) = grid.tokens
     patch = grid.patch
     if tokens.ndim == 3:
         tokens, patch = tokens[None], (1, *patch)
     d, h, w = patch
-    return PatchTokens(tokens.astype(np.float16), (d, h, w), placement_of(files.preset, subject))
+    return PatchTokens(tokens.astype(np.float16), (d, h, w), crop.placement)
 
 
 def _forget_oldest(shown: set[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.data.planes import Place, lps_to_place
-from flexict.presets.placement import Placement
+from flexict.presets.crop import Placement
 from flexict.volume import Volume
 
 # Of the lowest similarity, so that a single odd patch does not take the range of the scale.

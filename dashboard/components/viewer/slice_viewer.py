@@ -25,7 +25,8 @@ from dashboard.data.scans import files_of
 from dashboard.figures import slices
 from dashboard.figures.slices import GreyWindow
 from dashboard.wording.escaping import plain
-from embeddings.imaging.embedded_input import EmbeddedInputError, preset_of
+from flexict.presets.preprocess import PreprocessError
+from flexict.presets.presets import read_label
 
 __all__ = ["Panel", "ViewerState", "show_panels"]
 
@@ -194,8 +195,8 @@ def _preset(embedding_set: pd.Series | None) -> str | None:
     if embedding_set is None:
         return None
     try:
-        preset_of(str(embedding_set["preset"]))
-    except EmbeddedInputError:
+        read_label(str(embedding_set["preset"]))
+    except PreprocessError:
         return None
     return str(embedding_set["preset"])
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.records import SetIdentity
 from flexict.errors import FlexiCTError
+from flexict.presets.presets import LESION_SEED_SIDES_MM, PRESETS
 
 if TYPE_CHECKING:
     from embeddings.cohort.read import Case
@@ -25,9 +26,8 @@ MOST_SLICES = 2**31
 
 ENGINES = ("local", "ray")
 VIEWS: Mapping[str, tuple[str, ...]] = {
-    "volume": ("default", "local_path"),
-    "slices": ("slice",),
-    "lesion": ("lesion_mask", "lesion_seed"),
+    view: tuple(preset.name for preset in PRESETS.values() if preset.view == view)
+    for view in ("volume", "slices", "lesion")
 }
 
 
@@ -98,10 +98,14 @@ class Recipe:
     with_mask: bool = False
 
     @property
+    def parameter(self) -> float:
+        """The parameter of the preset: the crop's scale or its side in mm (presets without one ignore it)."""
+        return self.seed_side_mm if self.preset == "lesion_seed" else self.scale
+
+    @property
     def label(self) -> str:
-        """The preset with the parameters it has, such as `lesion_mask@1.5` or `lesion_seed@64mm`."""
-        parameter = {"lesion_mask": f"@{self.scale:g}", "lesion_seed": f"@{self.seed_side_mm:g}mm"}
-        return self.preset + parameter.get(self.preset, "")
+        """The preset with its parameter if it has one, such as `lesion_mask@1.5` or `lesion_seed@64mm`."""
+        return PRESETS[self.preset].label(self.parameter)
 
     def item_id(self, case_id: str, slice_index: int | None = None) -> str:
         """`CASE/volume`, `CASE/lesion` or `CASE/slice/0123`."""
@@ -178,8 +182,6 @@ def choose_recipe(
     for name, value in (("scale", scale), ("seed side", seed_side_mm), ("slice step", slice_step)):
         if not (math.isfinite(value) and value > 0):
             raise JobError(f"the {name} must be above 0, not {value}")
-    from flexict.presets.preprocess import LESION_SEED_SIDES_MM  # imports torch, which the command line does not need
-
     least, most = LESION_SEED_SIDES_MM
     if not least <= seed_side_mm <= most:
         raise JobError(f"the seed side must lie between {least:g} and {most:g} mm, not {seed_side_mm:g}")

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from embeddings.imaging.acquisition import acquisition_of
 from embeddings.imaging.images import read_mask, read_scan
@@ -21,9 +18,10 @@ from embeddings.job.planning.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.planning.views import Recipe
 from embeddings.job.preparation.input_cache import CachedCase, InputCache, Keeping
 from embeddings.job.preparation.thumbnails import Painter
-from embeddings.records import LesionRecord, Source
+from embeddings.records import LesionRecord, Source, Thumbnail
 from flexict.errors import FlexiCTError
-from flexict.presets import mask_input, preprocess
+from flexict.presets.preprocess import Scan, slice_range
+from flexict.presets.presets import PRESETS, Subject
 from flexict.volume import Volume
 
 if TYPE_CHECKING:
@@ -97,7 +95,7 @@ class _Scan:
     def __init__(self, case: Case) -> None:
         self.volume, header, self.doubt = read_scan(case.image_path)
         self.acquisition = acquisition_of(case.case_id, header)
-        self.preprocessed = preprocess.Scan(self.volume)
+        self.preprocessed = Scan(self.volume)
         self.painter = Painter(self.volume)
         self.mask: Volume | None = None
         self.lesion: Lesion | None = None
@@ -197,60 +195,31 @@ def _from_cache(case: Case, one: Wanted, stamp: str, found: CachedCase) -> Itera
 def _items(
     case: Case, one: Wanted, held: frozenset[str], source: Source, scan: _Scan, thumbnails: bool
 ) -> Iterator[Prepared]:
-    case_id, recipe, painter = case.case_id, one.recipe, scan.painter
+    recipe, ct = one.recipe, scan.preprocessed
     if recipe.with_mask and scan.mask is None:
         raise FlexiCTError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
-    pooled_over = scan.mask if recipe.with_mask else None
-    if recipe.view == "slices":
-        for index in preprocess.slice_indices(scan.preprocessed, recipe.slice_step):
-            item_id = recipe.item_id(case_id, index)
-            if item_id not in held:
-                placed = preprocess.axial_slice(scan.preprocessed, index)
-                picture = painter.axial(index) if thumbnails else None
-                mask = None if pooled_over is None else mask_input.axial_slice(pooled_over, index)
-                place = (index, placed.z_lps_mm)
-                yield Prepared(one.set_id, item_id, case_id, placed.pixels, source, *place, picture, mask)
-        return
-    item_id = recipe.item_id(case_id)
-    if item_id in held:
-        return
-    if recipe.view == "volume":
-        array = getattr(preprocess, recipe.preset)(scan.preprocessed)
-        mask = None if pooled_over is None else getattr(mask_input, recipe.preset)(pooled_over)
-        picture = painter.middle() if thumbnails else None
-        yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture, mask=mask)
-        return
-    crop = _lesion_crop(case, recipe, scan)
-    side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * crop.extent_mm)
-    picture = painter.around(crop.centre_lps, side_mm) if thumbnails else None
-    yield Prepared(one.set_id, item_id, case_id, crop.array, source, thumbnail=picture, mask=crop.mask)
-
-
-@dataclass(frozen=True)
-class _Crop:
-    """The input of a lesion, its centre (LPS mm) and extent (mm), and its mask where the encoder wants it."""
-
-    array: NDArray[np.float32]
-    centre_lps: tuple[float, float, float]
-    extent_mm: float
-    mask: NDArray[np.uint8] | None
-
-
-def _lesion_crop(case: Case, recipe: Recipe, scan: _Scan) -> _Crop:
-    if recipe.preset == "lesion_mask":
-        if scan.mask is None or scan.lesion is None:
-            raise FlexiCTError(
-                "the case has no lesion mask, which the preset lesion_mask needs: add one, or embed the "
-                "cohort with the preset lesion_seed"
-            )
-        array = preprocess.lesion_mask(scan.preprocessed, scan.mask, recipe.scale)
-        mask = mask_input.lesion_mask(scan.mask, recipe.scale) if recipe.with_mask else None
-        return _Crop(array, scan.lesion.centroid_lps, max(scan.lesion.bounding_box_mm), mask)
     centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
-    if centre is None:
-        raise FlexiCTError("the case has no seed and no lesion mask: add seed_x, seed_y and seed_z in LPS mm")
-    array = preprocess.lesion_seed(scan.preprocessed, centre, recipe.seed_side_mm)
-    mask = None
-    if recipe.with_mask and scan.mask is not None:
-        mask = mask_input.lesion_seed(scan.preprocessed, scan.mask, centre, recipe.seed_side_mm)
-    return _Crop(array, centre, recipe.seed_side_mm / SURROUNDINGS, mask)
+    subject = Subject(ct, scan.mask, centre)
+    for index in slice_range(ct.n_slices, recipe.slice_step) if recipe.view == "slices" else (None,):
+        item_id = recipe.item_id(case.case_id, index)
+        if item_id in held:
+            continue
+        crop = PRESETS[recipe.preset].crop(replace(subject, slice_index=index), recipe.parameter)
+        height = None if index is None else ct.slice_height_mm(index)
+        picture = _picture(recipe, subject, scan, index) if thumbnails else None
+        mask = crop.mask(scan.mask) if recipe.with_mask and scan.mask is not None else None
+        yield Prepared(one.set_id, item_id, case.case_id, crop.voxels(), source, index, height, picture, mask)
+
+
+def _picture(recipe: Recipe, subject: Subject, scan: _Scan, index: int | None) -> Thumbnail:
+    """The slice, the middle of the volume, or the lesion with its surroundings."""
+    if index is not None:
+        return scan.painter.axial(index)
+    if recipe.view == "volume":
+        return scan.painter.middle()
+    if recipe.preset == "lesion_seed":
+        assert subject.centre_lps is not None
+        return scan.painter.around(subject.centre_lps, max(LEAST_SIDE_MM, recipe.seed_side_mm))
+    assert scan.lesion is not None
+    side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * max(scan.lesion.bounding_box_mm))
+    return scan.painter.around(scan.lesion.centroid_lps, side_mm)

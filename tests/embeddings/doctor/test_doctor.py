@@ -299,7 +299,7 @@ def test_a_variable_that_names_no_file_is_a_problem(monkeypatch: pytest.MonkeyPa
         (str(NANO), "ok", "of the size of flexict-nano"),
         ("{tmp}/absent.safetensors", "problem", "are not on this machine"),
         ("owner/model", "problem", "are not on this machine"),
-        ("{tmp}/broken.safetensors", "problem", "not a whole safetensors file"),
+        ("{tmp}/broken.safetensors", "problem", "not a complete safetensors file"),
     ],
     ids=["nano", "absent", "hub name", "broken"],
 )

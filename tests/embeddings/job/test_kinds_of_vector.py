@@ -14,7 +14,7 @@ from embeddings.cli.commands import patch
 from embeddings.store.store import Store
 from flexict import Volume, load_encoder
 from flexict.errors import FlexiCTError
-from flexict.presets import mask_input, preprocess
+from flexict.presets import presets
 from tests.embeddings.job.conftest import TinyEncoder, write_scan
 
 
@@ -51,12 +51,12 @@ def test_mask_pooled_lesions_are_the_encoders_own_over_the_mask(cohort: Path, tm
     assert list(sets["width"]) == [144] * 2
     encoder = load_encoder("flexict-nano", pooling="mask_pooled")
     ct, mask = (next(tmp_path.glob(f"s0*{kind}*")) for kind in ("ct", "mask"))
-    inputs = {
-        "lesion": (preprocess.lesion_mask(read(ct), read(mask)), mask_input.lesion_mask(read(mask), 1.5)),
-        "volume": (preprocess.default(read(ct)), mask_input.default(read(mask))),
+    crops = {
+        "lesion": presets.lesion_mask(read(ct), read(mask)),
+        "volume": presets.default(read(ct)),
     }
     for row in sets.itertuples():
-        array, cover = inputs[row.view]
+        array, cover = crops[row.view].voxels(), crops[row.view].mask(read(mask))
         wanted = encoder.encode(array[None, None], cover[None])[0]
         assert np.allclose(vector(store, row.set_id, f"c0/{row.view}"), wanted, atol=1e-5)
         failed = store.failures(row.set_id)

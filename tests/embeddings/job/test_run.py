@@ -15,7 +15,8 @@ import SimpleITK as sitk
 from embeddings import job
 from embeddings.imaging.images import read_image, read_mask
 from embeddings.store.store import Store
-from flexict.presets import preprocess
+from flexict.presets import presets
+from flexict.presets.preprocess import Scan
 
 MakeCohort = Callable[..., Path]
 
@@ -36,7 +37,7 @@ def test_vectors_are_those_of_the_preset_and_rows_match_their_cases(make_cohort:
     assert table["item_id"].tolist() == ["c0/volume", "c1/volume", "c2/volume"]
     assert table["age"].tolist() == [50, 51, 52]
     for row, path in zip(X, table["image_path"], strict=True):
-        expected = tiny.encode(preprocess.default(read_image(Path(path)))[None, None])[0]
+        expected = tiny.encode(presets.default(read_image(Path(path))).voxels()[None, None])[0]
         np.testing.assert_allclose(row, expected, atol=1e-6)
 
 
@@ -117,7 +118,7 @@ def test_bad_scans_are_recorded_and_the_others_embedded(make_cohort: MakeCohort,
 
 def test_an_encoder_that_chokes_on_one_item_costs_that_item_alone(make_cohort: MakeCohort, make_encoder: Any) -> None:
     csv = make_cohort(4)
-    bad = preprocess.default(read_image(csv.parent / "c2_ct.nii.gz"))
+    bad = presets.default(read_image(csv.parent / "c2_ct.nii.gz")).voxels()
 
     def choke(batch: np.ndarray[Any, Any]) -> None:
         if any(np.array_equal(item[0], bad) for item in batch):
@@ -161,8 +162,8 @@ def test_lesions_are_cropped_by_mask_or_else_by_seed(make_cohort: MakeCohort, ti
     volume = read_image(csv.parent / "c0_ct.nii.gz")
     mask = read_mask(csv.parent / "c0_mask.nii.gz", volume)
     crops = {
-        by_mask.set_id: preprocess.lesion_mask(volume, mask, 1.5),
-        by_seed.set_id: preprocess.lesion_seed(volume, (20.0, 60.0, -264.0), 32.0),
+        by_mask.set_id: presets.lesion_mask(volume, mask, 1.5).voxels(),
+        by_seed.set_id: presets.lesion_seed(volume, (20.0, 60.0, -264.0), 32.0).voxels(),
     }
     for set_id, crop in crops.items():
         ids, X = stored(csv).vectors(set_id)
@@ -176,7 +177,7 @@ def test_the_seed_preset_takes_the_centroid_of_a_mask_where_there_is_no_seed(
     csv = make_cohort(1)
     set_id = go(csv, tiny, "lesion", preset="lesion_seed").set_id
     volume = read_image(csv.parent / "c0_ct.nii.gz")
-    expected = tiny.encode(preprocess.lesion_seed(volume, (20.0, 60.0, -264.0), 64.0)[None, None])[0]
+    expected = tiny.encode(presets.lesion_seed(volume, (20.0, 60.0, -264.0), 64.0).voxels()[None, None])[0]
     np.testing.assert_allclose(stored(csv).vectors(set_id)[1][0], expected, atol=1e-6)
 
 
@@ -227,8 +228,9 @@ def test_slices_keep_their_place_and_a_finer_step_adds_what_is_missing(
     assert (sum(coarse.calls), sum(fine.calls)) == (4, 44)
     ids, X = stored(csv).vectors(set_id)
     assert len(ids) == 48
-    placed = list(preprocess.slice_stack(read_image(csv.parent / "c1_ct.nii.gz")))
-    expected = fine.encode(np.stack([p.pixels for p in placed])[:, None])
+    scan = Scan(read_image(csv.parent / "c1_ct.nii.gz"))
+    pixels = [presets.axial_slice(scan, index).voxels() for index in range(scan.n_slices)]
+    expected = fine.encode(np.stack(pixels)[:, None])
     np.testing.assert_allclose(X[24:], expected, rtol=2**-11, atol=1e-5)  # slices are stored in half precision
     assert go(csv, again, "slices", slice_step=6).n_planned == 0
 

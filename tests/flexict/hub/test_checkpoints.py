@@ -109,7 +109,7 @@ def test_a_cut_file_is_refused_with_its_name(model: FlexiCTBackbone, tmp_path: P
     "content", [b"hello", b"<html>404</html>", b"", b"\x80", b"version https://git-lfs.github.com/"]
 )
 @pytest.mark.parametrize("kind", ["pth", "safetensors"])
-def test_what_is_no_checkpoint_at_all_is_refused_with_its_name(tmp_path: Path, content: bytes, kind: str) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused_with_its_name(tmp_path: Path, content: bytes, kind: str) -> None:
     path = tmp_path / f"weights.{kind}"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=path.name):
@@ -142,7 +142,7 @@ def test_argument_beats_override_beats_own_variable_beats_hub(tmp_path: Path, mo
     assert chosen(files["argument"]) == "argument"
 
 
-def test_a_variable_that_names_no_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_names_a_missing_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLEXICT_CHECKPOINT", str(tmp_path / "gone.pth"))
     with pytest.raises(CheckpointError, match=r"FLEXICT_CHECKPOINT.*gone\.pth"):
         find_weights("flexict-2d", None, "FLEXICT_2D_CHECKPOINT", None, None)

@@ -24,7 +24,7 @@ def test_the_registry_names_the_family() -> None:
     assert not REGISTRY["flexict-nano"].is_published
 
 
-def test_nano_ships_small_and_says_what_it_loaded() -> None:
+def test_nano_is_small_and_names_its_weights() -> None:
     file = REGISTRY["flexict-nano"].bundled
     assert file is not None
     assert file.stat().st_size <= MAX_NANO_BYTES
@@ -34,7 +34,7 @@ def test_nano_ships_small_and_says_what_it_loaded() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 512, 512), (1, 1, 160, 160, 160)])
-def test_nano_gives_one_finite_vector_an_item(shape: tuple[int, ...]) -> None:
+def test_nano_gives_one_finite_vector_per_item(shape: tuple[int, ...]) -> None:
     encoder = load_encoder("flexict-nano")
     vectors = encoder.encode(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
     assert vectors.shape == (shape[0], encoder.width)

@@ -98,7 +98,7 @@ def test_options_of_the_family_are_not_for_others(install) -> None:
         open_encoder("mean-hu", pooling="cls")
 
 
-def test_an_unknown_name_lists_all_there_are(install) -> None:
+def test_an_unknown_name_lists_all_encoders(install) -> None:
     install()
     with pytest.raises(FlexiCTError, match=r"no encoder 'x': choose one of flexict-2d.*mean-hu"):
         open_encoder("x")

@@ -128,7 +128,7 @@ def test_an_inflated_kernel_sees_a_constant_stack_as_its_slice() -> None:
 
 
 @pytest.mark.parametrize("bad", [0, (8, 8, 8, 8), (8, 0), 2.5])
-def test_a_senseless_patch_size_is_refused(bad: object) -> None:
+def test_an_impossible_patch_size_is_refused(bad: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         FlexiCTBackbone(embed_dim=72, depth=1, num_heads=1).set_patch_size(bad)  # type: ignore[arg-type]
 

@@ -113,7 +113,7 @@ def test_a_run_time_patch_and_an_input_it_does_not_divide(
     assert_same_tokens(got, expected)
 
 
-def test_blocks_come_in_the_order_asked_for(small: FlexiCTBackbone) -> None:
+def test_blocks_are_returned_in_the_requested_order(small: FlexiCTBackbone) -> None:
     x = torch.randn(1, 1, 16, 24)
     got = OpenVINOBackbone(small, "small").intermediate(x, [1, 0, 1])
     for one, other in zip(got, small.intermediate(x, [1, 0, 1]), strict=True):
@@ -121,7 +121,7 @@ def test_blocks_come_in_the_order_asked_for(small: FlexiCTBackbone) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_an_item_of_a_batch_has_the_bits_it_has_alone(small: FlexiCTBackbone, precision: str) -> None:
+def test_an_item_has_the_same_bits_in_a_batch_and_alone(small: FlexiCTBackbone, precision: str) -> None:
     converted = OpenVINOBackbone(small, "small", precision=precision)
     x = torch.randn(3, 1, 16, 16, 24)
     (batch,) = converted.intermediate(x, [1])
@@ -158,7 +158,7 @@ def test_the_same_weights_are_converted_once(small: FlexiCTBackbone, conversions
     assert len(conversions) == 2
 
 
-def test_a_conversion_that_no_encoder_holds_is_let_go(
+def test_a_conversion_that_no_encoder_uses_is_released(
     small: FlexiCTBackbone, conversions: list[tuple[int, ...]]
 ) -> None:
     x = torch.randn(1, 1, 16, 24)
@@ -167,7 +167,7 @@ def test_a_conversion_that_no_encoder_holds_is_let_go(
     assert len(conversions) == 2
 
 
-def test_only_the_latest_shapes_are_held(small: FlexiCTBackbone, conversions: list[tuple[int, ...]]) -> None:
+def test_only_the_latest_shapes_are_kept(small: FlexiCTBackbone, conversions: list[tuple[int, ...]]) -> None:
     converted = OpenVINOBackbone(small, "shapes")
     for edge in (16, 24, 16, 32, 16, 24):
         converted.intermediate(torch.randn(1, 1, edge, 16), [1])
@@ -191,7 +191,7 @@ def test_bad_inputs_are_refused_as_the_network_refuses_them(small: FlexiCTBackbo
         assert str(got.value) == str(expected.value)
 
 
-def test_what_cannot_be_converted_is_refused(small: FlexiCTBackbone) -> None:
+def test_a_backbone_that_cannot_be_converted_is_refused(small: FlexiCTBackbone) -> None:
     with pytest.raises(ValueError, match="not in 'int8'"):
         OpenVINOBackbone(small, "small", precision="int8")
     with pytest.raises(ValueError, match="float32 backbone"):

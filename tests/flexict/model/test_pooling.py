@@ -61,7 +61,7 @@ def test_a_mask_that_touches_nothing_gives_the_class_token() -> None:
     assert not np.allclose(masked[1], cls[1], atol=1e-3)
 
 
-def test_a_missing_or_misshapen_mask_is_said() -> None:
+def test_a_missing_or_misshapen_mask_is_refused() -> None:
     encoder = load_encoder("flexict-nano", pooling="mask_pooled")
     x = torch.zeros(1, 1, 32, 32)
     with pytest.raises(ValueError, match="no mask"):
@@ -85,7 +85,7 @@ def test_a_cell_is_touched_where_one_voxel_of_it_is_in_the_mask(
     assert np.array_equal(cells, wanted)
 
 
-def test_patch_tokens_come_at_their_place_and_are_most_like_themselves() -> None:
+def test_patch_tokens_lie_on_their_grid_and_are_most_similar_to_themselves() -> None:
     encoder = load_encoder("flexict-nano", patch=(8, 16, 16))
     x = np.random.default_rng(0).standard_normal((2, 1, 32, 48, 32)).astype(np.float32)
     grid = encoder.patch_grid(x)
@@ -100,7 +100,7 @@ def test_patch_tokens_come_at_their_place_and_are_most_like_themselves() -> None
     assert likeness.max() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_patch_and_precision_are_part_of_what_a_vector_is_called() -> None:
+def test_patch_and_precision_are_part_of_the_label_of_a_vector() -> None:
     assert load_encoder("flexict-nano", patch=16).pooling == "pooled"
     assert load_encoder("flexict-nano", patch=8).pooling == "pooled, patch 8x8x8"
     made = load_encoder("flexict-nano", pooling="cls", patch=(8, 16, 16), precision="bfloat16")
@@ -123,7 +123,7 @@ def test_options_that_do_not_exist_are_named(option: dict[str, object], message:
         load_encoder("flexict-nano", **option)  # type: ignore[arg-type]
 
 
-def test_a_patch_of_slices_is_no_patch_of_an_encoder_of_volumes() -> None:
+def test_an_encoder_of_volumes_refuses_a_patch_of_two_edges() -> None:
     assert set(REGISTRY["flexict-nano-vlm"].views) == {"volume", "lesion"}
     with pytest.raises(ValueError, match="no patch of 2 edges"):
         load_encoder("flexict-nano-vlm", patch=(8, 8))

@@ -17,7 +17,7 @@ from flexict.phantoms.grid import Grid, blend, coverage, ellipsoid, smooth_noise
     corner=st.tuples(*[st.floats(-60, 60)] * 3),
     size=st.floats(0, 60),
 )
-def test_box_holds_exactly_the_voxels_between_its_corners(
+def test_box_contains_exactly_the_voxels_between_its_corners(
     field: tuple[float, float, float],
     spacing: tuple[float, float, float],
     corner: tuple[float, float, float],
@@ -37,7 +37,7 @@ def test_box_holds_exactly_the_voxels_between_its_corners(
 def test_ellipsoid_has_its_volume(spacing: float, tolerance: float) -> None:
     grid = Grid.centred((90.0, 90.0, 90.0), (spacing,) * 3)
     turn = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
-    inside = coverage(ellipsoid(grid, (3.0, -2.0, 5.0), (30.0, 20.0, 15.0), turn), spacing)
+    inside = coverage(ellipsoid(grid.points, (3.0, -2.0, 5.0), (30.0, 20.0, 15.0), turn), spacing)
     assert inside.sum() * spacing**3 == pytest.approx(4 / 3 * np.pi * 30 * 20 * 15, rel=tolerance)
 
 

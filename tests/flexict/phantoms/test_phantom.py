@@ -35,7 +35,7 @@ def test_same_seed_gives_the_same_voxels() -> None:
     assert not np.array_equal(first.ct.array, other.ct.array)
 
 
-def test_grid_has_the_asked_field_and_spacing() -> None:
+def test_grid_has_the_requested_field_and_spacing() -> None:
     phantom = chest_phantom(1, spacing_mm=4.0, field_mm=(320.0, 260.0, 240.0))
     assert phantom.ct.shape == (60, 65, 80)
     assert phantom.ct.spacing == (4.0, 4.0, 4.0)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from flexict.presets import placement, preprocess
-from flexict.presets.placement import Placement
+from flexict.presets import presets
+from flexict.presets.crop import Crop
+from flexict.presets.preprocess import Scan, clipped_statistics, resample
 from flexict.volume import Volume
 
 SHAPE = (40, 60, 72)
@@ -43,28 +44,29 @@ def in_hu(pixels: np.ndarray, statistics: tuple[float, float]) -> np.ndarray:
 CASES = ("default", "local_path", "lesion_seed", "lesion_mask", "slice")
 
 
-def cut(preset: str, scan: preprocess.Scan, mask: Volume) -> tuple[np.ndarray, Placement]:
+def crop_of(preset: str, scan: Scan, mask: Volume) -> Crop:
     seed = tuple(float(v) for v in scan.volume.lps_of((19.3, 30.2, 37.7)))
     if preset == "lesion_seed":
-        return preprocess.lesion_seed(scan, seed, 24.0), placement.lesion_seed(scan, seed, 24.0)
+        return presets.lesion_seed(scan, seed, 24.0)
     if preset == "lesion_mask":
-        return preprocess.lesion_mask(scan, mask, 1.5), placement.lesion_mask(scan, mask, 1.5)
+        return presets.lesion_mask(scan, mask, 1.5)
     if preset == "slice":
-        index = int(scan.oriented.GetSize()[2]) // 2
-        return preprocess.axial_slice(scan, index).pixels[None], placement.axial_slice(scan, index)
-    return getattr(preprocess, preset)(scan), getattr(placement, preset)(scan)
+        return presets.axial_slice(scan, scan.n_slices // 2)
+    return presets.default(scan) if preset == "default" else presets.local_path(scan)
 
 
 @pytest.mark.parametrize("along", [0, 1, 2])
 @pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("preset", CASES)
-def test_every_voxel_of_an_input_lies_where_the_scan_holds_its_value(preset: str, axes: str, along: int) -> None:
+def test_every_voxel_of_an_input_lies_where_the_scan_has_its_value(preset: str, axes: str, along: int) -> None:
     volume = ramp(AXES[axes], along)
-    scan = preprocess.Scan(volume)
-    pixels, where = cut(preset, scan, lesion(volume))
+    scan = Scan(volume)
+    crop = crop_of(preset, scan, lesion(volume))
+    where = crop.placement
+    pixels = crop.voxels().reshape(1, 512, 512) if preset == "slice" else crop.voxels()
     assert where.shape == pixels.shape
     whole = preset in ("default", "local_path")
-    statistics = preprocess._statistics(sitk_2mm(scan)) if whole or preset == "lesion_mask" else scan.statistics
+    statistics = clipped_statistics(sitk_2mm(scan)) if whole or preset == "lesion_mask" else scan.statistics
     found = in_hu(pixels, statistics)
     places = where.lps_of(np.moveaxis(np.indices(where.shape), 0, -1).astype(float))
     # A ramp survives every linear interpolation, except where the scan or the crop ends and its last value is repeated.
@@ -77,17 +79,17 @@ def test_every_voxel_of_an_input_lies_where_the_scan_holds_its_value(preset: str
     assert np.abs(found - 5.0 * places[..., along])[inside].max() < 0.5  # A tenth of a millimetre.
 
 
-def sitk_2mm(scan: preprocess.Scan) -> np.ndarray:
+def sitk_2mm(scan: Scan) -> np.ndarray:
     import SimpleITK as sitk
 
-    return sitk.GetArrayFromImage(preprocess.resample(scan.oriented, 2.0, pixel_type=sitk.sitkFloat32))
+    return sitk.GetArrayFromImage(resample(scan.oriented, 2.0, pixel_type=sitk.sitkFloat32))
 
 
 @pytest.mark.parametrize("axes", AXES)
 def test_the_box_of_a_seed_is_a_cube_of_its_side_round_it(axes: str) -> None:
     volume = ramp(AXES[axes], 0)
     seed = tuple(float(v) for v in volume.lps_of((19.3, 30.2, 37.7)))
-    where = placement.lesion_seed(preprocess.Scan(volume), seed, 24.0)
+    where = presets.lesion_seed(Scan(volume), seed, 24.0).placement
     assert where.box_mm == pytest.approx((24, 24, 24))
     middle = np.array(where.box_corner) + where.direction @ (np.array(where.box_mm) / 2)
     # The crop starts on a whole step of the 1 mm grid.
@@ -95,10 +97,10 @@ def test_the_box_of_a_seed_is_a_cube_of_its_side_round_it(axes: str) -> None:
 
 
 @pytest.mark.parametrize("axes", AXES)
-def test_the_box_of_a_mask_holds_the_lesion_and_half_as_much_again(axes: str) -> None:
+def test_the_box_of_a_mask_contains_the_lesion_and_half_as_much_again(axes: str) -> None:
     volume = ramp(AXES[axes], 0)
     mask = lesion(volume)
-    where = placement.lesion_mask(preprocess.Scan(volume), mask, 1.5)
+    where = presets.lesion_mask(Scan(volume), mask, 1.5).placement
     drawn = mask.lps_of(np.argwhere(mask.array).astype(float))
     along = (drawn - np.array(where.box_corner)) @ where.direction
     assert along.min() > 0
@@ -112,11 +114,11 @@ def test_the_box_of_a_lesion_at_the_edge_ends_where_the_scan_does() -> None:
     array = np.zeros(SHAPE, dtype=np.uint8)
     array[0:3, 25:37, 60:72] = 1
     mask = Volume(array, volume.spacing, volume.origin, volume.direction)
-    where = placement.lesion_mask(preprocess.Scan(volume), mask, 2.0)
+    where = presets.lesion_mask(Scan(volume), mask, 2.0).placement
     assert where.box_corner[2] == pytest.approx(volume.origin[2] - 1.0)  # Half a 2 mm voxel below the first slice.
     assert where.box_mm[2] < where.box_mm[1]
 
 
-def test_what_surrounds_a_small_scan_belongs_to_the_box() -> None:
-    where = placement.default(preprocess.Scan(ramp(np.eye(3), 0)))
+def test_the_box_of_a_small_scan_includes_the_padding() -> None:
+    where = presets.default(Scan(ramp(np.eye(3), 0))).placement
     assert where.box_mm == (320.0, 320.0, 320.0)

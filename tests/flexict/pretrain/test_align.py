@@ -20,9 +20,9 @@ from flexict.pretrain import align, loop
 from flexict.pretrain.__main__ import REPORTS
 from flexict.pretrain.align import contrast, opposite, run_align_stage
 from flexict.pretrain.align_batches import draw_align_batch, kept_patches, varied_volumes
-from flexict.pretrain.align_stage import AlignStage, read_align_stage
+from flexict.pretrain.loop import save_tensors
 from flexict.pretrain.phantom_views import VIEWS, PhantomViews, simulate
-from flexict.pretrain.run import save_tensors
+from flexict.pretrain.stages import AlignStage, read_align_stage
 from flexict.text.text_tower import load_text_tower
 
 SHAPE = {"embed_dim": 72, "depth": 1, "num_heads": 1}

@@ -55,7 +55,7 @@ def test_koleo_is_minus_the_log_of_the_nearest_distance() -> None:
     assert koleo(torch.randn(8, 3) * 1e-3 + 1) > koleo(square)
 
 
-def test_a_head_gives_cosines_and_takes_out_what_a_batch_shares() -> None:
+def test_a_head_gives_cosines_without_what_a_batch_shares() -> None:
     torch.manual_seed(0)
     head, tokens = Head(6, 9), torch.randn(40, 6)
     out = head(tokens)

@@ -47,7 +47,7 @@ def test_wordings_vary_and_never_contradict(truths) -> None:
                 assert "effusion" not in text or "no " in text.lower()
 
 
-def test_a_lesion_crop_tells_neither_place_nor_effusion_and_a_scaled_one_no_size(truths) -> None:
+def test_the_report_of_a_lesion_crop_omits_place_and_effusion_and_of_a_scaled_one_size(truths) -> None:
     rng = np.random.default_rng(0)
     for truth in truths:
         for _ in range(5):

@@ -82,7 +82,7 @@ def tiny_spec(monkeypatch: pytest.MonkeyPatch) -> EncoderSpec:
     return spec
 
 
-def test_the_registry_has_the_published_model_as_it_is() -> None:
+def test_the_registry_describes_the_published_model() -> None:
     spec = registry_module.REGISTRY["flexict-3d-vlm"]
     assert (spec.width, spec.pooling, spec.patch, spec.is_published) == (1024, "vlm", 8, True)
     assert spec.variable == "FLEXICT_VLM_CHECKPOINT"
@@ -235,6 +235,6 @@ def test_the_folder_comes_from_its_variable_or_the_hub(checkpoint, monkeypatch: 
         load_text_tower("tiny-vlm", checkpoint[0])
 
 
-def test_an_encoder_without_text_says_which_have_it() -> None:
+def test_an_encoder_without_text_lists_those_with_text() -> None:
     with pytest.raises(FlexiCTError, match="choose flexict-3d-vlm, flexict-nano-vlm"):
         load_text_tower("flexict-3d")

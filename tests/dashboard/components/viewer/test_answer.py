@@ -230,7 +230,7 @@ def test_a_map_that_failed_is_computed_again_when_it_is_asked_for_and_not_by_eve
 ) -> None:
     weights = load_encoder("flexict-nano").weights_sha256
     shown = shown_of(store_path, rows_of(store_path).iloc[[7]], SetEncoder("flexict-nano", weights, "pooled"))
-    right, tries = patch_encoder.input_of, []
+    right, tries = patch_encoder.crop_of, []
 
     def wrong_once(*arguments):
         tries.append(arguments)
@@ -238,7 +238,7 @@ def test_a_map_that_failed_is_computed_again_when_it_is_asked_for_and_not_by_eve
             raise ValueError("a fault of the program")
         return right(*arguments)
 
-    monkeypatch.setattr(patch_encoder, "input_of", wrong_once)
+    monkeypatch.setattr(patch_encoder, "crop_of", wrong_once)
     for _ in range(2):
         header, _ = wait_for_map(shown, request_of(shown, map="pca"), unpack)
         assert "an error of the program" in header["map"]["errors"][0]

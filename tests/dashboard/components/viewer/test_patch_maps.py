@@ -9,12 +9,12 @@ from dashboard.components.viewer.patch_encoder import EncoderUnavailableError, S
 from dashboard.components.viewer.patch_maps import PatchTokens, component_colours, scaled, similarity
 from dashboard.data.planes import lps_to_place
 from dashboard.data.scans import box_of
-from embeddings.imaging.embedded_input import EmbeddedInputError, Subject, input_of, placement_of, preset_of
-from flexict import load_encoder
+from flexict import PreprocessError, load_encoder
 from flexict.presets.preprocess import Scan, in_lps_order
+from flexict.presets.presets import PRESETS, Subject, crop_of, read_label
 from flexict.volume import Volume
 
-PRESETS = ("default", "local_path", "lesion_seed@48mm", "lesion_mask@2", "slice")
+LABELS = ("default", "local_path", "lesion_seed@48mm", "lesion_mask@2", "slice")
 PATCH = 16
 
 
@@ -53,14 +53,14 @@ def mean_of_patches(pixels: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("blob", [(22.0, 26.0, 30.0), (14.2, 33.6, 38.1)])
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", LABELS)
 def test_the_brightest_patch_lies_where_the_blob_is(
     tilted: Volume, preset: str, blob: tuple[float, float, float]
 ) -> None:
     subject = subject_of(tilted, blob, (6.0, -5.0, 7.0))
-    brightness = mean_of_patches(input_of(preset, subject))
+    brightness = mean_of_patches(crop_of(preset, subject).voxels())
     patch = (1 if preset == "slice" else PATCH, PATCH, PATCH)
-    tokens = PatchTokens(brightness.astype(np.float16), patch, placement_of(preset, subject))
+    tokens = PatchTokens(brightness.astype(np.float16), patch, crop_of(preset, subject).placement)
     brightest = np.unravel_index(int(brightness.argmax()), brightness.shape[:3])
     truth = tilted.lps_of(blob)
     middle = cell_centres(tokens)[brightest]
@@ -77,10 +77,10 @@ def test_the_brightest_patch_lies_where_the_blob_is(
     assert tokens.cell_at(tuple(middle)) == tuple(int(v) for v in brightest)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", LABELS)
 def test_the_box_on_the_screen_is_that_of_the_patches(tilted: Volume, preset: str) -> None:
     subject = subject_of(tilted, (22.0, 26.0, 30.0), (0.0, 0.0, 0.0))
-    where = placement_of(preset, subject)
+    where = crop_of(preset, subject).placement
     oriented, centre = in_lps_order(tilted), (11.0, 17.5, 9.0)
     low, high = box_of(where, oriented, centre)
     patch = (min(PATCH, where.shape[0]), PATCH, PATCH)
@@ -105,9 +105,11 @@ def test_a_patch_of_a_blob_is_most_like_the_blob_of_another_scan(tilted: Volume,
     found = []
     for blob, off in (((22.0, 26.0, 30.0), (3.0, 2.0, -4.0)), ((25.0, 22.0, 33.0), (-9.0, 8.0, 6.0))):
         subject = subject_of(tilted, blob, off)
-        pixels = input_of("lesion_seed@48mm", subject)
+        pixels = crop_of("lesion_seed@48mm", subject).voxels()
         grid = encoder.patch_grid(pixels[None, None])
-        tokens = PatchTokens(grid.tokens[0].astype(np.float16), (16, 16, 16), placement_of("lesion_seed@48mm", subject))
+        tokens = PatchTokens(
+            grid.tokens[0].astype(np.float16), (16, 16, 16), crop_of("lesion_seed@48mm", subject).placement
+        )
         found.append((tokens, tuple(float(v) for v in tilted.lps_of(blob))))
     (query, at), (other, there) = found
     cell = query.cell_at(at)
@@ -121,7 +123,9 @@ def test_a_patch_of_a_blob_is_most_like_the_blob_of_another_scan(tilted: Volume,
 
 def test_a_point_beside_the_input_is_in_no_patch(tilted: Volume) -> None:
     subject = subject_of(tilted, (22.0, 26.0, 30.0), (0.0, 0.0, 0.0))
-    tokens = PatchTokens(np.zeros((10, 10, 10, 1), np.float16), (16, 16, 16), placement_of("lesion_seed@48mm", subject))
+    tokens = PatchTokens(
+        np.zeros((10, 10, 10, 1), np.float16), (16, 16, 16), crop_of("lesion_seed@48mm", subject).placement
+    )
     assert tokens.cell_at((1000.0, 0.0, 0.0)) is None
 
 
@@ -136,7 +140,7 @@ def test_a_scale_of_similarity_is_shared_and_ends_at_one() -> None:
 
 
 def test_component_colours_are_the_same_for_the_same_tokens_of_two_scans(tilted: Volume) -> None:
-    where = placement_of("default", subject_of(tilted, (22.0, 26.0, 30.0), (0.0, 0.0, 0.0)))
+    where = crop_of("default", subject_of(tilted, (22.0, 26.0, 30.0), (0.0, 0.0, 0.0))).placement
     generator = np.random.default_rng(0)
     tokens = generator.normal(size=(2, 3, 4, 8)).astype(np.float16)
     items = [PatchTokens(tokens, (16, 16, 16), where), PatchTokens(tokens[::-1].copy(), (16, 16, 16), where)]
@@ -147,12 +151,15 @@ def test_component_colours_are_the_same_for_the_same_tokens_of_two_scans(tilted:
 
 
 def test_labels_of_presets_are_read_and_others_refused() -> None:
-    assert preset_of("lesion_mask@1.5") == ("lesion_mask", 1.5)
-    assert preset_of("lesion_seed@64mm") == ("lesion_seed", 64.0)
-    assert preset_of("slice") == ("slice", 0.0)
+    for label, name, parameter in (
+        ("lesion_mask@1.5", "lesion_mask", 1.5),
+        ("lesion_seed@64mm", "lesion_seed", 64.0),
+        ("slice", "slice", 0.0),
+    ):
+        assert read_label(label) == (PRESETS[name], parameter)
     for label in ("lesion_mask", "lesion_mask@", "lesion_seed@x mm", "as the encoder gives it", ""):
-        with pytest.raises(EmbeddedInputError, match="not known here"):
-            preset_of(label)
+        with pytest.raises(PreprocessError, match="not known here"):
+            read_label(label)
 
 
 def test_weights_that_are_not_those_of_the_set_are_refused() -> None:

@@ -16,7 +16,8 @@ from embeddings import job
 from embeddings.imaging.images import read_image, read_mask
 from embeddings.store.status import status, status_text
 from embeddings.store.store import Store
-from flexict.presets import preprocess
+from flexict.presets import presets
+from flexict.presets.preprocess import Scan
 from tests.embeddings.dicom_files import box, on_plane, write_rtstruct
 
 MakeCohort = Callable[..., Path]
@@ -55,7 +56,7 @@ def test_a_scan_that_changed_is_embedded_anew_and_named(make_cohort: MakeCohort,
     ids, X = stored(csv).vectors(set_id)
     assert ids == ["c0/volume", "c1/volume", "c2/volume"]
     np.testing.assert_array_equal(X[[0, 2]], before[[0, 2]])
-    expected = again.encode(preprocess.default(read_image(csv.parent / "c1_ct.nii.gz"))[None, None])[0]
+    expected = again.encode(presets.default(read_image(csv.parent / "c1_ct.nii.gz")).voxels()[None, None])[0]
     np.testing.assert_allclose(X[1], expected, atol=1e-6)
     assert np.abs(X[1] - before[1]).max() > 0.01
     assert stored(csv).thumbnails(["c1/volume"]) != pictures
@@ -106,7 +107,7 @@ def test_a_changed_mask_counts_for_lesions_and_is_measured_for_every_view(
     summary = go(csv, anew, "lesion")
     assert (summary.set_id, summary.changed) == (lesion_set, ("c1",))
     volume = read_image(csv.parent / "c1_ct.nii.gz")
-    expected = anew.encode(preprocess.lesion_mask(volume, read_mask(mask, volume), 1.5)[None, None])[0]
+    expected = anew.encode(presets.lesion_mask(volume, read_mask(mask, volume), 1.5).voxels()[None, None])[0]
     np.testing.assert_allclose(stored(csv).vectors(lesion_set)[1][1], expected, atol=1e-6)
 
 
@@ -217,9 +218,9 @@ def test_another_label_of_the_same_mask_is_another_lesion(make_cohort: MakeCohor
     assert sum(again.calls) == 1
     after = stored(csv).vectors(set_id)[1]
     np.testing.assert_array_equal(after[0], before[0])
-    scan = preprocess.Scan(read_image(csv.parent / "c1_ct.nii.gz"))
+    scan = Scan(read_image(csv.parent / "c1_ct.nii.gz"))
     mask = read_mask(csv.parent / "c1_mask.nii.gz", scan.volume, "2")
-    expected = again.encode(preprocess.lesion_mask(scan, mask, 1.5)[None, None])[0]
+    expected = again.encode(presets.lesion_mask(scan, mask, 1.5).voxels()[None, None])[0]
     np.testing.assert_allclose(after[1], expected, atol=1e-6)
     assert np.abs(after[1] - before[1]).max() > 1e-4
     assert stored(csv).cases()["mask_label"].tolist() == ["1", "2"]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexict import Volume
-from flexict.presets import mask_input, preprocess
+from flexict import PreprocessError, Volume
+from flexict.presets import presets
+from flexict.presets.crop import Crop
 
 BRIGHT, DARK = 800, -900
 
@@ -32,23 +33,20 @@ def overlap(array: np.ndarray, mask: np.ndarray) -> float:
     return 2 * (bright & (mask > 0)).sum() / (bright.sum() + (mask > 0).sum())
 
 
-def centroid(scan: Volume, mask: Volume) -> tuple[float, float, float]:
+def centroid(mask: Volume) -> tuple[float, float, float]:
     x, y, z = mask.lps_of(np.argwhere(mask.array).mean(axis=0))
     return float(x), float(y), float(z)
 
 
-PRESETS: dict[str, Callable[[Volume, Volume], tuple[np.ndarray, np.ndarray]]] = {
-    "default": lambda ct, mask: (preprocess.default(ct), mask_input.default(mask)),
-    "local_path": lambda ct, mask: (preprocess.local_path(ct), mask_input.local_path(mask)),
-    "lesion_mask": lambda ct, mask: (preprocess.lesion_mask(ct, mask, 1.5), mask_input.lesion_mask(mask, 1.5)),
-    "lesion_seed": lambda ct, mask: (
-        preprocess.lesion_seed(ct, centroid(ct, mask), 64.0),
-        mask_input.lesion_seed(preprocess.Scan(ct), mask, centroid(ct, mask), 64.0),
-    ),
+CROPS: dict[str, Callable[[Volume, Volume], Crop]] = {
+    "default": lambda ct, mask: presets.default(ct),
+    "local_path": lambda ct, mask: presets.local_path(ct),
+    "lesion_mask": lambda ct, mask: presets.lesion_mask(ct, mask, 1.5),
+    "lesion_seed": lambda ct, mask: presets.lesion_seed(ct, centroid(mask), 64.0),
 }
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", CROPS)
 @settings(max_examples=4, deadline=None)
 @given(
     flips=st.tuples(*[st.integers(0, 1)] * 3),
@@ -59,7 +57,9 @@ def test_the_mask_covers_the_lesion_in_every_preset_and_orientation(
     preset: str, flips: tuple[int, int, int], spacing: tuple[float, float, float], corner: tuple[int, int, int]
 ) -> None:
     lesion = tuple(slice(c, c + 12) for c in corner)
-    array, mask = PRESETS[preset](*bright_box((30, 34, 40), spacing, flips, lesion))
+    ct, drawn = bright_box((30, 34, 40), spacing, flips, lesion)
+    crop = CROPS[preset](ct, drawn)
+    array, mask = crop.voxels(), crop.mask(drawn)
     assert mask.shape == array.shape
     assert mask.dtype == np.uint8
     assert set(np.unique(mask)) <= {0, 1}
@@ -72,8 +72,8 @@ def test_the_mask_of_a_slice_covers_the_lesion_in_it(flips: tuple[int, int, int]
     ct, mask = bright_box((12, 30, 40), (2.0, 2.0, 3.0), flips, lesion)
     covered = []
     for index in range(12):
-        pixels = preprocess.axial_slice(ct, index).pixels
-        cover = mask_input.axial_slice(mask, index)
+        crop = presets.axial_slice(ct, index)
+        pixels, cover = crop.voxels(), crop.mask(mask)
         assert cover.shape == pixels.shape == (512, 512)
         if cover.any():
             covered.append(index)
@@ -83,12 +83,12 @@ def test_the_mask_of_a_slice_covers_the_lesion_in_it(flips: tuple[int, int, int]
 
 def test_a_lesion_crop_beyond_the_scan_is_empty_there() -> None:
     ct, mask = bright_box((20, 20, 20), (1.0, 1.0, 1.0), (0, 0, 0), (slice(0, 4),) * 3)
-    cover = mask_input.lesion_seed(preprocess.Scan(ct), mask, centroid(ct, mask), 32.0)
+    cover = presets.lesion_seed(ct, centroid(mask), 32.0).mask(mask)
     assert cover[:60, :60, :60].sum() == 0
     assert 0 < cover.mean() < 0.02
 
 
 def test_a_lesion_too_small_for_2_mm_is_refused() -> None:
-    _, mask = bright_box((20, 20, 20), (0.3, 0.3, 0.3), (0, 0, 0), (slice(2, 3),) * 3)
-    with pytest.raises(preprocess.PreprocessError, match="smaller than a 2 mm voxel"):
-        mask_input.lesion_mask(mask, 1.5)
+    ct, mask = bright_box((20, 20, 20), (0.3, 0.3, 0.3), (0, 0, 0), (slice(2, 3),) * 3)
+    with pytest.raises(PreprocessError, match="smaller than a 2 mm voxel"):
+        presets.lesion_mask(ct, mask, 1.5)

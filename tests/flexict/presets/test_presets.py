@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from flexict import PreprocessError, Volume
-from flexict.presets import preprocess
+from flexict.presets import presets
+from flexict.presets.preprocess import Scan, slice_range
+from flexict.presets.presets import Subject
 
 
 def read(path: Path) -> Volume:
@@ -40,7 +42,7 @@ def test_default_agrees_with_the_published_script(
     case: str, expected: dict[str, np.ndarray], facts: dict, real_ct: Path
 ) -> None:
     file = real_ct / "whole_volume" / ("example_ct.nii.gz" if case == "example_ct" else f"{case}_CT_2mm.nii.gz")
-    got = preprocess.default(read(file))
+    got = presets.default(read(file)).voxels()
     assert list(got.shape) == facts[f"default_{case}"]["shape"]
     assert correlation(got, expected[f"default_{case}"]) > 0.999
     assert got.mean() == pytest.approx(facts[f"default_{case}"]["mean"], abs=2e-3)
@@ -52,7 +54,7 @@ def test_lesion_mask_agrees_with_the_published_script(
     scale: float, expected: dict[str, np.ndarray], real_ct: Path
 ) -> None:
     folder = real_ct / "sarcoma"
-    got = preprocess.lesion_mask(read(folder / "STS_002_CT.nii.gz"), read(folder / "STS_002_GTV.nii.gz"), scale)
+    got = presets.lesion_mask(read(folder / "STS_002_CT.nii.gz"), read(folder / "STS_002_GTV.nii.gz"), scale).voxels()
     assert correlation(got, expected[f"lesion_mask_STS_002_x{scale}"]) > 0.999
 
 
@@ -61,8 +63,8 @@ def test_lesion_seed_agrees_with_the_published_script(
 ) -> None:
     volume = read(real_ct / "sarcoma" / "STS_002_CT.nii.gz")
     seed = tuple(facts["lesion_mask_STS_002"]["centroid_lps_mm"])
-    assert correlation(preprocess.lesion_seed(volume, seed, 64.0), expected["lesion_seed_STS_002_64mm"]) > 0.95
-    near = preprocess.lesion_seed(volume, seed, 32.0)
+    assert correlation(presets.lesion_seed(volume, seed, 64.0).voxels(), expected["lesion_seed_STS_002_64mm"]) > 0.95
+    near = presets.lesion_seed(volume, seed, 32.0).voxels()
     assert near.mean() == pytest.approx(facts["lesion_seed_STS_002_32mm"]["mean"], abs=0.01)
 
 
@@ -80,11 +82,11 @@ def test_every_preset_puts_the_patient_left_at_the_end_of_x(flips: tuple[int, in
     mask = Volume(np.zeros(volume.shape, np.uint8), volume.spacing, volume.origin, volume.direction)
     mask.array[10:20, 15:25, 20:30] = 1
     crops = [
-        preprocess.default(volume)[80, 80, 60:100],
-        preprocess.local_path(volume)[80, 80, 20:140],
-        preprocess.lesion_seed(volume, centre, 32.0)[80, 80],
-        preprocess.lesion_mask(volume, mask, 1.5)[80, 80],
-        next(preprocess.slice_stack(volume)).pixels[256],
+        presets.default(volume).voxels()[80, 80, 60:100],
+        presets.local_path(volume).voxels()[80, 80, 20:140],
+        presets.lesion_seed(volume, centre, 32.0).voxels()[80, 80],
+        presets.lesion_mask(volume, mask, 1.5).voxels()[80, 80],
+        presets.axial_slice(volume, 0).voxels()[256],
     ]
     for line in crops:
         steps = np.diff(line)
@@ -103,7 +105,7 @@ def test_any_grid_gives_a_finite_cube(
 ) -> None:
     generator = np.random.default_rng(abs(level))
     array = (level + 50 * generator.standard_normal(shape)).astype(np.float32)
-    cube = preprocess.default(Volume(array, spacing, (0.0, 0.0, 0.0), np.eye(3)))
+    cube = presets.default(Volume(array, spacing, (0.0, 0.0, 0.0), np.eye(3))).voxels()
     assert cube.shape == (160, 160, 160)
     assert cube.dtype == np.float32
     assert np.isfinite(cube).all()
@@ -111,13 +113,13 @@ def test_any_grid_gives_a_finite_cube(
 
 def test_a_flat_volume_is_only_centred() -> None:
     flat = Volume(np.full((20, 20, 20), 40, np.int16), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
-    assert np.abs(preprocess.default(flat)).max() == 0.0
+    assert np.abs(presets.default(flat).voxels()).max() == 0.0
 
 
 def test_a_crop_that_leaves_the_volume_is_zero_there() -> None:
     volume = ramp(np.eye(3))
     corner = tuple(volume.lps_of((0.0, 0.0, 0.0)))
-    crop = preprocess.lesion_seed(volume, corner, 64.0)
+    crop = presets.lesion_seed(volume, corner, 64.0).voxels()
     assert np.all(crop[:70, :70, :70] == 0.0)
     assert np.any(crop[90:, 90:, 90:] != 0.0)
 
@@ -151,15 +153,15 @@ def test_a_seed_crop_is_the_crop_of_the_whole_scan_at_1_mm(
     cube = torch.from_numpy(np.ascontiguousarray(padded[box]))[None, None].float()
     expected = torch.nn.functional.interpolate(cube, size=(160,) * 3, mode="trilinear", align_corners=False)[0, 0]
 
-    np.testing.assert_allclose(preprocess.lesion_seed(volume, seed, float(side)), expected.numpy(), atol=1e-3)
+    np.testing.assert_allclose(presets.lesion_seed(volume, seed, float(side)).voxels(), expected.numpy(), atol=1e-3)
 
 
 def test_local_path_keeps_anatomy_that_the_default_crop_cuts_off() -> None:
     array = np.full((20, 20, 220), -1000, np.int16)
     array[:, :, :10] = 500
     wide = Volume(array, (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
-    assert np.ptp(preprocess.default(wide)) == 0.0
-    kept = preprocess.local_path(wide)
+    assert np.ptp(presets.default(wide).voxels()) == 0.0
+    kept = presets.local_path(wide).voxels()
     bright = np.argwhere(kept > kept.max() - 0.1)
     assert bright[:, 2].max() == pytest.approx(10 / 220 * 160, abs=1.5)
     assert np.ptp(bright[:, 0]) + 1 == pytest.approx(20 / 220 * 160, abs=2)
@@ -167,34 +169,35 @@ def test_local_path_keeps_anatomy_that_the_default_crop_cuts_off() -> None:
 
 def test_slices_carry_their_index_and_height() -> None:
     volume = ramp(np.diag([1.0, 1.0, -1.0]))
-    slices = list(preprocess.slice_stack(volume, step=10))
-    assert [s.index for s in slices] == [4, 14, 24]
+    scan = Scan(volume)
+    indices = slice_range(scan.n_slices, step=10)
+    assert list(indices) == [4, 14, 24]
     lowest = volume.origin[2] - 2.0 * (volume.shape[0] - 1)
-    assert [s.z_lps_mm for s in slices] == pytest.approx([lowest + 2.0 * i for i in (4, 14, 24)])
-    assert slices[0].pixels.shape == (512, 512)
+    assert [scan.slice_height_mm(i) for i in indices] == pytest.approx([lowest + 2.0 * i for i in (4, 14, 24)])
+    assert presets.axial_slice(scan, 4).voxels().shape == (512, 512)
 
 
 def test_a_non_square_slice_is_padded_with_air() -> None:
     array = np.full((3, 20, 40), 50, np.int16)
     array[:, ::2] = 0
     volume = Volume(array, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.eye(3))
-    pixels = next(preprocess.slice_stack(volume)).pixels
+    pixels = presets.axial_slice(volume, 0).voxels()
     assert pixels[5, 256] == pytest.approx((-1000 - array.mean()) / array.std(ddof=1), rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda v, m: preprocess.lesion_seed(v, (900.0, 0.0, 0.0)), "outside the scan"),
-        (lambda v, m: preprocess.lesion_seed(v, (0.0, 20.0, 20.0), 1.0), "use 4 to 512 mm"),
-        (lambda v, m: preprocess.lesion_seed(v, (0.0, 20.0, 20.0), 9e9), "use 4 to 512 mm"),
-        (lambda v, m: preprocess.lesion_mask(v, m), "no voxels"),
-        (lambda v, m: preprocess.lesion_mask(v, ramp(np.eye(3), (5, 5, 5))), "not that of the scan"),
-        (lambda v, m: preprocess.lesion_mask(v, m, 0.0), "above 0"),
-        (lambda v, m: list(preprocess.slice_stack(v, 0)), "1 or more"),
+        (lambda v, m: presets.lesion_seed(v, (900.0, 0.0, 0.0)), "outside the scan"),
+        (lambda v, m: presets.lesion_seed(v, (0.0, 20.0, 20.0), 1.0), "use 4 to 512 mm"),
+        (lambda v, m: presets.lesion_seed(v, (0.0, 20.0, 20.0), 9e9), "use 4 to 512 mm"),
+        (lambda v, m: presets.lesion_mask(v, m), "no voxels"),
+        (lambda v, m: presets.lesion_mask(v, ramp(np.eye(3), (5, 5, 5))), "not that of the scan"),
+        (lambda v, m: presets.lesion_mask(v, m, 0.0), "above 0"),
+        (lambda v, m: slice_range(30, 0), "1 or more"),
     ],
 )
-def test_what_a_preset_cannot_use_is_named(call, words: str) -> None:
+def test_input_that_a_preset_cannot_use_is_named(call, words: str) -> None:
     volume = ramp(np.eye(3))
     empty = Volume(np.zeros(volume.shape, np.uint8), volume.spacing, volume.origin, volume.direction)
     with pytest.raises(PreprocessError, match=words):
@@ -205,4 +208,28 @@ def test_nan_voxels_are_refused() -> None:
     volume = ramp(np.eye(3))
     volume.array[3, 3, 3] = np.nan
     with pytest.raises(PreprocessError, match="NaN"):
-        preprocess.default(volume)
+        presets.default(volume).voxels()
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("lesion_mask@1.5", "no lesion mask"),
+        ("lesion_seed@64mm", "no seed and no lesion mask"),
+        ("slice", "index of a slice"),
+        ("as the encoder gives it", "not known here"),
+    ],
+)
+def test_what_an_item_lacks_for_a_preset_is_named(label: str, words: str) -> None:
+    with pytest.raises(PreprocessError, match=words):
+        presets.crop_of(label, Subject(Scan(ramp(np.eye(3)))))
+
+
+def test_a_label_gives_the_crop_of_its_preset() -> None:
+    volume = ramp(np.eye(3))
+    centre = tuple(float(v) for v in volume.lps_of((15.0, 20.0, 25.0)))
+    for name, preset in presets.PRESETS.items():
+        label = preset.label(1.5 if name == "lesion_mask" else 48.0)
+        assert presets.read_label(label) == (preset, {"lesion_mask": 1.5, "lesion_seed": 48.0}.get(name, 0.0))
+    crop = presets.crop_of("lesion_seed@48mm", Subject(Scan(volume), centre_lps=centre))
+    np.testing.assert_array_equal(crop.voxels(), presets.lesion_seed(volume, centre, 48.0).voxels())
