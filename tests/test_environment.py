@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "environment.sh"
 def run(tmp_path: Path, python: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "requirements.txt").write_text("torch==0\n")
     words = ["sh", str(SCRIPT), "requirements.txt", python]
-    return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(words, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60, check=False)
 
 
 def stand_in(tmp_path: Path, refuses: str) -> str:

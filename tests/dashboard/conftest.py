@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 
 from dashboard.session.settings import Settings
 from embeddings.cohort.read import read_cohort
@@ -24,6 +26,14 @@ STAGES = ("T1", "T2", "T3")
 N_CASES = 42
 EDGE, SPACING_MM = 32, 3.0
 WIDTH = 16
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components_are_scanned_once() -> Iterator[None]:
+    """Every AppTest reads the metadata of all installed packages anew, which takes longer than most pages."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 def write_case(folder: Path, name: str, radius_mm: float) -> None:

@@ -1,7 +1,10 @@
-"""Analyses that fail, in a process as those of the program run in: `python -m tests.dashboard.failing_analyses`."""
+"""Analyses that fail or never end, in a process like those of the program."""
 
 from __future__ import annotations
 
+import threading
+
+from embeddings.analysis import progress
 from embeddings.worker.process import serve
 from flexict.errors import FlexiCTError
 
@@ -18,5 +21,11 @@ def break_down() -> None:
     raise ValueError("zip() argument 2 is shorter than argument 1")
 
 
+def never_end() -> None:
+    """Reports progress, and then takes no processor's time."""
+    progress.report(1, 2)
+    threading.Event().wait()
+
+
 if __name__ == "__main__":
-    serve({"refusal": refuse, "fault": break_down})
+    serve({"refusal": refuse, "fault": break_down, "endless": never_end})

@@ -54,7 +54,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    done = subprocess.run([*pip, "--target", str(target), str(source)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*pip, "--target", str(target), str(source)], capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stderr
     return target
 
@@ -62,12 +64,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_installed(installed: Path, folder: Path, *words: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(folder)}
     return subprocess.Popen(
-        words, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        words, cwd=folder, env=environment, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
 
 def test_the_installed_package_brings_every_file_of_the_sources(installed: Path) -> None:
-    listed = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
     if listed.returncode:
         pytest.skip("not a git checkout: the list of source files is git's")
     assert listed.stdout

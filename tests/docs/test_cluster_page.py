@@ -21,7 +21,7 @@ MANIFESTS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @pytest.mark.parametrize("script", SCRIPTS, ids=[str(n) for n in range(len(SCRIPTS))])
 def test_scripts_are_whole(script: str) -> None:
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    subprocess.run(["bash", "-n"], input=script, encoding="utf-8", check=True)
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=[str(n) for n in range(len(MANIFESTS))])

@@ -40,7 +40,7 @@ def test_modules_without_a_network_do_not_load_torch(module: str) -> None:
     found = subprocess.run(
         [sys.executable, "-c", f"import sys, {module}; print('torch' in sys.modules)"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=ROOT,
         check=True,
     )

@@ -38,7 +38,8 @@ def cells(notebook: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def run(notebook: str, folder: Path, **instead: str) -> Run:
-    """Run every code cell in `folder`; `instead` replaces the value of assignments such as `COHORT = None`."""
+    """Run every code cell in `folder`; `instead` replaces the values of assignments such as `COHORT = None`."""
+    replaced: set[str] = set()
     names: dict[str, Any] = {"__name__": "__main__"}
     shown: list[object] = []
     printed = StringIO()
@@ -46,14 +47,29 @@ def run(notebook: str, folder: Path, **instead: str) -> Run:
         for number, cell in enumerate(cells(FOLDER / f"{notebook}.ipynb", "code"), start=1):
             tree = ast.parse("".join(cell["source"]))
             for statement in tree.body:
-                if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) in instead:
-                    statement.value = ast.parse(instead[ast.unparse(statement.targets[0])], mode="eval").body
+                if isinstance(statement, ast.Assign):
+                    replaced |= replace_values(statement, instead)
             title = f"{notebook}, code cell {number}"
             last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
             exec(compile(tree, title, "exec"), names)
             if isinstance(last, ast.Expr):
                 shown.append(eval(compile(ast.Expression(last.value), title, "eval"), names))
+    assert replaced == set(instead)
     return Run(names, shown, printed.getvalue(), folder)
+
+
+def replace_values(statement: ast.Assign, instead: dict[str, str]) -> set[str]:
+    """Replace the values of these names, also in `A, B = 1, 2`; the names that were found."""
+    target, found = statement.targets[0], set()
+    if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
+        for place, name in enumerate(map(ast.unparse, target.elts)):
+            if name in instead:
+                statement.value.elts[place] = ast.parse(instead[name], mode="eval").body
+                found.add(name)
+    elif ast.unparse(target) in instead:
+        statement.value = ast.parse(instead[ast.unparse(target)], mode="eval").body
+        found.add(ast.unparse(target))
+    return found
 
 
 def test_the_notebooks_are_there() -> None:
@@ -100,7 +116,7 @@ def test_from_csv_to_figure(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_reviewers_questions(tmp_path: Path) -> None:
-    found = run(QUESTIONS, tmp_path)
+    found = run(QUESTIONS, tmp_path, PERMUTATIONS="99", BOOTSTRAP="50")
     every_figure_is_shown_and_written_and_says_that_it_is_simulated(found)
     a_gradient_of_size_is_told_from_one_beyond_size(found)
     a_planted_site_is_found_out_and_the_balanced_scanner_is_not_accused(found)

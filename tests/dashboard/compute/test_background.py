@@ -46,6 +46,11 @@ def long_gradient(seed: int = 0) -> Task:
     return task(AnalysisRequest(request.kind, "set", request.inputs, {**request.settings, "seed": seed}))
 
 
+def endless(key: str = "endless") -> Task:
+    """What never ends, and takes no processor's time."""
+    return Task("endless", key, lambda: result_codec.encode({}), "Working", module=failing_analyses.MODULE)
+
+
 def task(request: AnalysisRequest, path: Path | None = None, returns: type = StageGradient) -> Task:
     return Task(request.kind, request.key, request.encoded, "Working", kept_in=path, returns=returns)
 
@@ -164,9 +169,9 @@ def test_a_queued_analysis_that_is_cancelled_takes_no_turn_and_no_process(
 
     monkeypatch.setattr(Workers, "take", noted)
     registry = make_registry(at_once=1)
-    first = long_gradient()
+    first = endless()
     computing(registry, first, slot="first")
-    queued = [long_gradient(seed=seed) for seed in (1, 2)]
+    queued = [endless(key) for key in ("second", "third")]
     for number, wanted in enumerate(queued):
         until(lambda wanted=wanted, number=number: waits(registry, wanted, f"queued {number}"))  # type: ignore[misc]
     waiting = [one for one in registry._threads if one.is_alive()]
@@ -185,7 +190,7 @@ def waits(registry: Registry, wanted: Task, slot: str) -> bool:
 
 
 def test_two_sessions_share_one_process(registry: Registry) -> None:
-    wanted = long_gradient()
+    wanted = endless()
     pid = computing(registry, wanted, "first tab")
     assert computing(registry, wanted, "second tab") == pid
     assert list(registry.processes().values()) == [pid]
@@ -196,7 +201,7 @@ def test_two_sessions_share_one_process(registry: Registry) -> None:
 
 
 def test_a_newer_request_for_a_place_ends_the_older_process(registry: Registry) -> None:
-    old = computing(registry, long_gradient(seed=0))
+    old = computing(registry, endless())
     answer = ended(registry, retrieval())
     until(lambda: gone(old))
     assert isinstance(answer, Done)
@@ -204,7 +209,7 @@ def test_a_newer_request_for_a_place_ends_the_older_process(registry: Registry) 
 
 
 def test_a_newer_request_leaves_what_another_place_waits_for(registry: Registry) -> None:
-    wanted = long_gradient()
+    wanted = endless()
     pid = computing(registry, wanted)
     computing(registry, wanted, slot="another place")
     ended(registry, retrieval())
@@ -213,7 +218,7 @@ def test_a_newer_request_leaves_what_another_place_waits_for(registry: Registry)
 
 
 def test_a_cancelled_analysis_stays_so_until_it_is_run_again(registry: Registry) -> None:
-    wanted = long_gradient()
+    wanted = endless()
     pid = computing(registry, wanted)
     registry.cancel("tab", "place")
     until(lambda: gone(pid))
@@ -224,7 +229,7 @@ def test_a_cancelled_analysis_stays_so_until_it_is_run_again(registry: Registry)
 
 
 def test_a_crash_of_the_process_is_a_sentence_and_can_be_run_again(registry: Registry) -> None:
-    wanted = long_gradient()
+    wanted = endless()
     os.kill(computing(registry, wanted), signal.SIGKILL)
     registry.wait(wanted.key, NEVER_S)
     answer = registry.ask(wanted, "tab", "place")
@@ -238,7 +243,7 @@ def test_a_crash_of_the_process_is_a_sentence_and_can_be_run_again(registry: Reg
 def test_a_request_that_nobody_looks_at_is_cancelled(make_registry: Callable[..., Registry]) -> None:
     tabs = {"tab"}
     registry = make_registry(abandoned_after_s=0.5, session_is_open=tabs.__contains__)
-    pid = computing(registry, long_gradient())
+    pid = computing(registry, endless())
     tabs.clear()
     until(lambda: gone(pid))
     assert registry.processes() == {}
@@ -249,7 +254,7 @@ def test_a_request_of_an_open_tab_goes_on_while_the_tab_shows_another_page(
 ) -> None:
     tabs = {"tab"}
     registry = make_registry(abandoned_after_s=0.2, session_is_open=tabs.__contains__)
-    wanted = long_gradient()
+    wanted = endless()
     pid = computing(registry, wanted)
     time.sleep(1.0)
     assert registry.processes() == {wanted.key: pid}
@@ -259,7 +264,7 @@ def test_a_request_of_an_open_tab_goes_on_while_the_tab_shows_another_page(
 
 def test_more_than_a_few_analyses_wait_for_their_turn(make_registry: Callable[..., Registry]) -> None:
     registry = make_registry(at_once=1)
-    computing(registry, long_gradient(), slot="first")
+    computing(registry, endless(), slot="first")
     later = retrieval()
     until(lambda: "another analysis" in getattr(registry.ask(later, "tab", "second"), "words", ""))
     assert len(registry.processes()) == 1
@@ -339,7 +344,7 @@ time.sleep(600)
 
 def test_processes_end_with_a_server_that_is_killed() -> None:
     script = HOLDS_A_REGISTRY.format(tests=str(Path(__file__).parent))
-    server = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8")
     assert server.stdout is not None
     pids = [int(one) for one in server.stdout.readline().split()]
     assert len(pids) == 2

@@ -335,7 +335,7 @@ def test_the_module_runs_as_a_command_without_streamlit() -> None:
     found = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         cwd=Path(__file__).resolve().parents[3],
     )

@@ -47,7 +47,7 @@ def test_settings_survive_a_visit_to_another_page(settings: Settings, store_path
     app = open_app(settings, store_path, page)
     for kind, key, value in CHANGES[page]:
         next(one for one in app.get(kind) if one.key == key).set_value(value)
-        app.run()
+    app.run()
     before = {key: values(app)[key] for _, key, _ in CHANGES[page]}
     for _ in range(2):
         app.switch_page(other_page(page)).run()

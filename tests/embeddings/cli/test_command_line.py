@@ -282,7 +282,7 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "embeddings", "status", str(tmp_path / "absent.duckdb")],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,
     )

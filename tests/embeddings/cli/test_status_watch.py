@@ -172,7 +172,7 @@ def test_ctrl_c_ends_the_watch_and_not_the_run(run: Run) -> None:
         words,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         cwd=ROOT,
         # Tests that a shell runs in the background are deaf to Ctrl-C, and so would this one be.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

@@ -33,7 +33,7 @@ def run(*words: str, path: Path | None = None) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, *words],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=os.environ | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1"},
         check=False,
     )
@@ -321,7 +321,9 @@ def test_a_store_says_what_it_holds(store: Store) -> None:
 
 def test_a_store_in_use_names_who_has_it(store: Store) -> None:
     code = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, str(store.path)], stdout=subprocess.PIPE, text=True) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(store.path)], stdout=subprocess.PIPE, encoding="utf-8"
+    ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         try:

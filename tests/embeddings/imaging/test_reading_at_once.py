@@ -47,6 +47,6 @@ READERS = """
 def test_damaged_files_read_by_many_threads_do_not_end_the_process(kind: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     words = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(READERS), str(tmp_path), kind]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["alive"]

@@ -42,7 +42,7 @@ def messages_of(set_id: str, n_cases: int) -> list[Message]:
 
 
 @given(seed=st.integers(0, 2**32), repeats=st.integers(0, 8))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_and_repeats_change_nothing(
     tmp_path: Path, make_report: Any, make_case: Any, identity: Any, seed: int, repeats: int
 ) -> None:

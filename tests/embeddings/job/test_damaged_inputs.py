@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
-import textwrap
+import resource
 from pathlib import Path
 
 import pytest
 
+from embeddings import job
 from embeddings.store.store import Store
 from tests.embeddings.damaged_inputs import CORPUS, write_good, write_mask
+from tests.embeddings.job.conftest import TinyEncoder
+from tests.embeddings.processes import start
 
 GOOD = 3
 # Above the same job with the good scans alone: inputs of a few KB must not make the program take more.
 MOST_EXTRA_MB = 300
-JOB = """
-    import json, resource, sys
-    from pathlib import Path
-    from embeddings import job
-    from tests.embeddings.job.conftest import TinyEncoder
-    csv, db, retry = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "retry"
+
+
+def embed(path: Path, db: Path, retry: bool, said: Path) -> None:
+    """Embed two views of a cohort, and write how that went as JSON."""
     settings = job.JobSettings(encoder=TinyEncoder(), views=("volume", "lesion"), workers=2, retry_failed=retry)
-    volume, lesion = job.run_views(csv, db, settings)
-    print(json.dumps({
+    volume, lesion = job.run_views(path, db, settings)
+    found = {
         "state": volume.state,
         "embedded": [volume.n_embedded, lesion.n_embedded],
         "planned": [volume.n_planned, lesion.n_planned],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }))
-"""
+    }
+    said.write_text(json.dumps(found), encoding="utf-8")
 
 
 def run(path: Path, db: Path, retry: bool = False) -> dict[str, object]:
-    root = str(Path(__file__).resolve().parents[3])
-    words = [sys.executable, "-c", textwrap.dedent(JOB), str(path), str(db), "retry" if retry else "once"]
-    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    said, stderr = db.with_suffix(".json"), db.with_suffix(".stderr")
+    process = start(embed, path, db, retry, said, stderr=stderr)
+    process.join()
+    assert process.exitcode == 0, stderr.read_text(encoding="utf-8")[-3000:]
+    found: dict[str, object] = json.loads(said.read_text(encoding="utf-8"))
     return found
 
 

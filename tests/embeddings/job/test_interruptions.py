@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import pytest
 
 from embeddings import job
 from embeddings.store.store import Store
+from tests.embeddings.job.conftest import TinyEncoder
+from tests.embeddings.processes import start
 
 MakeCohort = Callable[..., Path]
 
@@ -62,59 +64,34 @@ def test_a_dashboard_reads_while_the_job_writes(make_cohort: MakeCohort, make_en
     assert len({n for n in seen if 0 < n < 6}) >= 3
 
 
-JOB = """
-    import sys, time
-    from pathlib import Path
-    import numpy as np
-    from embeddings import job
+def slow_job(csv: Path, last: int, says: Connection) -> None:
+    """A job that says when it encodes and how it ended; it never ends the batch of the number `last`."""
 
-    class Slow:
-        name, width, weights_sha256, weights_source = "tiny", 12, "00" * 32, "none: closed form"
-        pooling, is_published, needs_mask, device = "pooled", False, False, "cpu"
-        views = {"volume": "default", "slices": "slice", "lesion": "lesion_mask"}
-        n_batches = 0
-        def encode(self, batch):
-            print("encoding", flush=True)
-            Slow.n_batches += 1
-            if Slow.n_batches == last:
-                time.sleep(1e6)
-            time.sleep(0.3)
-            parts = np.array_split(batch.reshape(len(batch), -1), 12, axis=1)
-            return np.stack([part.mean(axis=1) for part in parts], axis=1)
+    def before(batch: object) -> None:
+        says.send("encoding")
+        time.sleep(1e6 if len(encoder.calls) + 1 == last else 0.3)
 
-    csv, last = Path(sys.argv[1]), int(sys.argv[2])
-    summary = job.run(csv, csv.parent / "out.duckdb", encoder=Slow(), view="volume", workers=1, commit_s=0)
-    print(summary.state, summary.n_embedded, flush=True)
-"""
+    encoder = TinyEncoder(before=before)
+    summary = job.run(csv, csv.parent / "out.duckdb", encoder=encoder, view="volume", workers=1, commit_s=0)
+    says.send((summary.state, summary.n_embedded))
 
 
-def start_job(csv: Path, last: int = 0) -> subprocess.Popen[str]:
-    """A job in a process of its own, which never ends the batch of the number `last`."""
-    root = Path(__file__).resolve().parents[3]
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(JOB), str(csv), str(last)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
-
-
-def wait_for_third_batch(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    for _ in range(3):
-        assert process.stdout.readline() == "encoding\n"
+def start_job(csv: Path, last: int = 0) -> tuple[ForkServerProcess, Connection]:
+    """`slow_job` in a process of its own, and what it says."""
+    said, says = multiprocessing.Pipe(duplex=False)
+    return start(slow_job, csv, last, says), said
 
 
 def test_killing_the_job_loses_nothing_committed_and_the_next_run_does_the_rest(
     make_cohort: MakeCohort, make_encoder: Any
 ) -> None:
     csv = make_cohort(6)
-    process = start_job(csv, last=3)
-    wait_for_third_batch(process)
+    process, said = start_job(csv, last=3)
+    assert [said.recv() for _ in range(3)] == ["encoding"] * 3
     while len(stored(csv).vectors(stored(csv).sets().loc[0, "set_id"])[0]) < 2:
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     before = stored(csv).vectors(stored(csv).sets().loc[0, "set_id"])
     n_before = len(before[0])
     assert n_before == 2
@@ -151,13 +128,12 @@ def test_an_interrupted_run_stores_what_it_has_and_is_resumed(
 
 def test_two_jobs_on_one_file_take_turns(make_cohort: MakeCohort, make_encoder: Any) -> None:
     csv = make_cohort(4)
-    other = start_job(csv)
-    assert other.stdout is not None
-    other.stdout.readline()
+    other, said = start_job(csv)
+    assert said.recv() == "encoding"
     summary = go(csv, make_encoder(before=lambda batch: time.sleep(0.1)), commit_s=0)
-    out, _ = other.communicate()
-    assert other.returncode == 0
-    assert out.split()[-2:] == ["finished", "4"]
+    other.join()
+    assert other.exitcode == 0
+    assert [said.recv() for _ in range(4)][-1] == ("finished", 4)
     assert summary.n_failed == 0
     ids, X = stored(csv).vectors(summary.set_id)
     assert len(ids) == len(set(ids)) == len(X) == 4

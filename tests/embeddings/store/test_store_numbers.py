@@ -80,7 +80,7 @@ for n in range(200):
         break
     print(n, flush=True)
 """
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
     assert "DiskFull there is no room to write" in found.stderr
     committed = [f"c0/{int(line):04d}" for line in found.stdout.split()]
     assert committed

@@ -64,7 +64,7 @@ def test_noise_looks_like_a_gradient_only_in_sample(simulate: Callable[..., Any]
 
 def test_p_is_uniform_on_noise_plain_residual_and_size_matched(simulate: Callable[..., Any]) -> None:
     p = []
-    for seed in range(200):
+    for seed in range(100):
         X, stage, size = simulate(n=40, d=30, follows="nothing", seed=seed)
         found = stage_gradient(X, stage, size=size, n_permutations=39, n_bootstrap=2, seed=seed)
         assert found.residual is not None
@@ -72,15 +72,15 @@ def test_p_is_uniform_on_noise_plain_residual_and_size_matched(simulate: Callabl
         assert found.lda_residual is not None
         parts = (found, found.residual, found.size_matched, found.lda, found.lda_residual)
         p.append([found.trend_p_permutation, *(part.p_permutation for part in parts)])
-    # Three standard errors of a share of 10 % in 200 cohorts are 6.4 %.
-    assert np.abs(np.mean(p, axis=0) - 0.5).max() < 0.07
-    assert np.mean(np.array(p) <= 0.1, axis=0).max() < 0.165
+    # Three standard errors in 100 cohorts are 0.087 of the mean and 0.09 of a share of 10 %.
+    assert np.abs(np.mean(p, axis=0) - 0.5).max() < 0.09
+    assert np.mean(np.array(p) <= 0.1, axis=0).max() <= 0.19
 
 
 def test_p_is_uniform_where_only_size_grows_with_stage_within_patients() -> None:
     """Two scans a patient; size and stage grow between them, and the vectors hold nothing but size."""
     p = []
-    for seed in range(100):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         patient = np.repeat(np.arange(25), 2)
         log_size = rng.normal(size=25)[patient] + np.tile([0.0, 0.7], 25) + 0.3 * rng.normal(size=50)
@@ -94,7 +94,8 @@ def test_p_is_uniform_where_only_size_grows_with_stage_within_patients() -> None
         assert found.size_matched is not None
         assert found.size_matched.n == found.size_matched.n_patients == 25
         p.append([found.residual.p_permutation, found.size_matched.p_permutation])
-    assert np.mean(np.array(p) <= 0.1, axis=0).max() < 0.2
+    # Three standard errors of a share of 10 % in 60 cohorts are 11.6 %.
+    assert np.mean(np.array(p) <= 0.1, axis=0).max() < 0.215
 
 
 def test_a_gradient_that_is_only_size_vanishes_at_like_size(simulate: Callable[..., Any]) -> None:

@@ -36,7 +36,7 @@ def on_edges(points: NDArray[np.float64], centres: NDArray[np.int64]) -> NDArray
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-700, 3100), st.integers(-700, 2700)), min_size=3, max_size=12),
     st.booleans(),

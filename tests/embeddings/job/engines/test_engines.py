@@ -95,7 +95,7 @@ def test_keeping_large_blocks_is_asked_of_glibc_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env=os.environ | {"PYTHONPATH": root},
         check=True,
     )
