@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,11 +34,12 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One row of the CSV: one scan of one patient.
+class CaseRow:
+    """One row of the CSV: one scan of one patient, whose CT need not be known.
 
     Attributes:
         row: as a spreadsheet counts, the header is row 1.
+        case_id: unique in the cohort.
         image_path, mask_path: real paths inside the data root; the image may be a DICOM folder.
         seed_lps: a point in the lesion, LPS mm.
         stage: as `CohortReport.stage_order` labels it, the text of the cell where its place in the order is not
@@ -49,12 +51,19 @@ class Case:
     row: int
     case_id: str
     patient_id: str
-    image_path: Path
+    image_path: Path | None
     mask_path: Path | None
     seed_lps: tuple[float, float, float] | None
     stage: str | None
-    covariates: dict[str, Covariate]
+    covariates: Mapping[str, Covariate]
     mask_label: str | None = None
+
+
+@dataclass(frozen=True)
+class Case(CaseRow):
+    """A row with a CT, ready to embed."""
+
+    image_path: Path
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class StageColumn:
     """A column of stages, read together.
 
     Attributes:
+        values: as spelled.
         labels: each value's label, None where it is unstaged or has a problem.
         order: the distinct labels, lowest stage first.
         unknown: the spellings that are no known stage.
@@ -40,6 +41,7 @@ class StageColumn:
         formulas: the spellings such as `T1aN0M0` of which only one part is the stage.
     """
 
+    values: Sequence[str]
     labels: list[str | None]
     order: list[str]
     unknown: list[str]
@@ -51,6 +53,11 @@ class StageColumn:
     def odd(self) -> set[str]:
         """The spellings whose place in the order is not known."""
         return {*self.unknown, *self.mixed}
+
+    @property
+    def labels_or_text(self) -> list[str | None]:
+        """Each value's label, its text where its place in the order is not known, None where it is unstaged."""
+        return [text if text in self.odd else label for text, label in zip(self.values, self.labels, strict=True)]
 
     @cached_property
     def codes(self) -> NDArray[np.int64]:
@@ -94,6 +101,7 @@ def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None, 
             read[value] = as_kind
     ordered = sorted(read.values(), key=lambda key: (key.rank or (place[key.label.lower()],), key.label))
     return StageColumn(
+        values=values,
         labels=[read[value].label if value in read else None for value in values],
         order=list(dict.fromkeys(key.label for key in ordered)),
         unknown=sorted(value for value, key in keys.items() if key is None and not is_unstaged(value)),

@@ -99,16 +99,16 @@ def test_a_good_cohort_is_read_whole(folder: Path) -> None:
         ("x,,b.nii.gz,,T1,,,", "patient_id", "no patient"),
         ("x,unknown,b.nii.gz,,T1,,,", "patient_id", "no patient"),
         (",P,b.nii.gz,,T1,,,", "case_id", "no case id"),
-        ("a1,P,b.nii.gz,,T1,,,", "case_id", "'a1' is row 2's already"),
+        ("a1,P,b.nii.gz,,T1,,,", "case_id", "'a1' is already in row 2"),
         ("a/b,P,b.nii.gz,,T1,,,", "case_id", "slash"),
         ("..,P,b.nii.gz,,T1,,,", "case_id", "slash or is a path"),
         ("a\x1b[31mb,P,b.nii.gz,,T1,,,", "case_id", "control characters"),
         ("a\u202eb,P,b.nii.gz,,T1,,,", "case_id", "control characters"),
         ("a" * 201 + ",P,b.nii.gz,,T1,,,", "case_id", "201 characters"),
-        ("x,P,b.nii.gz,,T1,1,2,", "seed_x", "half a seed, seed_z is empty"),
-        ("x,P,b.nii.gz,,T1,1,two,3", "seed_y", "'two' is no number"),
-        ("x,P,b.nii.gz,,T1,1,nan,3", "seed_x", "half a seed, seed_y is empty"),
-        ("x,P,b.nii.gz,,T1,1,inf,3", "seed_y", "'inf' is no number"),
+        ("x,P,b.nii.gz,,T1,1,2,", "seed_x", "incomplete seed, seed_z is empty"),
+        ("x,P,b.nii.gz,,T1,1,two,3", "seed_y", "'two' is not a number"),
+        ("x,P,b.nii.gz,,T1,1,nan,3", "seed_x", "incomplete seed, seed_y is empty"),
+        ("x,P,b.nii.gz,,T1,1,inf,3", "seed_y", "'inf' is not a number"),
         ("x,P,b.nii.gz,,T1,1,-2,3", "seed_x", "outside the image"),
         ("x,P,a.nii.gz,,T1,,,", "image_path", "same image as row 2"),
         ("x,P,b.nii.gz,,T1,,", None, "7 cells where the header has 8"),
@@ -181,7 +181,7 @@ def test_images_below_a_given_data_root_are_found_and_others_refused(
     assert report.data_root == folder.resolve()
     write_volume(table / "a.nii.gz")
     assert cohort(table, *lines, data_root=folder).cases[0].image_path == (folder / "a.nii.gz").resolve()
-    with pytest.raises(ValueError, match=r"data root .* is no folder"):
+    with pytest.raises(ValueError, match=r"data root .* is not a folder"):
         cohort(table, *lines, data_root=folder / "nowhere")
 
 

@@ -151,7 +151,7 @@ def test_labels_may_name_scans_that_are_there(tmp_path: Path) -> None:
     cases = Store(tmp_path / "c.duckdb").cases()
     assert cases["image_path"].tolist() == [str((tmp_path / "a.nii.gz").resolve()), None]
     assert cases.loc[0, ["seed_x", "seed_y", "seed_z"]].tolist() == [1, 2, 3]
-    assert any("Images or masks that are not known: 1, such as ../../b.nii.gz" in note for note in summary.notes)
+    assert any("images, masks or seeds that cannot be used: 1, such as ../../b.nii.gz" in note for note in summary.notes)
 
 
 def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp
     assert table["stage"].tolist() == ["blue", "green"]
     assert Store(tmp_path / "c.duckdb").info().stage_order == ()
     assert any("the order of the stages 'blue', 'green' is not known" in note for note in summary.notes)
-    with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages, only missing values: name another"):
+    with pytest.raises(CohortError, match=r"'stage' of l\.csv has no stages, only missing values: name another"):
         bring(tmp_path, "case,stage\na,Unknown\nb,'--\n", stage="stage")
     summary = bring(tmp_path, "case,stage\na,T1\nb,green\n", stage="stage")
     assert any("left out of the order of the stages: 1 case, 'green' in 'stage'" in note for note in summary.notes)
@@ -194,7 +194,7 @@ def test_labels_are_read_by_the_rules_of_the_cohort(tmp_path: Path) -> None:
     assert table["age"].tolist()[0] == 61.5
     assert table["age"].isna().tolist() == [False, True]
     assert table["sex"].where(table["sex"].notna(), None).tolist() == [None, "f"]
-    assert any("row 4 of l.csv is left out: it has no patient" in note for note in summary.notes)
+    assert any("row 4 of l.csv is left out: no patient" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize(
