@@ -1,8 +1,7 @@
-"""A mask on its own grid, brought to the grid of its CT.
+"""A mask on its own grid, resampled to the grid of its CT.
 
-Where the voxels of both lie on each other, in whatever order and direction of the axes, each voxel keeps its value.
-Else each voxel of the CT takes the value of the nearest one of the mask, as SimpleITK's nearest-neighbour
-interpolation does.
+Where the voxels of both coincide, in any order and direction of the axes, each voxel keeps its value. Elsewhere each
+voxel of the CT takes the value of the nearest voxel of the mask.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ _APART = "lies outside its CT ({grids}): give the mask that was drawn on this CT
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the voxels of a mask lie among those of its CT.
+    """The position of a mask's voxels on the grid of its CT.
 
     Attributes:
         matrix, offset: index of the mask `[z, y, x]` = matrix @ index of the CT + offset; whole numbers where
             `lossless` holds.
-        lossless: every voxel of one grid lies on one of the other, or outside it.
-        notes: what a reader should know, a sentence each.
+        lossless: every voxel of one grid coincides with one of the other, or lies outside it.
+        notes: what users should know, a sentence each.
     """
 
     path: Path
@@ -70,7 +69,7 @@ class Placement:
             found[tuple(map(slice, low, high))] = ndimage.affine_transform(
                 inside.view(np.uint8),
                 self.matrix,
-                # Half-way between two voxels, as on a grid of twice the spacing, all go the same way.
+                # Halfway between two voxels, as on a grid of twice the spacing, all are rounded in the same direction.
                 self.matrix @ low + self.offset + _ROUNDING,
                 tuple(high - low),
                 order=0,
@@ -80,13 +79,13 @@ class Placement:
 
 
 def outside_note(count: int) -> str:
-    """What a reader should know of a lesion that leaves its CT."""
+    """The note on a lesion that extends beyond its CT."""
     what = counted(count, "voxel of the mask lies", "voxels of the mask lie")
     return f"{what} outside the CT: left out"
 
 
 def place(path: Path, mask: Volume, grid: Volume) -> Placement:
-    """Where the grid of a mask lies in the grid of its CT, by headers alone.
+    """The position of a mask's grid in the grid of its CT, from headers alone.
 
     Raises:
         ImageError: the two do not overlap.
@@ -97,12 +96,12 @@ def place(path: Path, mask: Volume, grid: Volume) -> Placement:
     whole, shift = np.rint(matrix), np.rint(start)
     moves = (np.abs(whole).sum(axis=0) == 1).all() and (np.abs(whole).sum(axis=1) == 1).all()
     if moves:
-        # Looked at where the two overlap: a mask may cover a small part of its CT.
+        # Compared where the two overlap: a mask may cover a small part of its CT.
         common = _common_corners(mask, grid)
         off = np.abs(common @ matrix.T + start - common @ whole.T - shift)
         if off.max() <= _OFF_GRID:
             off_mm = float(np.linalg.norm(off * np.array(mask.spacing[::-1]), axis=1).max())
-            rounded = f"the mask lies {off_mm:.2g} mm off the voxels of its CT and is taken as rounded"
+            rounded = f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is taken as rounding"
             notes = (rounded,) if off_mm > _UNNOTED_MM else ()
             return Placement(path, grid.shape, whole, shift, True, notes)
     note = f"the mask lies on another grid than its CT ({_grids(mask, grid)}): each voxel of the CT takes its nearest"

@@ -1,6 +1,6 @@
 """Lesion masks on the grid of their CT, also where its slices were resampled from uneven distances.
 
-A DICOM mask was drawn on the slices as they were acquired, so it is placed on those first.
+A DICOM mask was drawn on the acquired slices, so it is placed on those first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LesionMask = Segmentation | StructureSet | VoxelMask
 
 
 def drawn_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """The lesion `[z, y, x]` on the grid of its CT, and what a reader should know. Raises what `inside` raises."""
+    """The lesion `[z, y, x]` on the grid of its CT, and notes for users. Raises what `inside` raises."""
     if uneven is None or isinstance(mask, VoxelMask):
         return mask.inside(grid)
     drawn, notes = _moved(mask, grid, uneven).inside(uneven.acquired_grid(grid))
@@ -28,7 +28,7 @@ def drawn_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tup
 
 
 def check_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[str, ...]:
-    """What a reader should know of the mask on the slices of its CT. Raises what the mask's `check` raises."""
+    """Notes for users on the mask and the slices of its CT. Raises what the mask's `check` raises."""
     if uneven is None or isinstance(mask, VoxelMask):
         return mask.check(grid)
     return _moved(mask, grid, uneven).check(uneven.acquired_grid(grid))

@@ -121,7 +121,7 @@ def test_import_brings_vectors_beside_those_of_the_job_and_a_report_of_what_did_
     words += ["--id", "scan no", "--map", "patient_id=who", "--stage", "how far", "--name", "their model"]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert "2 vectors of 2 numbers, of 2 patients. Set: their model.lesion." in out
+    assert "2 vectors of 2 dimensions, of 2 patients. Set: their model.lesion." in out
     assert "1 without a row in the labels, left out: zz" in out
     assert "1 in the labels without a vector: s1" in out
     store = Store(db)

@@ -312,7 +312,7 @@ def test_a_stage_unlike_the_others_keeps_its_row_and_is_named(folder: Path) -> N
     assert report.stage_order == ("T1",)
     assert [(p.row, p.severity, p.reason.split(":")[0]) for p in report.problems] == [
         (3, "warning", "unknown stage 'T7'"),
-        (4, "warning", "'Grade 3' is a grade where the column holds a T stage"),
+        (4, "warning", "'Grade 3' is a grade in a column of T stages"),
     ]
 
 

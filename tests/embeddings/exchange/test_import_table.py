@@ -123,7 +123,7 @@ def test_missing_and_infinite_numbers_are_kept_for_the_reader_to_refuse(tmp_path
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("case,0,1\na,1,2\na,3,4\n", "more than one vector for a: keep one row a case"),
+        ("case,0,1\na,1,2\na,3,4\n", "more than one vector for a: keep one row per case"),
         ("case,0,1\na,1,2\n,3,4\n", "1 vector without an id .the first is number 2.: fill in 'case'"),
         ("case,0,1\na,1,2\nb,3\n", "2 cells in row 3 where the header has 3"),
         ("case,0,site\na,1,Mayo\nb,3,Keck\n", "not numbers: 'site' .'Mayo'.; remove"),
@@ -167,7 +167,7 @@ def test_a_parquet_table_that_cannot_be_vectors_says_why(tmp_path: Path, table: 
     ("arrays", "sentence"),
     [
         ({"vectors": X}, "no array ids"),
-        ({"vectors": X, "ids": np.array(IDS, dtype=object)}, "holds Python objects"),
+        ({"vectors": X, "ids": np.array(IDS, dtype=object)}, "contains Python objects"),
         ({"vectors": X, "ids": np.array(IDS[:2])}, r"vectors \[3, 4\] of float32 and ids \[2\]"),
         ({"vectors": X[0], "ids": np.array(IDS)}, r"vectors \[4\]"),
         ({"vectors": X.astype(complex), "ids": np.array(IDS)}, "complex"),

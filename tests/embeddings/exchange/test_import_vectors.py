@@ -89,10 +89,10 @@ def test_a_vector_of_zeros_costs_its_case_alone(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b", "c", "d"], X)
     summary = bring(tmp_path, "case,age\na,1\nb,2\nc,3\nd,4\n")
     assert (summary.n_imported, summary.all_zero) == (2, ("b", "d"))
-    assert "2 with vectors of nothing but zeros, left out: b, d" in summary.text()
+    assert "2 with vectors of only zeros, left out: b, d" in summary.text()
     store = Store(tmp_path / "c.duckdb")
     assert store.vectors(summary.set_id)[0] == ["a/volume", "c/volume"]
-    assert store.failures()["reason"].tolist() == ["its vector in v.npz holds nothing but zeros"] * 2
+    assert store.failures()["reason"].tolist() == ["its vector in v.npz contains only zeros"] * 2
     write_vectors(tmp_path / "v.npz", ["a"], np.zeros((1, 3)))
     with pytest.raises(VectorTableError, match="nothing but zeros"):
         bring(tmp_path, "case,age\na,1\n")
@@ -107,7 +107,7 @@ def test_importing_again_changes_labels_and_neither_doubles_nor_loses_vectors(tm
     assert first.set_id == second.set_id
     assert (first.n_imported, first.n_present) == (2, 0)
     assert (second.n_imported, second.n_present) == (1, 1)
-    assert "1 new vector of 3 numbers (1 more were there already)" in second.text()
+    assert "1 new vector of 3 dimensions (1 more were already there)" in second.text()
     assert store.revision() != revision
     table, _ = store.table(first.set_id)
     assert table[["case_id", "patient_id", "stage"]].to_numpy().tolist() == [
@@ -205,7 +205,7 @@ def test_labels_are_read_by_the_rules_of_the_cohort(tmp_path: Path) -> None:
         ("who,age\na,1\nb,2\n", {}, "no column of case ids such as 'ids': map one of who, age"),
         ("case,age\n,1\na/b,2\n", {}, "no row of l.csv can be used.*no case id.*slash"),
         ("case,age\na,1\n", {"view": "slices"}, "no view 'slices' to import: choose volume or lesion"),
-        ("case,age\na,1\n", {"name": "\n"}, "no name for the vectors"),
+        ("case,age\na,1\n", {"name": "\n"}, "is not a usable model name"),
         ("case,age\na,1\n", {"stage": "nobody"}, "no column 'nobody' for stage"),
         ("0,1\na,1\n", {}, "has no header"),
     ],

@@ -157,7 +157,7 @@ def test_importing_twice_or_into_the_same_store_changes_nothing(full: Store, tmp
     summaries = import_export(full.path, out)
     assert everything(full) == before
     assert [(one.n_imported, one.n_present) for one in summaries] == [(0, 4), (0, 12)]
-    assert "0 new vectors of 6 numbers (12 more were there already), of 2 patients" in summaries[1].text()
+    assert "0 new vectors of 6 dimensions (12 more were already there), of 2 patients" in summaries[1].text()
 
 
 def scale_vectors(path: Path, factor: float) -> None:
@@ -255,7 +255,7 @@ def test_vectors_of_zeros_in_an_export_are_left_out_and_named(full: Store, tmp_p
     assert store.vectors(summary.set_id)[0] == ["c0/lesion", "c2/lesion", "c3/lesion"]
     assert store.failures()["item_id"].tolist() == ["c1/lesion"]
     change_parquet(out, lambda frame: frame.assign(vector=[0 * v for v in frame["vector"]]))
-    with pytest.raises(NotOurExportError, match="holds nothing but zeros"):
+    with pytest.raises(NotOurExportError, match="contains only zeros"):
         import_export(tmp_path / "none.duckdb", out)
 
 
@@ -367,7 +367,7 @@ def test_the_command_line_brings_an_export_back(
     out = tmp_path / "all.parquet"
     assert main(["export", str(full.path), "--format", "parquet", "--out", str(out)]) == 0
     assert main(["import", str(tmp_path / "back.duckdb"), "--vectors", str(out)]) == 0
-    assert "12 vectors of 6 numbers, of 2 patients" in capsys.readouterr().out
+    assert "12 vectors of 6 dimensions, of 2 patients" in capsys.readouterr().out
     (tmp_path / "other.csv").write_text("id,a\nx,1\n")
     assert main(["import", str(tmp_path / "new.duckdb"), "--vectors", str(tmp_path / "other.csv")]) == 2
     assert "or give --labels" in capsys.readouterr().err

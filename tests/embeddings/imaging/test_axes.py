@@ -65,12 +65,12 @@ def test_the_sform_goes_before_a_qform_that_says_otherwise(tmp_path: Path, other
     assert_lies_where_nibabel_says(path)
     (note,) = inspect(path).notes
     assert note.startswith("its sform and qform place it up to ")
-    assert note.endswith(" mm apart: the sform is read")
+    assert note.endswith(" mm apart: the sform is used")
 
 
 def test_how_far_they_are_apart_is_told(tmp_path: Path) -> None:
     path = nifti(tmp_path / "a.nii", OTHERS["moved by a voxel"], RAS)
-    assert inspect(path).notes == ("its sform and qform place it up to 2.5 mm apart: the sform is read",)
+    assert inspect(path).notes == ("its sform and qform place it up to 2.5 mm apart: the sform is used",)
     csv = tmp_path / "cohort.csv"
     csv.write_text("case_id,patient_id,image_path\na,p,a.nii\n")
     report = read_cohort(csv)
@@ -114,7 +114,7 @@ def test_a_sform_of_no_length_leaves_the_qform_and_says_so(tmp_path: Path) -> No
     broken[:, 2] = 0
     path = nifti(tmp_path / "a.nii", broken, RAS)
     assert read_image(path).spacing == pytest.approx((0.8, 0.9, 2.5))
-    assert inspect(path).notes == ("its sform is damaged (an axis of no length): the qform is read",)
+    assert inspect(path).notes == ("its sform is damaged (an axis of zero length): the qform is used",)
 
 
 def test_a_mask_and_its_ct_are_placed_by_the_same_form(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_masks_that_mark_no_one_lesion_on_this_ct_are_refused(tmp_path: Path) ->
     one[1, 1, 1] = 1
     with pytest.raises(ImageError, match=r"empty\.nii\.gz is a mask without voxels"):
         read_mask(write(tmp_path / "empty.nii.gz", empty), ct)
-    with pytest.raises(ImageError, match=r"holds 3 labels \(1, 2, 3\)"):
+    with pytest.raises(ImageError, match=r"contains 3 labels \(1, 2, 3\)"):
         read_mask(write(tmp_path / "labels.nii.gz", labels), ct)
     with pytest.raises(ImageError, match=r"lies outside its CT \(.* from -10\.0 / 20\.0 / 299\.0 against"):
         read_mask(write(tmp_path / "moved.nii.gz", one, origin=(-10.0, 20.0, 299.0)), ct)

@@ -65,7 +65,7 @@ def test_slices_that_are_lost_cost_the_scan_and_are_counted(tmp_path: Path, kind
     folder = write_ct_series(tmp_path / "ct", scan())
     spoil(folder, PLACES[place], LOST[kind])
     said = refusal(folder)
-    assert "holds 8 files that cannot be read as DICOM" in said
+    assert "contains 8 files that cannot be read as DICOM" in said
     assert "beside 16 slices" in said
 
 
@@ -76,7 +76,7 @@ def test_lost_slices_are_known_by_any_name_that_slices_have(tmp_path: Path, rena
     for number, file in enumerate(sorted(folder.iterdir())):
         file.rename(folder / rename.format(number))
     spoil(folder, [22, 23], LOST[kind])
-    assert "holds 2 files that cannot be read as DICOM" in refusal(folder)
+    assert "contains 2 files that cannot be read as DICOM" in refusal(folder)
 
 
 def test_slices_that_do_not_say_their_modality_are_not_left_out_unsaid(tmp_path: Path) -> None:
@@ -86,19 +86,19 @@ def test_slices_that_do_not_say_their_modality_are_not_left_out_unsaid(tmp_path:
         ds = pydicom.dcmread(file)
         del ds.Modality
         ds.save_as(file)
-    assert "holds 4 files that cannot be read as DICOM slices" in refusal(folder)
+    assert "contains 4 files that cannot be read as DICOM slices" in refusal(folder)
     for file in files:
         ds = pydicom.dcmread(file)
         ds.Modality = ""
         ds.save_as(file)
-    assert "holds DICOM of modality unknown" in refusal(folder)
+    assert "contains DICOM of modality unknown" in refusal(folder)
 
 
 def test_a_download_that_did_not_end_is_a_lost_slice(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     last = sorted(folder.iterdir())[-1]
     last.rename(f"{last}.part").write_bytes(b"\0" * 900)
-    assert "holds 1 file that cannot be read as DICOM" in refusal(folder)
+    assert "contains 1 file that cannot be read as DICOM" in refusal(folder)
 
 
 def test_what_is_evidently_no_slice_may_lie_beside_the_slices(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_what_is_evidently_no_slice_may_lie_beside_the_slices(tmp_path: Path) ->
 def test_a_folder_of_nothing_but_lost_slices_says_how_many(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     spoil(folder, range(N), LOST["zeros"])
-    assert "holds 24 files that cannot be read as DICOM slices and no DICOM slices" in refusal(folder)
+    assert "contains 24 files that cannot be read as DICOM slices and no DICOM slices" in refusal(folder)
 
 
 def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp
     np.testing.assert_array_equal(read_image(folder).array, volume.array)
     (note,) = inspect(folder).notes
     assert note == (
-        "2 files that cannot be read as DICOM slices are left out: the series states 24 images, and all are there"
+        "2 files that cannot be read as DICOM slices are left out: the series states 24 images, and all are present"
     )
     spoil(folder, [23], LOST["empty"])  # now it has fewer than it says
-    assert "holds 3 files that cannot be read as DICOM" in refusal(folder)
+    assert "contains 3 files that cannot be read as DICOM" in refusal(folder)
 
 
 def test_lost_slices_of_a_real_series_are_counted(real_ct: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_lost_slices_of_a_real_series_are_counted(real_ct: Path, tmp_path: Path)
     folder = Path(shutil.copytree(source, tmp_path / "ct"))
     spoil(folder, range(30, 41), LOST["zeros"])
     assert (
-        "holds 11 files that cannot be read as DICOM slices (empty, damaged or of another kind) beside 30"
+        "contains 11 files that cannot be read as DICOM slices (empty, damaged or of another kind) beside 30"
         in refusal(folder)
     )
 
@@ -166,7 +166,7 @@ def test_validate_says_of_lost_slices_what_embed_records(tmp_path: Path) -> None
     csv.write_text("case_id,patient_id,image_path\na,p,ct\nb,q,whole\n")
     (problem,) = read_cohort(csv).problems
     assert (problem.case_id, problem.severity) == ("a", "error")
-    assert "holds 8 files that cannot be read" in problem.reason
+    assert "contains 8 files that cannot be read" in problem.reason
     job.run(csv, tmp_path / "out.duckdb", encoder=TinyEncoder(), view="volume", workers=1)
     failures = Store(tmp_path / "out.duckdb").failures()
     assert failures[["case_id", "reason"]].to_numpy().tolist() == [["a", problem.reason]]
@@ -297,7 +297,7 @@ def test_different_images_at_one_place_are_refused_also_under_one_uid(tmp_path: 
     ds = pydicom.dcmread(folder / "003.dcm")
     ds.PixelData = bytes(2) + ds.PixelData[2:]
     ds.save_as(folder / "003 (1).dcm")
-    assert "two different slices at the same place" in refusal(folder)
+    assert "two different slices at the same position" in refusal(folder)
 
 
 def test_copies_make_no_series_the_longer_one(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_an_enhanced_file_that_lies_is_refused(tmp_path: Path, changes: dict[str
 
 def test_one_frame_alone_is_no_volume(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", grid())
-    with pytest.raises(ImageError, match="give the folder that holds the series"):
+    with pytest.raises(ImageError, match="give the folder that contains the series"):
         read_image(next(folder.iterdir()))
 
 

@@ -205,7 +205,7 @@ def test_numbers_that_jump_tell_of_missing_slices_at_any_spacing() -> None:
         (heights((10, 15.0), (10, 25.0)), "unevenly spaced"),
         (heights((5, 2.0), (1, 2.5), (5, 2.0)), "unevenly spaced"),
         (heights((2, 2.0), (2, 3.0)), "unevenly spaced"),
-        (np.insert(HEAD, 3, HEAD[3]), "two different slices at the same place"),
+        (np.insert(HEAD, 3, HEAD[3]), "two different slices at the same position"),
         (np.where(np.arange(28) == 3, np.nan, HEAD), "without a finite position"),
     ],
 )

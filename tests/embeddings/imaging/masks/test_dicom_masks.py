@@ -185,7 +185,7 @@ class TestSegmentationsOnOtherGrids:
             del ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness
 
         path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)], change=silent)
-        with pytest.raises(ImageError, match="does not say how far its slices are apart"):
+        with pytest.raises(ImageError, match="does not state the distance of its slices"):
             read_mask(path, grid)
 
     def test_frames_far_apart_of_thin_slices_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ class TestSegments:
         path = write_labelmap(tmp_path / "m.dcm", grid, stored, {1: "Kidney", number: "Tumour"}, bits)
         for label in (str(number), "tumour"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, stored == number)
-        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 'Kidney', {number} 'Tumour'\)"):
+        with pytest.raises(ImageError, match=rf"contains 2 segments \(1 'Kidney', {number} 'Tumour'\)"):
             read_mask(path, grid)
 
     def test_the_background_of_a_label_map_is_no_segment(self, tmp_path: Path) -> None:
@@ -249,11 +249,11 @@ class TestSegmentationsRefused:
         [
             (
                 {"segments": (1, 2, 5)},
-                r"holds 3 segments \(1 'lesion', 2 'lesion', 5 'lesion'\): give the lesion's .* in a column mask_label",
+                r"contains 3 segments \(1 'lesion', 2 'lesion', 5 'lesion'\): give the lesion's .* in a column mask_label",
             ),
             (
                 {"segments": tuple(range(1, 21))},
-                r"holds 20 segments \(1 'lesion', 2 'lesion', .*, 12 'lesion', \.\.\.\)",
+                r"contains 20 segments \(1 'lesion', 2 'lesion', .*, 12 'lesion', \.\.\.\)",
             ),
             ({"axes": OBLIQUE[:, :2].T}, "frames in no regular stack"),
             ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "skewed rows and columns"),
@@ -261,7 +261,7 @@ class TestSegmentationsRefused:
             ({"places": [(z + 0.4, z / 3, 0) for z in range(9)]}, "frames in no regular stack"),
             ({"pixel_mm": (1.8, 1.4), "places": [(z, 40, 0) for z in range(9)]}, "lies outside its CT"),
             ({"places": [(z + 20, 0, 0) for z in range(9)]}, "no frame inside its CT"),
-            ({"places": [(z // 2, 0, 0) for z in range(9)]}, "two frames at the same place"),
+            ({"places": [(z // 2, 0, 0) for z in range(9)]}, "two frames at the same position"),
             ({"places": [(z, 1e9, 0) for z in range(9)]}, "far beyond its CT|between the voxels"),
         ],
     )
@@ -279,14 +279,14 @@ class TestSegmentationsRefused:
     @pytest.mark.parametrize(
         ("name", "value", "said"),
         [
-            ("NumberOfFrames", 2**31 - 1, "claims 2147483647 frames and places 9"),
+            ("NumberOfFrames", 2**31 - 1, "has 2147483647 frames but positions for 9"),
             ("Rows", 65535, "cut off or damaged"),
             ("SegmentationType", "SURFACE", "no binary, fractional or label map"),
             ("SegmentationType", "LABELMAP", "no binary, fractional or label map"),  # of one bit
             ("BitsAllocated", 32, "no binary, fractional or label map"),
             ("SamplesPerPixel", 3, "no binary, fractional or label map"),
             ("Rows", None, "lacks tags"),
-            ("SegmentSequence", [], "holds no segment"),
+            ("SegmentSequence", [], "contains no segment"),
             ("PerFrameFunctionalGroupsSequence", [], "places 0"),
             ("SharedFunctionalGroupsSequence", [], "lacks tags"),
         ],

@@ -56,15 +56,15 @@ class TestPlainMasks:
     def test_without_a_label_what_is_there_is_listed(self, tmp_path: Path) -> None:
         grid = grid_of()
         many = np.arange(np.prod(grid.shape)).reshape(grid.shape) % 105  # TotalSegmentator has 104
-        with pytest.raises(ImageError, match=r"holds 3 labels \(1, 2, 3\): give the lesion's .* --mask-label"):
+        with pytest.raises(ImageError, match=r"contains 3 labels \(1, 2, 3\): give the lesion's .* --mask-label"):
             read_mask(write(tmp_path / "k.nii.gz", grid, KITS), grid)
-        with pytest.raises(ImageError, match=r"holds 104 labels \(1, 2, .*, 12, \.\.\.\)"):
+        with pytest.raises(ImageError, match=r"contains 104 labels \(1, 2, .*, 12, \.\.\.\)"):
             read_mask(write(tmp_path / "t.nii.gz", grid, many.astype(np.uint8)), grid)
 
     @pytest.mark.parametrize("label", ["4", "0", "-1", "1.5", "tumour", "1e999", "nan"])
     def test_a_label_that_is_not_there_lists_those_that_are(self, tmp_path: Path, label: str) -> None:
         grid = grid_of()
-        with pytest.raises(ImageError, match=f"holds no label '{label}', its labels are 1, 2, 3: correct mask_label"):
+        with pytest.raises(ImageError, match=f"contains no label '{label}', its labels are 1, 2, 3: correct mask_label"):
             read_mask(write(tmp_path / "k.nii.gz", grid, KITS), grid, label)
 
     def test_the_only_label_of_a_mask_is_its_own(self, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ class TestSlicerSegmentations:
         for label in ("2", "tumour", " TUMOUR"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, KITS == 2)
         with pytest.raises(
-            ImageError, match=r"holds 3 segments \(1 'Kidney', 2 'Tumour', 3 'Cyst'\): give the lesion's"
+            ImageError, match=r"contains 3 segments \(1 'Kidney', 2 'Tumour', 3 'Cyst'\): give the lesion's"
         ):
             read_mask(path, grid)
         with pytest.raises(ImageError, match="no segment 'liver', its segments are 1 'Kidney', 2 'Tumour', 3 'Cyst'"):
@@ -197,7 +197,7 @@ class TestCohorts:
         reasons = {p.case_id: p.reason for p in report.problems if p.column == "mask"}
         assert sorted(reasons) == ["a", "b", "c", "d"]
         assert "mask without voxels" in reasons["a"]
-        assert "holds 3 labels (1, 2, 3)" in reasons["b"]
+        assert "contains 3 labels (1, 2, 3)" in reasons["b"]
         assert "no label '7'" in reasons["c"]
         assert "no segment 'liver'" in reasons["d"]
         for case_id, mask, label in (
@@ -229,7 +229,7 @@ class TestCohorts:
     ) -> None:
         (folder / "c.csv").write_text("case,patient,image,mask\na,1,ct.nii.gz,kits.nii.gz\n")
         assert main(["validate", str(folder / "c.csv")]) == 2
-        assert "holds 3 labels (1, 2, 3)" in capsys.readouterr().out
+        assert "contains 3 labels (1, 2, 3)" in capsys.readouterr().out
         assert main(["validate", str(folder / "c.csv"), "--mask-label", "2.0"]) == 0
         assert main(["validate", str(folder / "c.csv"), "--mask-label", ""]) == 2
 

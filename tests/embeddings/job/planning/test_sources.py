@@ -257,7 +257,7 @@ def test_a_label_for_the_whole_cohort_comes_with_the_command(make_cohort: MakeCo
     refused = go(csv, make_encoder(), "lesion")
     assert refused.n_failed == 2
     reasons = stored(csv).failures()["reason"].tolist()
-    assert all("holds 2 labels (1, 2): give the lesion's number or name" in reason for reason in reasons)
+    assert all("contains 2 labels (1, 2): give the lesion's number or name" in reason for reason in reasons)
     summary = go(csv, make_encoder(), "lesion", mask_label="2")
     assert (summary.n_embedded, summary.n_failed, summary.n_failed_before) == (2, 0, 0)
     assert stored(csv).failures().empty
