@@ -80,7 +80,7 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
     counts = Counter(row.case_id for row in rows.rows)
     twice = [name for name, count in counts.items() if name and count > 1]
     if twice:
-        raise CohortError(f"{path.name} has more than one row for {named(twice)}: keep one row a case")
+        raise CohortError(f"{path.name} has more than one row for {named(twice)}: keep one row per case")
     rows.severity = "warning"
     rows.check_files()
     rows.read_mask_labels()

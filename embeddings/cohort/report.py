@@ -175,14 +175,9 @@ def printable(text: str) -> str:
 
 
 def _case_dict(case: Case) -> dict[str, Any]:
-    return {
-        "row": case.row,
-        "case_id": case.case_id,
-        "patient_id": case.patient_id,
+    return vars(case) | {
         "image_path": str(case.image_path),
         "mask_path": None if case.mask_path is None else str(case.mask_path),
-        "mask_label": case.mask_label,
         "seed_lps": None if case.seed_lps is None else list(case.seed_lps),
-        "stage": case.stage,
         "covariates": dict(case.covariates),
     }

@@ -80,7 +80,9 @@ def read_column(values: Sequence[str], counts: Mapping[str, int] | None = None, 
     counts = Counter(values) if counts is None else Counter(counts)
     header_kind = kind_of_header(header)
     keys = {value: parse_stage(value, header_kind) for value in counts}
-    subdivided = any(key and key.kind == header_kind and len(key.rank) > 1 and is_bare(value) for value, key in keys.items())
+    subdivided = any(
+        key and key.kind == header_kind and len(key.rank) > 1 and is_bare(value) for value, key in keys.items()
+    )
     if not subdivided and any(key and key.kind == "number" for key in keys.values()):
         # Numbers outside the named kind are on another scale, unless values such as 1A are among them.
         keys = {value: parse_stage(value) for value in counts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -235,14 +235,21 @@ def _read(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
                 f"{path.name} names {len(found.sets)} sets where only one is possible: export it again"
             )
         return found, _typed(path, found, obs), {next(iter(found.sets)): vectors}
-    if kind == ".parquet":
-        return _read_parquet(path)
-    if kind == ".csv":
-        return _read_csv(path)
-    raise NotOurExportError(f"{path.name} was not exported by this program, or give --labels: {', '.join(EXPORTS)}")
+    if kind not in EXPORTS:
+        raise NotOurExportError(f"{path.name} was not exported by this program, or give --labels: {', '.join(EXPORTS)}")
+    found, table = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
+    if not {"vector", "set_id"} <= set(table.column_names):
+        raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")
+    from_column = _from_lists if kind == ".parquet" else _from_text
+    by_set = {
+        set_id: from_column(path, table.filter(pc.equal(table["set_id"], set_id))["vector"], set_id, identity.width)
+        for set_id, (identity, _) in found.sets.items()
+    }
+    frame = table.drop_columns(["vector"]).to_pandas()
+    return found, frame if kind == ".parquet" else _typed(path, found, frame), by_set
 
 
-def _read_parquet(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
+def _read_parquet(path: Path) -> tuple[Description, pa.Table]:
     try:
         file = pq.ParquetFile(path)
         text = (file.schema_arrow.metadata or {}).get(KEY.encode())
@@ -253,26 +260,9 @@ def _read_parquet(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
             raise NotOurExportError(
                 f"{path.name} contains more than {MOST_NUMBERS:,} numbers: export one set at a time"
             )
-        table = file.read()
+        return found, file.read()
     except (pa.ArrowException, OSError) as error:
         raise NotOurExportError(f"{path.name} is not a readable Parquet file: export it again") from error
-    vectors = _by_set(path, table, found, _from_lists)
-    return found, table.drop_columns(["vector"]).to_pandas(), vectors
-
-
-def _by_set(
-    path: Path,
-    table: pa.Table,
-    found: Description,
-    read: Callable[[Path, pa.ChunkedArray, str, int], NDArray[np.float32]],
-) -> Vectors:
-    """The column `vector` of each set, read as `[n, width]`."""
-    if not {"vector", "set_id"} <= set(table.column_names):
-        raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")
-    return {
-        set_id: read(path, table.filter(pc.equal(table["set_id"], set_id))["vector"], set_id, identity.width)
-        for set_id, (identity, _) in found.sets.items()
-    }
 
 
 def _from_lists(path: Path, chunks: pa.ChunkedArray, set_id: str, width: int) -> NDArray[np.float32]:
@@ -285,7 +275,7 @@ def _from_lists(path: Path, chunks: pa.ChunkedArray, set_id: str, width: int) ->
     return np.asarray(column.flatten().to_numpy(zero_copy_only=False)).reshape(len(column), width)
 
 
-def _read_csv(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
+def _read_csv(path: Path) -> tuple[Description, pa.Table]:
     words = sidecar(path)
     if not words.is_file():
         raise NotOurExportError(
@@ -305,12 +295,11 @@ def _read_csv(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
         table = table.rename_columns([_raw(name) for name in table.column_names])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise NotOurExportError(f"{path.name} is not a readable CSV file: export it again") from error
-    vectors = _by_set(path, table, found, _from_text)
-    frame = pd.DataFrame({name: table[name].to_pylist() for name in table.column_names if name != "vector"})
-    for name, kind in found.types.items():
-        if kind == pa.string() and name in frame:
-            frame[name] = [None if text is None else _raw(text) for text in frame[name]]
-    return found, _typed(path, found, frame), vectors
+    for position, name in enumerate(table.column_names):
+        if found.types.get(name) == pa.string():
+            texts = [None if text is None else _raw(text) for text in table[name].to_pylist()]
+            table = table.set_column(position, name, pa.array(texts, pa.string()))
+    return found, table
 
 
 def _from_text(path: Path, column: pa.ChunkedArray, set_id: str, width: int) -> NDArray[np.float32]:

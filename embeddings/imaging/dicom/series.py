@@ -16,6 +16,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from embeddings.formatting import counted
 from embeddings.imaging.acquisition import scanner_settings
 from embeddings.imaging.dicom.copies import n_positions, without_copies
 from embeddings.imaging.dicom.gantry_tilt import Tilt, straightened, tilt_along
@@ -110,7 +111,7 @@ def _find(path: Path) -> Series:
 
 
 def _lost(n: int) -> str:
-    return f"{n} file{'' if n == 1 else 's'} that cannot be read as DICOM slices"
+    return f"{counted(n, 'file')} that cannot be read as DICOM slices"
 
 
 def _without(path: Path, n_lost: int, group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
@@ -191,9 +192,7 @@ def _slices_of(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> lis
     """The slices of a series with their positions: one per file, or the frames of one file."""
     if any(is_multiframe(tags) for _, tags in group):
         if len(group) > 1:
-            raise ImageError(
-                path, f"contains a series in {len(group)} multi-frame files: leave one of them in the folder"
-            )
+            raise ImageError(path, f"contains a series in {len(group)} multi-frame files: leave one in the folder")
         file, tags = group[0]
         return [_Slice(file, tags, number, frame) for number, frame in enumerate(frames_of(file, tags))]
     try:

@@ -56,7 +56,7 @@ def warnings(report: CohortReport) -> list[str]:
     return [p.reason for p in report.problems if p.severity == "warning"]
 
 
-def test_a_good_cohort_is_read_whole(folder: Path) -> None:
+def test_a_good_cohort_is_read_completely(folder: Path) -> None:
     report = cohort(
         folder,
         "Case ID,Subject,CT path,GTV,pT,coordX,coordY,coordZ,Age,Smoker,Site",
@@ -203,20 +203,20 @@ def test_without_a_case_column_cases_are_named_after_their_files(folder: Path) -
     assert [case.case_id for case in report.cases] == ["x_image", "y_image"]
 
 
-def test_without_a_patient_column_each_case_is_a_patient_and_it_is_said(folder: Path) -> None:
+def test_without_a_patient_column_each_case_is_a_patient_with_a_warning(folder: Path) -> None:
     report = cohort(folder, "case,image", "a,a.nii.gz", "b,b.nii.gz")
     assert report.ok
     assert [case.patient_id for case in report.cases] == ["a", "b"]
     assert "no patient column" in warnings(report)[0]
 
 
-def test_a_patient_column_that_tells_nobody_apart_is_warned_about(folder: Path) -> None:
+def test_a_patient_column_with_one_patient_gives_a_warning(folder: Path) -> None:
     report = cohort(folder, "case,patient,image", *(f"{n},radio,{n}.nii.gz" for n in "abc"))
     assert report.ok
     assert "all rows name one patient ('radio')" in warnings(report)[0]
 
 
-def test_without_an_image_column_the_file_is_wrong_and_says_what_to_map(folder: Path) -> None:
+def test_without_an_image_column_the_error_says_what_to_map(folder: Path) -> None:
     report = cohort(folder, "case,patient,where", "a,P,a.nii.gz")
     ((row, _, reason),) = errors(report)
     assert row is None
@@ -316,7 +316,7 @@ def test_a_stage_unlike_the_others_keeps_its_row_and_is_named(folder: Path) -> N
     ]
 
 
-def test_stages_with_a_decimal_comma_are_read_where_the_comma_is_free(folder: Path) -> None:
+def test_stages_with_a_decimal_comma_are_read_unless_the_comma_is_the_delimiter(folder: Path) -> None:
     report = cohort(folder, "case;patient;image;isup", "a;P;a.nii.gz;2,0", "b;Q;b.nii.gz;1,0")
     assert report.stage_order == ("1", "2")
 
@@ -358,7 +358,7 @@ def test_the_report_is_json_and_its_text_names_rows_and_what_will_be_embedded(fo
     assert "T1 1, unstaged 1" in text
 
 
-def test_a_hundred_thousand_rows_are_read_and_told_in_short(folder: Path) -> None:
+def test_a_hundred_thousand_rows_are_read_and_summarised(folder: Path) -> None:
     rows = (f"c{i},P{i // 2},scan{i}.nii.gz,T{i % 4 + 1},{i % 90},site {i % 7}" for i in range(100_000))
     report = cohort(folder, "case,patient,image,stage,age,site", *rows, check_images=False)
     assert report.n_rows == 100_000

@@ -1,4 +1,4 @@
-"""Tables of vectors: read bit for bit whatever holds them, and refused with the reason where they are none."""
+"""Tables of vectors: read bit for bit from every format, and refused with the reason otherwise."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_german_csv_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "t.csv").vectors, X)
 
 
-def test_parquet_holds_columns_of_numbers_or_one_of_lists(tmp_path: Path) -> None:
+def test_parquet_has_columns_of_numbers_or_one_of_lists(tmp_path: Path) -> None:
     frame().to_parquet(tmp_path / "wide.parquet", index=False)
     fixed = pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 4)
     pq.write_table(pa.table({"case": IDS, "vector": fixed, "note": ["x", "y", "z"]}), tmp_path / "fixed.parquet")
@@ -91,14 +91,14 @@ def test_any_floats_survive_every_format_and_what_is_not_finite_stays_so(
         (np.array([3, 1, 20]), ["3", "1", "20"]),
     ],
 )
-def test_an_npz_holds_vectors_and_ids(tmp_path: Path, ids: Any, texts: list[str]) -> None:
+def test_an_npz_contains_vectors_and_ids(tmp_path: Path, ids: Any, texts: list[str]) -> None:
     np.savez(tmp_path / "t.npz", vectors=X.astype(float), ids=ids)
     found = read(tmp_path / "t.npz")
     assert found.ids == texts
     np.testing.assert_array_equal(found.vectors, X)
 
 
-def test_whole_numbers_name_cases_as_they_are_written(tmp_path: Path) -> None:
+def test_integer_ids_are_read_as_written(tmp_path: Path) -> None:
     frame([3, 1, 20]).to_parquet(tmp_path / "int.parquet", index=False)
     frame([3.0, 1.0, 20.0]).to_parquet(tmp_path / "float.parquet", index=False)
     assert read(tmp_path / "int.parquet").ids == read(tmp_path / "float.parquet").ids == ["3", "1", "20"]
@@ -181,7 +181,7 @@ def test_an_npz_that_cannot_be_vectors_says_why(tmp_path: Path, arrays: dict[str
         read(tmp_path / "t.npz")
 
 
-def test_an_npz_that_claims_more_than_memory_holds_is_not_unpacked(tmp_path: Path) -> None:
+def test_an_npz_that_claims_more_than_memory_is_not_unpacked(tmp_path: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**40, 4)})
     with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:

@@ -1,4 +1,4 @@
-"""Vectors made elsewhere become a set of a cohort file: joined by id, and what does not fit is counted and named."""
+"""Vectors made elsewhere become a set of a cohort file: joined by id; ids that do not match are counted and named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bring(folder: Path, labels: str, **options: Any) -> ImportSummary:
     return import_vectors(folder / "c.duckdb", folder / "v.npz", folder / "l.csv", **options)
 
 
-def test_vectors_find_their_labels_by_id_whatever_the_order(tmp_path: Path) -> None:
+def test_vectors_are_joined_to_labels_by_id_in_any_order(tmp_path: Path) -> None:
     ids = [f"c{n}" for n in range(30)]
     X = write_vectors(tmp_path / "v.npz", list(RNG.permutation(ids)))
     of = dict(zip(np.load(tmp_path / "v.npz")["ids"], X, strict=True))
@@ -57,7 +57,7 @@ def test_the_set_says_where_it_comes_from(tmp_path: Path) -> None:
     assert set_id.startswith("v.volume.")
 
 
-def test_what_is_on_one_side_only_is_counted_and_named(tmp_path: Path) -> None:
+def test_ids_on_one_side_only_are_counted_and_named(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b", *(f"lost{n}" for n in range(7))])
     summary = bring(tmp_path, "case,age\nb,1\nc,2\na,3\n")
     assert summary.unlabelled == tuple(f"lost{n}" for n in range(7))
@@ -70,7 +70,7 @@ def test_what_is_on_one_side_only_is_counted_and_named(tmp_path: Path) -> None:
     assert store.failures()[["case_id", "reason"]].to_numpy().tolist() == [["c", "v.npz has no vector of it"]]
 
 
-def test_a_vector_with_nan_or_infinity_costs_its_case_alone(tmp_path: Path) -> None:
+def test_a_vector_with_nan_or_infinity_excludes_only_its_case(tmp_path: Path) -> None:
     X = np.ones((4, 3))
     X[1, 2], X[2, 0] = np.nan, 1e300
     write_vectors(tmp_path / "v.npz", ["a", "b", "c", "d"], X)
@@ -83,7 +83,7 @@ def test_a_vector_with_nan_or_infinity_costs_its_case_alone(tmp_path: Path) -> N
         bring(tmp_path, "case,age\na,1\n")
 
 
-def test_a_vector_of_zeros_costs_its_case_alone(tmp_path: Path) -> None:
+def test_a_vector_of_zeros_excludes_only_its_case(tmp_path: Path) -> None:
     X = np.ones((4, 3))
     X[1], X[3] = 0.0, [0.0, -0.0, 1e-60]
     write_vectors(tmp_path / "v.npz", ["a", "b", "c", "d"], X)
@@ -135,7 +135,7 @@ def test_an_existing_cohort_keeps_its_scans_and_gains_a_set(tmp_path: Path, stor
     assert (info.name, info.cohort_csv, info.n_cases) == ("lungs", str(cohort.path), 4)
 
 
-def test_stages_that_do_not_compare_with_those_of_the_cohort_are_refused_whole(tmp_path: Path, store: Store) -> None:
+def test_stages_that_cannot_be_compared_with_the_cohort_refuse_the_whole_import(tmp_path: Path, store: Store) -> None:
     write_vectors(tmp_path / "v.npz", ["c1", "new"])
     (tmp_path / "l.csv").write_text("case,stage\nc1,benign\nnew,aggressive\n")
     before = store.cases()
@@ -151,7 +151,9 @@ def test_labels_may_name_scans_that_are_there(tmp_path: Path) -> None:
     cases = Store(tmp_path / "c.duckdb").cases()
     assert cases["image_path"].tolist() == [str((tmp_path / "a.nii.gz").resolve()), None]
     assert cases.loc[0, ["seed_x", "seed_y", "seed_z"]].tolist() == [1, 2, 3]
-    assert any("images, masks or seeds that cannot be used: 1, such as ../../b.nii.gz" in note for note in summary.notes)
+    assert any(
+        "images, masks or seeds that cannot be used: 1, such as ../../b.nii.gz" in note for note in summary.notes
+    )
 
 
 def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
         bring(tmp_path, labels, mapping={"case_id": "Nr", "stage": "stage"}, stage="Wie")
 
 
-def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp_path: Path) -> None:
+def test_an_unnamed_stage_column_without_stages_becomes_a_covariate(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b"])
     labels = "case,stage\na,blue\nb,green\n"
     summary = bring(tmp_path, labels)
@@ -219,7 +221,7 @@ def test_what_cannot_be_imported_says_why_and_leaves_no_file(
     assert not (tmp_path / "c.duckdb").exists()
 
 
-def test_rows_without_id_or_patient_are_left_out_and_said_so(tmp_path: Path) -> None:
+def test_rows_without_id_or_patient_are_left_out_and_noted(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b", "c"])
     summary = bring(tmp_path, "case,patient\na,p\nb,unknown\n,q\nc,p,1\n")
     assert (summary.n_imported, summary.unlabelled) == (1, ("b", "c"))

@@ -1,4 +1,4 @@
-"""What DICOM files say of a patient, a place, a device or a day reaches no database and no record of a run."""
+"""Patient, place, device and date in DICOM files reach no database and no run record."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def leaks(text: str, canaries: Sequence[str] = CANARIES) -> list[str]:
     return found
 
 
-def test_the_files_do_hold_what_is_searched_for(study: Study) -> None:
+def test_the_files_contain_what_is_searched_for(study: Study) -> None:
     for name in ("ct0/000.dcm", "seg.dcm", "rt.dcm"):
         whole = (study.folder / name).read_bytes().decode("latin-1")
         for canary in (WORD, DAY, TIME, CODE, ROOT):

@@ -134,8 +134,8 @@ def test_slices_of_a_former_scan_do_not_stay_beside_those_of_the_new(
 @pytest.mark.parametrize(
     ("scaled", "words"),
     [
-        (lambda hu: np.clip((hu + 1000) / 8, 0, 255).astype(np.uint8), "as of an 8-bit picture"),
-        (lambda hu: ((hu + 1000) / 2000).astype(np.float32), "as of an image scaled for display"),
+        (lambda hu: np.clip((hu + 1000) / 8, 0, 255).astype(np.uint8), "as in an 8-bit picture"),
+        (lambda hu: ((hu + 1000) / 2000).astype(np.float32), "as in an image scaled for display"),
     ],
 )
 def test_values_that_are_no_hu_are_embedded_and_doubted(
