@@ -93,7 +93,7 @@ def _read_stages(rows: Rows) -> list[str]:
         if text in column.odd and column.order:
             reason = column.mixed.get(text, f"unknown stage {text!r}")
             kept = "kept as text and left out of the order of the stages; correct it if it is misspelt"
-            rows.note(row, "stage", "warning", f"{reason}: {kept}")
+            rows.report(row, "stage", f"{reason}: {kept}", "warning")
     rows.use_stages(column)
     return column.order
 
@@ -109,10 +109,10 @@ def _check_repeats(rows: Rows) -> None:
             continue
         lesions = {(r.mask, r.mask_label, r.seed) for r in (row, other)}
         if row.patient_id != other.patient_id or len(lesions) == 1:
-            rows.fail(row, "image_path", f"the same image as row {other.number}: remove one of the rows")
+            rows.report(row, "image_path", f"the same image as row {other.number}: remove one of the rows")
         else:
             reason = f"the same image as row {other.number}, with another lesion: whole volumes will be equal"
-            rows.note(row, "image_path", "warning", reason)
+            rows.report(row, "image_path", reason, "warning")
 
 
 def _check_headers(rows: Rows) -> None:
@@ -125,7 +125,7 @@ def _check_headers(rows: Rows) -> None:
     for row, image in zip(rows.rows, images, strict=True):
         if image and row.seed and not _contains(image, row.seed):
             x, y, z = row.seed
-            rows.fail(
+            rows.report(
                 row,
                 "seed_x",
                 f"the seed ({x:g}, {y:g}, {z:g}) lies outside the image: give it in LPS mm (x to the "
@@ -133,18 +133,18 @@ def _check_headers(rows: Rows) -> None:
             )
         mask = masks.get(row.number, MaskCheck())
         for note in mask.notes:
-            rows.note(row, "mask_path", "warning", note)
+            rows.report(row, "mask_path", note, "warning")
         if mask.problem is not None:
-            rows.fail(row, "mask_path", mask.problem)
+            rows.report(row, "mask_path", mask.problem)
 
 
 def _header(rows: Rows, row: Row, headers: Mapping[Path, ImageHeader | ImageError]) -> ImageHeader | None:
     header = None if row.image is None else headers[row.image]
     if isinstance(header, ImageError):
-        rows.fail(row, "image_path", str(header))
+        rows.report(row, "image_path", str(header))
         return None
     for note in () if header is None else header.notes:
-        rows.note(row, "image_path", "warning", note)
+        rows.report(row, "image_path", note, "warning")
     return header
 
 

@@ -66,7 +66,7 @@ class Rows:
             if row.number in table.ragged:
                 n_cells, n_columns = table.ragged[row.number], len(table.header)
                 reason = f"has {n_cells} cells where the header has {n_columns}: put text with commas in quotes"
-                self.fail(row, None, reason)
+                self.report(row, None, reason)
         for note in (*table.notes, *notes):
             self.warn(note)
 
@@ -74,13 +74,9 @@ class Rows:
         """Add a warning about the file."""
         self.problems.append(Problem(None, None, column, "warning", reason))
 
-    def fail(self, row: Row, role: str | None, reason: str) -> None:
-        """Add an error about a row, which excludes it."""
-        row.failed = True
-        self.note(row, role, "error", reason)
-
-    def note(self, row: Row, role: str | None, severity: Literal["error", "warning"], reason: str) -> None:
-        """Add a problem of a row."""
+    def report(self, row: Row, role: str | None, reason: str, severity: Literal["error", "warning"] = "error") -> None:
+        """Add a problem of a row; an error excludes the row."""
+        row.failed = row.failed or severity == "error"
         column = self.columns.get(role) if role else None
         self.problems.append(Problem(row.number, row.case_id, column, severity, reason))
 
@@ -102,12 +98,12 @@ class Rows:
             if first != row.number:
                 reason = f"the case id {name!r} is already in row {first}: make it unique"
             if reason:
-                self.fail(row, "case_id", reason)
+                self.report(row, "case_id", reason)
             patient = self._cell(row, "patient_id")
             if "patient_id" not in self.columns:
                 row.patient_id = row.case_id
             elif is_missing(patient):
-                self.fail(row, "patient_id", "no patient: fill in the patient, whose scans must stay together")
+                self.report(row, "patient_id", "no patient: fill in the patient, whose scans must stay together")
             else:
                 row.patient_id = patient
 
@@ -116,15 +112,16 @@ class Rows:
         for row in self.regular():
             for role in ("image_path", "mask_path"):
                 cell = self._cell(row, role)
-                if role not in self.columns or (is_missing(cell) and (role, self.severity) != ("image_path", "error")):
+                if role not in self.columns:
                     continue
                 if is_missing(cell):
-                    self.fail(row, role, "no image: fill in the path of the scan")
+                    if role == "image_path" and self.severity == "error":
+                        self.report(row, role, "no image: fill in the path of the scan")
                     continue
                 try:
                     found = self.locator.locate(cell)
                 except FlexiCTError as error:
-                    self._fail_or_warn(row, role, str(error))
+                    self.report(row, role, str(error), self.severity)
                     continue
                 if role == "image_path":
                     row.image = found
@@ -134,7 +131,8 @@ class Rows:
     def read_mask_labels(self, default: str | None = None) -> None:
         """Which label of its mask is each row's lesion, by the row itself or by `default`."""
         for row in self.rows:
-            if row.mask is not None:
+            # Labels of imported vectors may belong to masks that the store already has.
+            if row.mask is not None or self.severity == "warning":
                 cell = self._cell(row, "mask_label")
                 row.mask_label = default if is_missing(cell) else normal_label(cell, self.table.decimal_comma)
 
@@ -155,11 +153,13 @@ class Rows:
             if not given:
                 continue
             if wrong:
-                self._fail_or_warn(row, wrong[0], f"{given[wrong[0]]!r} is not a number: give the seed in LPS mm")
+                self.report(
+                    row, wrong[0], f"{given[wrong[0]]!r} is not a number: give the seed in LPS mm", self.severity
+                )
             elif len(given) < len(_SEED):
                 lacking = " and ".join(role for role in _SEED if role not in given)
                 reason = f"incomplete seed, {lacking} is empty: give all three in LPS mm, or none"
-                self._fail_or_warn(row, next(iter(given)), reason)
+                self.report(row, next(iter(given)), reason, self.severity)
             else:
                 x, y, z = (number for number in numbers.values() if number is not None)
                 row.seed = (x, y, z)
@@ -219,12 +219,6 @@ class Rows:
         if len(set(stems)) == len(set(paths)):
             return stems
         return [f"{path.parent.name}_{stem}".lstrip("_") for path, stem in zip(paths, stems, strict=True)]
-
-    def _fail_or_warn(self, row: Row, role: str, reason: str) -> None:
-        if self.severity == "error":
-            self.fail(row, role, reason)
-        else:
-            self.note(row, role, "warning", reason)
 
     def _cell(self, row: Row, role: str) -> str:
         return row.cells[self._position[self.columns[role]]] if role in self.columns else ""

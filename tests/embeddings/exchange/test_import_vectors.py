@@ -156,6 +156,20 @@ def test_labels_may_name_scans_that_are_there(tmp_path: Path) -> None:
     )
 
 
+def test_a_wrong_seed_is_noted_and_its_row_is_used(tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.npz", ["a", "b"])
+    summary = bring(tmp_path, "case,seed_x,seed_y,seed_z\na,1,two,3\nb,1,2,3\n")
+    assert summary.n_imported == 2
+    assert Store(tmp_path / "c.duckdb").cases()["seed_x"].isna().tolist() == [True, False]
+    assert any("seeds that cannot be used: 1, such as 'two' is not a number" in note for note in summary.notes)
+
+
+def test_labels_may_give_the_label_of_a_mask_that_the_store_has(tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.npz", ["a", "b"])
+    bring(tmp_path, "case,mask_label\na,2.0\nb,Tumour\n")
+    assert Store(tmp_path / "c.duckdb").cases()["mask_label"].tolist() == ["2", "Tumour"]
+
+
 def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b"])
     labels = "Nr,Wer,Wie,stage\na,p,benign,9\nb,p,aggressive,8\n"
