@@ -133,7 +133,7 @@ def test_import_brings_vectors_beside_those_of_the_job_and_a_report_of_what_did_
     ]
     assert X.tolist() == [[1, -2], [0.5, 2]]
     assert main(["status", str(db)]) == 0
-    assert "s1 (import): theirs.csv has no vector of it" in capsys.readouterr().out
+    assert "s1 (import): theirs.csv has no vector for it" in capsys.readouterr().out
     assert main(["export", str(db), "--format", "csv", "--out", str(cohort.parent / "out.csv"), "--set", set_id]) == 0
 
 

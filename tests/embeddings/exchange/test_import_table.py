@@ -129,7 +129,7 @@ def test_missing_and_infinite_numbers_are_kept_for_the_reader_to_refuse(tmp_path
         ("case,0,site\na,1,Mayo\nb,3,Keck\n", "not numbers: 'site' .'Mayo'.; remove"),
         ("case,0,1\na,1,1_000\n", "not numbers: '1' .'1_000'."),
         ("case,0,label\na,1,1\nb,3,0\n", "and the labels both have 'label', which must not become part"),
-        ("case,0,1,2,3,4,5,6,7,8,9,age\na,1,2,3,4,5,6,7,8,9,9,61\n", "has 'age' among columns that are called 0, 1"),
+        ("case,0,1,2,3,4,5,6,7,8,9,age\na,1,2,3,4,5,6,7,8,9,9,61\n", "has 'age' among columns named 0, 1"),
         (",case,0,1,2,3,4,5,6,7,8,9\n0,a,1,2,3,4,5,6,7,8,9,9\n", "has 'column 1' among columns"),
         ("case,0,0\na,1,2\n", "two columns named '0'"),
         ("case\na\n", "single column"),
@@ -152,7 +152,7 @@ def test_a_csv_that_cannot_be_vectors_says_why(tmp_path: Path, text: str, senten
         (pa.table({"case": IDS, "0": [1.0] * 3, "site": ["A"] * 3}), "not numbers: 'site' .'string'."),
         (pa.table({"case": IDS, "0": [True] * 3}), "not numbers: '0' .'bool'."),
         (pa.table({"case": ["a", "a", "b"], "0": [1.0] * 3}), "more than one vector for a"),
-        (pa.table({"case": IDS}), "holds no vectors"),
+        (pa.table({"case": IDS}), "contains no vectors"),
         (pa.table({"case": [1.5, 2.0, 3.0], "0": [1.0] * 3}), "ids of double in 'case': save them as text"),
         (pa.table({"case": IDS, "0": [1.0] * 3, "label": [0, 1, 0]}), "both have 'label'"),
     ],
@@ -172,7 +172,7 @@ def test_a_parquet_table_that_cannot_be_vectors_says_why(tmp_path: Path, table: 
         ({"vectors": X[0], "ids": np.array(IDS)}, r"vectors \[4\]"),
         ({"vectors": X.astype(complex), "ids": np.array(IDS)}, "complex"),
         ({"vectors": X, "ids": np.array([0.5, 1, 2])}, "ids of float64"),
-        ({"vectors": X[:, :0], "ids": np.array(IDS)}, "holds no vectors"),
+        ({"vectors": X[:, :0], "ids": np.array(IDS)}, "contains no vectors"),
     ],
 )
 def test_an_npz_that_cannot_be_vectors_says_why(tmp_path: Path, arrays: dict[str, Any], sentence: str) -> None:

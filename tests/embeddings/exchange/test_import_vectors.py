@@ -67,7 +67,7 @@ def test_ids_on_one_side_only_are_counted_and_named(tmp_path: Path) -> None:
     assert "1 in the labels without a vector: c" in text
     store = Store(tmp_path / "c.duckdb")
     assert store.vectors(summary.set_id)[0] == ["a/volume", "b/volume"]
-    assert store.failures()[["case_id", "reason"]].to_numpy().tolist() == [["c", "v.npz has no vector of it"]]
+    assert store.failures()[["case_id", "reason"]].to_numpy().tolist() == [["c", "v.npz has no vector for it"]]
 
 
 def test_a_vector_with_nan_or_infinity_excludes_only_its_case(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_vector_of_zeros_excludes_only_its_case(tmp_path: Path) -> None:
     assert store.vectors(summary.set_id)[0] == ["a/volume", "c/volume"]
     assert store.failures()["reason"].tolist() == ["its vector in v.npz contains only zeros"] * 2
     write_vectors(tmp_path / "v.npz", ["a"], np.zeros((1, 3)))
-    with pytest.raises(VectorTableError, match="nothing but zeros"):
+    with pytest.raises(VectorTableError, match="only zeros"):
         bring(tmp_path, "case,age\na,1\n")
 
 

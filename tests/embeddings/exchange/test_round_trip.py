@@ -146,7 +146,7 @@ def test_an_h5ad_contains_the_stored_map_or_a_new_one(full: Store, tmp_path: Pat
 
 
 def test_an_h5ad_contains_one_set(full: Store, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="say with --set which of"):
+    with pytest.raises(ExportError, match="choose it with --set from"):
         export(full, tmp_path / "all.h5ad", "h5ad")
 
 
@@ -232,7 +232,7 @@ def test_an_old_export_without_a_hash_is_compared_with_the_file(full: Store, tmp
     scale_vectors(out, 2.0)
     summaries = import_export(full.path, out)
     assert {one.set_id for one in summaries}.isdisjoint(before)
-    assert all("differ from those that the file has" in one.text() for one in summaries)
+    assert all("differ from those in the cohort file" in one.text() for one in summaries)
     for set_id in before.keys() & set(full.sets()["set_id"]):
         assert full.vectors(set_id)[1].tobytes() == before[set_id][1]
 
@@ -342,8 +342,8 @@ def test_h5ad_files_with_wrong_headers_or_links_are_refused(full: Store, tmp_pat
         file["uns/secret"] = h5py.ExternalLink("/etc/hostname", "/")
 
     cases = {
-        "claim": (claim, "claims vectors that it does not hold"),
-        "link": (link, "links to other places"),
+        "claim": (claim, "claims vectors that it does not contain"),
+        "link": (link, "links to other data"),
         "bare": (lambda file: file["uns"].__delitem__("flexict"), "was not exported by this program"),
         "words": (
             lambda file: file["X"].attrs.modify("encoding-type", "odd") or file.__delitem__("X"),
@@ -354,7 +354,7 @@ def test_h5ad_files_with_wrong_headers_or_links_are_refused(full: Store, tmp_pat
         with pytest.raises(NotOurExportError, match=sentence):
             import_export(tmp_path / "back.duckdb", spoil(name, change))
     out.write_bytes(b"no HDF5")
-    with pytest.raises(NotOurExportError, match="no readable h5ad"):
+    with pytest.raises(NotOurExportError, match="not a readable h5ad"):
         import_export(tmp_path / "back.duckdb", out)
     assert not (tmp_path / "back.duckdb").exists()
 
