@@ -102,10 +102,8 @@ def _check_mask(path: Path, label: str | None, image: ImageHeader | None) -> Mas
         if mask.n_read <= _MOST_READ and grid.array.size <= _MOST_GRID and _n_bytes(path) <= _MOST_BYTES:
             return MaskCheck(notes=mask_on(mask, grid, image)[1])
         return MaskCheck(notes=check_on(mask, grid, image.uneven))
-    except ImageError as error:
-        return MaskCheck(str(error))
-    except OSError as error:
-        return MaskCheck(str(_unreadable(path, error)))
+    except (ImageError, OSError) as error:
+        return MaskCheck(str(_image_error(path, error)))
 
 
 def _n_bytes(path: Path) -> int:
@@ -116,11 +114,11 @@ def _n_bytes(path: Path) -> int:
 def _header(path: Path) -> ImageHeader | ImageError:
     try:
         return inspect(path)
-    except ImageError as error:
+    except (ImageError, OSError) as error:
+        return _image_error(path, error)
+
+
+def _image_error(path: Path, error: ImageError | OSError) -> ImageError:
+    if isinstance(error, ImageError):
         return error
-    except OSError as error:
-        return _unreadable(path, error)
-
-
-def _unreadable(path: Path, error: OSError) -> ImageError:
     return ImageError(path, f"cannot be read ({error.strerror}): check its permissions")

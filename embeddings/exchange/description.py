@@ -57,11 +57,9 @@ def vectors_sha256(item_ids: Sequence[str], vectors: NDArray[np.float32]) -> str
 def describe(store: Store, set_ids: Sequence[str], schema: pa.Schema) -> str:
     """The description of these sets as JSON."""
     info = store.info()
-    sets = store.sets().set_index("set_id")
+    sets = store.sets().set_index("set_id").to_dict("index")
     names = [field.name for field in fields(SetIdentity)]
-    identities = {
-        set_id: {name: _plain(sets.loc[set_id, name]) for name in (*names, "number_type")} for set_id in set_ids
-    }
+    identities = {set_id: {name: sets[set_id][name] for name in (*names, "number_type")} for set_id in set_ids}
     for set_id in set_ids:
         identities[set_id]["vectors_sha256"] = vectors_sha256(*store.vectors(set_id))
     cohort = asdict(info) | {"created": info.created.isoformat(), "data_root": str(info.data_root)}
@@ -124,7 +122,3 @@ def _check_values(texts: Iterable[object], flag: object) -> None:
         if not isinstance(text, str) or "\0" in text:
             raise TypeError(f"{text!r} is not text")
         text.encode()
-
-
-def _plain(value: object) -> object:
-    return value.item() if hasattr(value, "item") else value

@@ -35,6 +35,7 @@ from embeddings.imaging.image_header import (
 _HEADER_BYTES = {348: (nib.Nifti1Header, b"n+1\0", 344), 540: (nib.Nifti2Header, b"n+2\0", 4)}
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: unknown, m, mm, micron
 _SAME_PLACE_MM = 0.01  # float32 rounds coordinates
+_QFORM = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
 _LEAST_PIXDIM = 1e-6  # ITK treats anything smaller as 1
 _AGAIN = "copy or export it again"
 _DAMAGED_GZIP: tuple[Any, ...] = (EOFError, isal_zlib.error, igzip.BadGzipFile)
@@ -151,10 +152,10 @@ def _geometry(path: Path, header: nib.Nifti1Header) -> tuple[Geometry, tuple[str
     mm = pixdim * _mm_per_unit(header)
     if not (np.isfinite(pixdim).all() and (pixdim > _LEAST_PIXDIM).all() and (mm <= WIDEST_SPACING_MM).all()):
         raise ImageError(path, f"has a voxel spacing of {pixdim.tolist()} mm: correct its header or export it again")
-    if int(header["sform_code"]) > 0 and not np.isfinite(header.get_sform()).all():
-        raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
-    if int(header["qform_code"]) > 0 and not np.isfinite(_qform_numbers(header)).all():
-        raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
+    qform = [float(header[name]) for name in _QFORM]
+    for code, values in (("sform_code", header.get_sform()), ("qform_code", qform)):
+        if int(header[code]) > 0 and not np.isfinite(values).all():
+            raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
     by_itk = _geometry_by_itk(path)
     if int(header["sform_code"]) <= 0 and by_itk is not None:
         return by_itk, ()
@@ -206,8 +207,3 @@ def _farthest_mm(header: nib.Nifti1Header, first: NDArray[np.float64], second: N
     last = np.asarray(header["dim"][1:4], dtype=np.float64) - 1
     corners = np.array([(*(last * at), 1.0) for at in product((0, 1), repeat=3)])
     return float(np.linalg.norm(corners @ (first - second).T, axis=1).max())
-
-
-def _qform_numbers(header: nib.Nifti1Header) -> list[float]:
-    names = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
-    return [float(header[name]) for name in names]

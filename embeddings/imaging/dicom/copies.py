@@ -15,7 +15,7 @@ from embeddings.imaging.dicom.pixels import read_slices
 
 def n_positions(slices: Iterable[pydicom.Dataset]) -> int:
     """Number of distinct slice positions; slices without a position count one each."""
-    positions = [_position(tags) for tags in slices]
+    positions = [_numbers(tags, "ImagePositionPatient") for tags in slices]
     return len({position for position in positions if position}) + positions.count(())
 
 
@@ -30,27 +30,20 @@ def without_copies(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) ->
     kept: dict[object, tuple[Path, pydicom.Dataset]] = {}
     for file, tags in group:
         # Slices without a position are refused later; a series has one multi-frame file.
-        key = "frames" if is_multiframe(tags) else _position(tags) or file
+        key = "frames" if is_multiframe(tags) else _numbers(tags, "ImagePositionPatient") or file
         first, first_tags = kept.setdefault(key, (file, tags))
         if first == file or filecmp.cmp(file, first, shallow=False):
             continue
-        same_axes = key != "frames" and _axes(tags) == _axes(first_tags)
+        axes, first_axes = (_numbers(one, "ImageOrientationPatient") for one in (tags, first_tags))
+        same_axes = key != "frames" and axes == first_axes
         if not (same_axes and np.array_equal(read_slices(path, [file]), read_slices(path, [first]))):
             return list(group)
     return list(kept.values())
 
 
-def _position(tags: pydicom.Dataset) -> tuple[str, ...]:
-    """The position in mm as text; empty where there is none."""
-    return _numbers(tags.get("ImagePositionPatient"))
-
-
-def _axes(tags: pydicom.Dataset) -> tuple[str, ...]:
-    return _numbers(tags.get("ImageOrientationPatient"))
-
-
-def _numbers(values: Iterable[object] | None) -> tuple[str, ...]:
+def _numbers(tags: pydicom.Dataset, name: str) -> tuple[str, ...]:
+    """The values of a tag, rounded and as text; empty where there are none."""
     try:
-        return tuple(f"{float(str(value)):.6g}" for value in values or ())
+        return tuple(f"{float(str(value)):.6g}" for value in tags.get(name) or ())
     except (TypeError, ValueError):
         return ()

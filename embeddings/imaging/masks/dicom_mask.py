@@ -62,11 +62,9 @@ def find_dicom_mask(path: Path, label: str | None = None) -> Segmentation | Stru
         return reader.from_tags(path, file, tags, label)
     except ImageError:
         raise
-    except OSError as error:
-        if error.errno is not None:  # from the disk; pydicom raises OSError on a damaged sequence too
+    except (OSError, *_UNREADABLE) as error:
+        if getattr(error, "errno", None) is not None:  # from the disk; pydicom raises OSError on a damaged sequence too
             raise
-        raise ImageError(path, _DAMAGED) from error
-    except _UNREADABLE as error:
         raise ImageError(path, _DAMAGED) from error
     except _WRONG_TAGS as error:
         what = "lacks required DICOM tags, or they are damaged: export it again"

@@ -174,12 +174,14 @@ def from_tags(path: Path, file: Path, tags: Dataset, wanted: str | None = None) 
         if len(tumours) != 1 and len(drawn) != 1:
             raise several(path, "ROI", anonymous(labels), f", {len(tumours)} of them with GTV in the name")
         chosen = (drawn or tumours)[0]
-    contours = [
-        (_points(path, contour), str(contour.ContourGeometricType))
-        for contour in _contours(tags, chosen)
-        if _is_closed(path, contour)
-    ]
-    closed = [(points, kind) for points, kind in contours if len(points) >= 3]
+    closed = []
+    for contour in _contours(tags, chosen):
+        kind = str(contour.ContourGeometricType)
+        if kind not in _CLOSED:
+            raise ImageError(path, "has open outlines, which enclose nothing: close them")
+        points = _points(path, contour)
+        if len(points) >= 3:
+            closed.append((points, kind))
     if not closed:
         raise ImageError(path, "has no closed outline in the lesion's ROI: draw it, or leave the mask out")
     return StructureSet(path, tuple(points for points, _ in closed), any(kind == _XOR for _, kind in closed))
@@ -194,12 +196,6 @@ def _contours(tags: Dataset, number: int) -> list[Dataset]:
         for contour in roi.get("ContourSequence") or []
         if str(contour.ContourGeometricType) != "POINT"
     ]
-
-
-def _is_closed(path: Path, contour: Dataset) -> bool:
-    if str(contour.ContourGeometricType) not in _CLOSED:
-        raise ImageError(path, "has open outlines, which enclose nothing: close them")
-    return True
 
 
 def _points(path: Path, contour: Dataset) -> NDArray[np.float64]:
