@@ -1,4 +1,4 @@
-"""How tables write that a value is missing: one list for ids, paths, labels, stages, times and events."""
+"""Spellings of missing values in tables: one list for ids, paths, labels, stages, times and events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIGNS = re.compile("[-\u2010-\u2015\u2212]*|\\?+|\\.")
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell is blank or says that its value is missing (NA, '--, [Not Available], Unknown, NaN ...)."""
+    """Whether a cell is blank or marks a missing value (NA, '--, [Not Available], Unknown, NaN ...)."""
     return value is None or _is_marker(str(value))
 
 

@@ -1,4 +1,4 @@
-"""What the embedding job hands to the store, and what the store says of a cohort."""
+"""Records that the embedding job passes to the store, and the store's description of a cohort."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# What a vector that was made elsewhere may be of: a slice would have to bring its place.
+# Views of imported vectors; slices are not possible, because their positions are unknown.
 IMPORT_VIEWS = ("volume", "lesion")
 LONGEST_REASON = 400
 
 
 @dataclass(frozen=True)
 class CohortInfo:
-    """What one store holds.
+    """The cohort in one store.
 
     Attributes:
-        simulated: True where any of its cases are simulated, which every screen has to say.
+        simulated: True where any of its cases are simulated, which every page must state.
         created: UTC, without a time zone.
         data_root: folder that relative image paths start from.
-        stage_order: the stages met, in clinical order.
+        stage_order: the stages found, in clinical order.
     """
 
     name: str
@@ -41,13 +41,13 @@ class CohortInfo:
 
 @dataclass(frozen=True)
 class SetIdentity:
-    """What makes two vectors comparable; vectors of different identities are never mixed.
+    """The properties that make two vectors comparable; vectors of different identities are never mixed.
 
     Attributes:
         preset: preprocessing with its parameters, such as `lesion_mask@1.5`.
-        width: numbers in one vector.
+        width: dimensions of one vector.
         code_version: changes when the same scan, weights and preset would give another vector.
-        weights_source, is_published: told to the reader, no part of the identity.
+        weights_source, is_published: shown to users, not part of the identity.
     """
 
     encoder: str
@@ -70,7 +70,7 @@ class SetIdentity:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small axial picture of an item, so that a store can be looked at without the CTs.
+    """A small axial picture of an item, so that a store can be browsed without the CTs.
 
     Attributes:
         png: 8-bit greyscale PNG of 128 x 128 pixels; patient's left on the right, anterior at the top.
@@ -87,7 +87,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class EmbeddedItem:
-    """One vector `[width]` float32 and what it is of; `slice_index` and `z_lps_mm` are of slices alone."""
+    """One vector `[width]` float32 and its item; only slices have `slice_index` and `z_lps_mm`."""
 
     item_id: str
     case_id: str
@@ -99,7 +99,7 @@ class EmbeddedItem:
 
 @dataclass(frozen=True)
 class LesionRecord:
-    """Size and place of a case's lesion; a seed has a place only. Lengths in mm, centroid in LPS."""
+    """Size and position of a case's lesion; a seed has only a position. Lengths in mm, centroid in LPS."""
 
     case_id: str
     source: str
@@ -112,7 +112,7 @@ class LesionRecord:
 
 @dataclass(frozen=True)
 class AcquisitionRecord:
-    """How a case's scan was acquired; lengths in mm, and None where its file does not say.
+    """How a case's scan was acquired; lengths in mm, None where the file does not state it.
 
     Attributes:
         spacing_xy_mm, spacing_z_mm: distance between voxels in a slice, and between slices.
@@ -134,11 +134,11 @@ class AcquisitionRecord:
 
 @dataclass(frozen=True)
 class Source:
-    """What a case's vectors in one set are made from.
+    """The source of a case's vectors in one set.
 
     Attributes:
-        content: digest of the files and the seed that decide the vectors; another one means other vectors.
-        stamp: sizes and times of the files, to see quickly that nothing changed.
+        content: digest of the files and the seed that determine the vectors; another digest means other vectors.
+        stamp: sizes and times of the files, a quick check for changes.
         doubt: why the voxels may not be HU, as a sentence; None where they look like CT.
     """
 
@@ -150,10 +150,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a case (or one item of it) has no vector, as a sentence, and at which stage of the work.
+    """Why a case (or one of its items) has no vector, as a sentence, and in which stage of the work.
 
-    `stamp`: sizes and times of the case's files when that happened, where they are known.
-    `fault`: the traceback where the program is to blame and not the scan; then the next run tries again. Not stored.
+    `stamp`: sizes and times of the case's files at that moment, where known.
+    `fault`: the traceback of a fault in the program; then the next run tries again. Not stored.
     """
 
     case_id: str
@@ -165,13 +165,13 @@ class Failure:
 
 
 def shortened(reason: str) -> str:
-    """A reason that somebody can read: a name of thousands of characters in it loses its middle."""
+    """A reason of readable length: a longer one loses its middle."""
     return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON // 2]} ... {reason[-100:]}"
 
 
 @dataclass(frozen=True)
 class CaseOutcome:
-    """A case that was worked through; `complete` when the set holds every item it has at this slice step."""
+    """A processed case; `complete` if the set has all of its items at this slice step."""
 
     case_id: str
     complete: bool
@@ -180,7 +180,7 @@ class CaseOutcome:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run has come, in cases except `n_items`."""
+    """Progress of a run, in cases except `n_items`."""
 
     n_planned: int
     n_done: int

@@ -1,7 +1,7 @@
-"""Which column of a cohort's CSV is what, and of what type its covariates are.
+"""The role of each column of a cohort's CSV, and the type of its covariates.
 
-Headers are compared without case, spaces and punctuation, and `tumour` is `tumor`: `Case ID`, `case_id` and
-`CASEID` are one.
+Headers are compared without case, spaces and punctuation, and `tumour` equals `tumor`: `Case ID`, `case_id` and
+`CASEID` are the same.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 def find_columns(
     header: Sequence[str], mapping: Mapping[str, str | None] | None = None
 ) -> tuple[dict[str, str], list[str]]:
-    """The column of each role that has one, and notes about choices between several.
+    """The column of each role that has one, and notes about choices among several.
 
     Args:
         header: column names as in the file.
         mapping: role -> column, overriding the spellings; a role mapped to None or "" has no column.
 
     Raises:
-        FlexiCTError: an unknown role or column in `mapping`, or a column mapped to two roles (but for the case
-            and the patient, which may share one).
+        FlexiCTError: an unknown role or column in `mapping`, or a column mapped to two roles (except case and patient,
+            which may share one).
     """
     mapping = {} if mapping is None else mapping
     unknown = [role for role in mapping if role not in ROLE_SPELLINGS]
@@ -90,7 +90,7 @@ def find_columns(
             columns[role] = fitting[0]
         if role == "stage" and len(fitting) > 1:
             others = ", ".join(repr(name) for name in fitting[1:])
-            notes.append(f"{fitting[0]!r} is taken as the stage, not {others}: map another column to change it")
+            notes.append(f"{fitting[0]!r} is used as the stage, not {others}: map another column to change it")
     return {role: columns[role] for role in ROLE_SPELLINGS if role in columns}, notes
 
 
@@ -98,16 +98,16 @@ def check_header(name: str, header: Sequence[str], columns: Mapping[str, str]) -
     """Refuse a file whose first row is data.
 
     Raises:
-        CohortError: no role was recognised and a cell of the first row is a number or the path of an image.
+        CohortError: no role was recognised, and a cell of the first row is a number or the path of an image.
     """
     endings = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
     data = [cell for cell in header if _NUMBER.fullmatch(cell) or cell.lower().endswith(endings)]
     if data and not columns:
-        raise CohortError(f"{name} has no header, its first row is data ({data[0]!r}): add a row of column names")
+        raise CohortError(f"{name} has no header, its first row is data ({data[0]!r}): add a row with column names")
 
 
 def parse_number(text: str, decimal_comma: bool = False) -> float | None:
-    """The finite number that the text is, None where it is none; `3,5` counts where `decimal_comma` holds."""
+    """The finite number in the text, None where there is none; `3,5` is a number if `decimal_comma` is true."""
     if decimal_comma and "." not in text:
         text = text.replace(",", ".", 1)
     if not _NUMBER.fullmatch(text) or not text.isascii():
@@ -119,8 +119,8 @@ def parse_number(text: str, decimal_comma: bool = False) -> float | None:
 def typed(values: Sequence[str], decimal_comma: bool = False) -> tuple[list[Covariate], str]:
     """A covariate's values and their type: `integer`, `number`, `boolean`, `text`, or `empty`.
 
-    A column is of a type when every value that is not missing can be read as it; codes with leading zeros
-    stay text. What `is_missing` names is None in a column of any type.
+    A column has a type if every value that is not missing can be read as that type; codes with leading zeros stay
+    text. Missing values (`is_missing`) are None in a column of any type.
     """
     present = [value for value in dict.fromkeys(values) if not is_missing(value)]
     if not present:

@@ -1,4 +1,4 @@
-"""Where the images of a cohort lie, and what their headers say, for many files at once."""
+"""Paths and headers of a cohort's images, for many files at once."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from embeddings.imaging.masks.uneven_mask import check_on
 from flexict.errors import FlexiCTError
 
 _THREADS = 8
-# Masks of no more voxels and bytes are read whole, on CTs of no more voxels: a tenth of a second each.
+# Masks up to these voxels and bytes are read whole, on CTs up to these voxels: a tenth of a second each.
 _MOST_READ, _MOST_BYTES, _MOST_GRID = 2**24, 2**25, 2**28
 
 
 class PathLocator:
-    """Finds the files that a cohort's cells name, inside the data root only."""
+    """Finds the files that a cohort's cells name, only inside the data root."""
 
     def __init__(self, folder: Path, data_root: Path | None) -> None:
-        """Relative paths start at `folder`, and at `data_root` where they lead nowhere from there."""
+        """Relative paths start at `folder`, or at `data_root` where they lead nowhere from there."""
         self.root = Path(os.path.realpath(folder if data_root is None else data_root))
         self._starts = list(dict.fromkeys((os.path.realpath(folder), str(self.root))))
         self._below = os.path.join(self.root, "")  # the root itself may be / already
-        # Cohorts have many files in few folders. Text, not Path: a tenth of the time at 100,000 rows.
+        # Cohorts have many files in few folders. Text instead of Path takes a tenth of the time at 100,000 rows.
         self._real_folder = lru_cache(maxsize=65536)(os.path.realpath)
 
     def locate(self, cell: str) -> Path:
         """The file's real path (symbolic links followed).
 
         Raises:
-            FlexiCTError: outside the data root, or no such file; the message fits behind the case's name.
+            FlexiCTError: outside the data root, or no such file; the message can follow the case's name.
         """
         if not cell.isprintable():
-            raise FlexiCTError("the path holds control characters: correct it")
+            raise FlexiCTError("the path contains control characters: correct it")
         relative = cell.replace("\\", "/")
         candidates = [self._real(os.path.join(start, relative)) for start in self._starts]
-        inside = [path for path in candidates if self._holds(path)]
+        inside = [path for path in candidates if self._contains(path)]
         if not inside:
             raise FlexiCTError(f"{cell} is outside the data root {self.root}: move it there, or give another data root")
         for path in inside:
@@ -53,7 +53,7 @@ class PathLocator:
         starts = " or ".join(self._starts)
         raise FlexiCTError(f"{cell} does not exist (relative paths start at {starts}): correct the path")
 
-    def _holds(self, real_path: str) -> bool:
+    def _contains(self, real_path: str) -> bool:
         return real_path.startswith(self._below) or real_path == str(self.root)
 
     def _real(self, path: str) -> str:
@@ -65,12 +65,12 @@ class PathLocator:
 
     def _check_links(self, folder: str, cell: str) -> None:
         for entry in os.scandir(folder):
-            if entry.is_symlink() and not self._holds(os.path.realpath(entry.path)):
+            if entry.is_symlink() and not self._contains(os.path.realpath(entry.path)):
                 raise FlexiCTError(f"{cell}/{entry.name} links outside the data root {self.root}: copy the file itself")
 
 
 def read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | ImageError]:
-    """Each file's header, or why it has none; several files at a time."""
+    """Each file's header, or why it has none; reads several files at a time."""
     distinct = list(dict.fromkeys(paths))
     with ThreadPoolExecutor(_THREADS) as pool:
         return dict(zip(distinct, pool.map(_header, distinct), strict=True))
@@ -78,17 +78,17 @@ def read_headers(paths: Iterable[Path]) -> dict[Path, ImageHeader | ImageError]:
 
 @dataclass(frozen=True)
 class MaskCheck:
-    """Why a mask cannot be that of its image, None where it can; and what a reader should know of it."""
+    """Why a mask does not match its image, None where it does; and notes for users."""
 
     problem: str | None = None
     notes: tuple[str, ...] = ()
 
 
 def check_masks(masks: Sequence[tuple[Path, str | None, ImageHeader | None]]) -> list[MaskCheck]:
-    """Whether each mask can be that of its image: by headers, and by its voxels where they are read in no time.
+    """Whether each mask matches its image: by headers, and for small masks by their voxels.
 
     Args:
-        masks: mask, label of the lesion in it, and the header of its image (None where that cannot be read: the mask is
+        masks: mask, label of the lesion in it, and the header of its image (None where unreadable: the mask is then
             checked alone).
     """
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -104,25 +104,23 @@ def _check_mask(path: Path, label: str | None, image: ImageHeader | None) -> Mas
         if mask.n_read <= _MOST_READ and grid.array.size <= _MOST_GRID and _n_bytes(path) <= _MOST_BYTES:
             return MaskCheck(notes=mask_on(mask, grid, image)[1])
         return MaskCheck(notes=check_on(mask, grid, image.uneven))
-    except ImageError as error:
-        return MaskCheck(str(error))
-    except OSError as error:
-        return MaskCheck(str(_unreadable(path, error)))
+    except (ImageError, OSError) as error:
+        return MaskCheck(str(_image_error(path, error)))
 
 
 def _n_bytes(path: Path) -> int:
-    """Of a folder none: the one mask in it is known by its pixels."""
+    """Size of a file; 0 for a folder, whose single mask is judged by its pixels."""
     return 0 if path.is_dir() else path.stat().st_size
 
 
 def _header(path: Path) -> ImageHeader | ImageError:
     try:
         return inspect(path)
-    except ImageError as error:
+    except (ImageError, OSError) as error:
+        return _image_error(path, error)
+
+
+def _image_error(path: Path, error: ImageError | OSError) -> ImageError:
+    if isinstance(error, ImageError):
         return error
-    except OSError as error:
-        return _unreadable(path, error)
-
-
-def _unreadable(path: Path, error: OSError) -> ImageError:
     return ImageError(path, f"cannot be read ({error.strerror}): check its permissions")

@@ -1,8 +1,9 @@
-"""What a reading of a cohort's CSV found: its cases and its problems."""
+"""The result of reading a cohort's CSV: its cases and its problems."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +17,12 @@ _WIDEST_CASE = 28
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with a row or, where `row` is None, with the file.
+    """A problem of a row or, where `row` is None, of the file.
 
     Attributes:
-        row: as a spreadsheet counts, the header is row 1.
-        column: the header of the column, where one is to blame.
-        severity: an `error` keeps the row from being embedded, a `warning` does not.
+        row: as in a spreadsheet, where the header is row 1.
+        column: the header of the column with the problem, where there is one.
+        severity: an `error` excludes the row from embedding, a `warning` does not.
         reason: what is wrong and what to do.
     """
 
@@ -33,15 +34,16 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One row of the CSV: one scan of one patient.
+class CaseRow:
+    """One row of the CSV: one scan of one patient, whose CT need not be known.
 
     Attributes:
-        row: as a spreadsheet counts, the header is row 1.
+        row: as in a spreadsheet, where the header is row 1.
+        case_id: unique in the cohort.
         image_path, mask_path: real paths inside the data root; the image may be a DICOM folder.
         seed_lps: a point in the lesion, LPS mm.
-        stage: as `CohortReport.stage_order` labels it, the text of the cell where its place in the order is not
-            known; None where unstaged.
+        stage: its label in `CohortReport.stage_order`, the text of the cell where its place in the order is not known;
+            None where unstaged.
         covariates: header -> value, typed by column; None where missing.
         mask_label: number or name of the lesion among the labels of its mask; None where it is the only one.
     """
@@ -49,17 +51,24 @@ class Case:
     row: int
     case_id: str
     patient_id: str
-    image_path: Path
+    image_path: Path | None
     mask_path: Path | None
     seed_lps: tuple[float, float, float] | None
     stage: str | None
-    covariates: dict[str, Covariate]
+    covariates: Mapping[str, Covariate]
     mask_label: str | None = None
 
 
 @dataclass(frozen=True)
+class Case(CaseRow):
+    """A row with a CT, ready to embed."""
+
+    image_path: Path
+
+
+@dataclass(frozen=True)
 class CohortReport:
-    """What a cohort's CSV holds.
+    """The content of a cohort's CSV.
 
     Attributes:
         n_rows: rows below the header that are not blank.
@@ -67,7 +76,7 @@ class CohortReport:
         cases: the rows without an error, in the file's order.
         covariate_types: header -> `integer`, `number`, `boolean`, `text` or `empty`.
         covariate_missing: header -> rows without a value, blank or with a marker such as `NA` or `Unknown`.
-        stage_order: labels met in `cases`' column, lowest first; empty where no order is known.
+        stage_order: labels found in the stage column, lowest first; empty where no order is known.
     """
 
     path: Path
@@ -129,16 +138,16 @@ class CohortReport:
         ]
         if any(case.stage for case in self.cases):
             counts = (f"{stage or 'unstaged'} {n}" for stage, n in self.stage_counts().items())
-            parts.append(_printable(f"Stage ({self.columns['stage']}): {', '.join(counts)}."))
+            parts.append(printable(f"Stage ({self.columns['stage']}): {', '.join(counts)}."))
         return " ".join(parts)
 
 
 def validate_text(report: CohortReport) -> str:
-    """The report for a terminal: how columns were read, the problems by row, and what will be embedded."""
-    roles = _printable(", ".join(f"{role} = {header}" for role, header in report.columns.items()))
+    """The report for a terminal: the columns, the problems by row, and what will be embedded."""
+    roles = printable(", ".join(f"{role} = {header}" for role, header in report.columns.items()))
     lines = [f"{report.path.name}: {counted(report.n_rows, 'row')}", f"columns: {roles or 'none recognised'}"]
     if report.covariate_types:
-        lines.append(_printable("covariates: " + ", ".join(map(report.covariate_words, report.covariate_types))))
+        lines.append(printable("covariates: " + ", ".join(map(report.covariate_words, report.covariate_types))))
     for severity in ("error", "warning"):
         found = [problem for problem in report.problems if problem.severity == severity]
         if found:
@@ -155,25 +164,20 @@ def _problem_table(problems: list[Problem]) -> list[str]:
         case = problem.case_id or ""
         short = case if len(case) <= _WIDEST_CASE else case[: _WIDEST_CASE - 3] + "..."
         row = "file" if problem.row is None else str(problem.row)
-        cells.append((row, _printable(short), _printable(problem.column or ""), _printable(problem.reason)))
+        cells.append((row, printable(short), printable(problem.column or ""), printable(problem.reason)))
     widths = [max(len(line[column]) for line in cells) for column in range(3)]
     return ["  " + "  ".join([*(c.ljust(w) for c, w in zip(line[:3], widths, strict=True)), line[3]]) for line in cells]
 
 
-def _printable(text: str) -> str:
-    """Control characters shown as escapes: what a CSV holds must not steer a terminal."""
+def printable(text: str) -> str:
+    """The text with control characters as escapes, so that data cannot control a terminal."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _case_dict(case: Case) -> dict[str, Any]:
-    return {
-        "row": case.row,
-        "case_id": case.case_id,
-        "patient_id": case.patient_id,
+    return vars(case) | {
         "image_path": str(case.image_path),
         "mask_path": None if case.mask_path is None else str(case.mask_path),
-        "mask_label": case.mask_label,
         "seed_lps": None if case.seed_lps is None else list(case.seed_lps),
-        "stage": case.stage,
         "covariates": dict(case.covariates),
     }

@@ -1,8 +1,8 @@
-"""What one spelling of a stage means, and what the header of its column says of bare numbers.
+"""The meaning of one spelling of a stage, and of bare numbers by the header of their column.
 
-Read are TNM categories (`pT2b`, `Tis`, `1a`, `N1mi`, the T of `T1aN0M0`), overall stages (`Stage IIIA`, `III-A`,
-`IB2`), grades (`G2`, `ISUP 4`), lettered scales (`BCLC B`), two neighbouring stages taken together (`IIIA/B`),
-plain numbers (`3.0`) and a few named scales (`benign` < `indolent` < `aggressive`).
+Reads TNM categories (`pT2b`, `Tis`, `1a`, `N1mi`, the T of `T1aN0M0`), overall stages (`Stage IIIA`, `III-A`, `IB2`),
+grades (`G2`, `ISUP 4`), lettered scales (`BCLC B`), two neighbouring stages together (`IIIA/B`), plain numbers (`3.0`)
+and a few named scales (`benign` < `indolent` < `aggressive`).
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ SCALES: tuple[tuple[tuple[str, ...], ...], ...] = (
 )
 """Named scales, lowest rank first; names of one rank are synonyms."""
 
-# Beside what `is_missing` names.
+# In addition to the values of `is_missing`.
 _UNSTAGED = frozenset(
     ("unstaged", "pending", "x", "gx", "not staged", "cannot be assessed", "indeterminate", "undetermined")
 )
 _GAP = r"[\s:.-]*"
 _PREFIX = r"(?P<prefix>[yra]?[pc]|[yra])?\s*"
-_MINOR = rf"(?:{_GAP}(?P<minor>mi|[a-e])(?P<sub>[1-3])?)?"
+_SUBDIVISION = rf"{_GAP}(?P<minor>mi|[a-e])(?P<sub>[1-3])?"
+_ROMAN = "iv|i{1,3}"
+_BASIS = r"path(?:olog(?:ic(?:al)?|y))?|clin(?:ical)?"
 _UNSTAGED_TNM = re.compile(_PREFIX + r"[tnm]\s*x|tx\s*nx(?:\s*mx)?")
-_TNM = re.compile(_PREFIX + rf"(?P<letter>[tnm])[\s-]*(?:(?P<in_situ>is|a)|(?P<major>[0-4]){_MINOR})")
-_BARE_T = re.compile(rf"(?P<major>[1-4]){_GAP}(?P<minor>mi|[a-e])(?P<sub>[1-3])?")
+_TNM = re.compile(_PREFIX + rf"(?P<letter>[tnm])[\s-]*(?:(?P<in_situ>is|a)|(?P<major>[0-4])(?:{_SUBDIVISION})?)")
+_BARE_T = re.compile(rf"(?P<major>[1-4]){_SUBDIVISION}")
 _PART = r"(?:[yra]?[pc]|[yra])?{}\s?(?:x|[0-4](?:(?:mi|[a-e])[1-3]?)?{})"
 _TOGETHER = re.compile(
     rf"(?P<t>{_PART.format('t', '|is|a')})[\s,;]*(?P<n>{_PART.format('n', '')})"
@@ -44,11 +46,11 @@ _TOGETHER = re.compile(
 _OVERALL = re.compile(
     r"(?P<word>(?:(?:ajcc|uicc|figo|tnm|ann arbor|masaoka(?:[\s-]koga)?|overall|clinical|pathologic(?:al)?|y?[pc])?"
     rf"\s*stage(?:\s*group)?|ajcc|uicc|figo|ann arbor|masaoka(?:[\s-]koga)?){_GAP})?"
-    rf"(?P<major>0|iv|i{{1,3}}|[1-4])(?:{_GAP}(?P<minor>is|[a-e])(?P<sub>[1-3])?)?(?:\s*stage)?"
+    rf"(?P<major>0|{_ROMAN}|[1-4])(?:{_GAP}(?P<minor>is|[a-e])(?P<sub>[1-3])?)?(?:\s*stage)?"
 )
 _GRADE = re.compile(
     r"(?:(?:(?:who\s*/\s*isup|isup|who|fuhrman|fnclcc|nuclear|histologic(?:al)?|gleason)\s*)?"
-    rf"(?:grade\s*group|grade|g)|who\s*/\s*isup|isup|fuhrman){_GAP}(?P<major>[1-5]|iv|i{{1,3}}|v)"
+    rf"(?:grade\s*group|grade|g)|who\s*/\s*isup|isup|fuhrman){_GAP}(?P<major>[1-5]|{_ROMAN}|v)"
 )
 _LETTERED = {"BCLC": "0abcd", "Dukes": "abcd", "Binet": "abc", "Child-Pugh": "abc"}
 _ON_SCALE = re.compile(
@@ -56,12 +58,12 @@ _ON_SCALE = re.compile(
 )
 _RANGE = re.compile(r"(?P<low>.+?)\s*(?:/|-|\bor\b|\bto\b)\s*(?P<high>.+)")
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d*)?")
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
+_NUMERALS = ("0", "I", "II", "III", "IV", "V")
 _MINOR_RANK = {"is": 0.5, "mi": 0.5, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5}
 _IN_SITU_RANK = {"a": 0.3, "is": 0.6}  # T0 < Ta < Tis < T1, and 0 < 0a < 0is < I
 _NAMES = frozenset(name for scale in SCALES for rank in scale for name in rank)
 _NUMBERS_OF = {"T": range(5), "N": range(4), "M": range(2), "overall": range(5), "grade": range(1, 6)}
-# What stands before a bare number or letter where the column says of what kind it is.
+# Put before a bare number or letter in a column of this kind.
 _BEFORE = {"T": "t", "N": "n", "M": "m", "overall": "stage ", "grade": "grade "} | {
     scale: f"{scale.lower()} " for scale in _LETTERED
 }
@@ -74,7 +76,7 @@ WHAT = {
     "number": "number",
     "name": "named group",
 } | {scale: f"{scale} stage" for scale in _LETTERED}
-"""Kind of stage -> what people call it."""
+"""Kind of stage -> its name in messages."""
 
 _HEADERS = (
     *((kind, re.compile(rf".*\b{kind.lower()[:5]}\b.*")) for kind in _LETTERED),
@@ -85,7 +87,7 @@ _HEADERS = (
             re.compile(
                 rf"(?:.*\b)?(?:y?p{letter}(?: \d.*)?"
                 rf"|(?:[yra]?[pc] ?|ajcc |tnm )?{letter} ?(?:stag(?:e|ing)|category|classification|descriptor)\b.*"
-                rf"|(?:path(?:olog(?:ic(?:al)?|y))?|clin(?:ical)?|ajcc) {letter}{'|t' if letter == 't' else ''})"
+                rf"|(?:{_BASIS}|ajcc) {letter}{'|t' if letter == 't' else ''})"
             ),
         )
         for letter in "tnm"
@@ -94,7 +96,7 @@ _HEADERS = (
         "overall",
         re.compile(
             r".*\b(?:ajcc|uicc|figo|tnm|overall|(?:anatomic(?:al)?|prognostic) stage|stage group\w*|group stage"
-            r"|(?:clin(?:ical)?|path(?:olog(?:ic(?:al)?|y))?|y?[pc]) ?stage|ann arbor|masaoka)\b.*"
+            rf"|(?:{_BASIS}|y?[pc]) ?stage|ann arbor|masaoka)\b.*"
         ),
     ),
 )
@@ -102,16 +104,16 @@ _HEADERS = (
 
 @dataclass(frozen=True)
 class StageKey:
-    """What one spelling means.
+    """The meaning of one spelling.
 
     Attributes:
         kind: `T`, `N`, `M`, `overall`, `grade`, a lettered scale such as `BCLC`, `number` or `name`; only stages of
-            one kind compare.
+            one kind can be compared.
         rank: ordered within the kind; a subdivision extends its parent's rank (T1 `(1,)`, T1a `(1, 1)`), and two
-            neighbours taken together lie between them (IIIA/B `(3, 1.5)`). Empty for a name, whose rank depends on
-            the scale that its whole column uses.
-        label: the one spelling shown, such as `T1a`, `IIIB`, `Grade 2`.
-        prefix: `p`, `c`, `yp` ... where the spelling had one; it does not change the order.
+            neighbours together lie between them (IIIA/B `(3, 1.5)`). Empty for a name, whose rank depends on the scale
+            of the whole column.
+        label: the spelling to show, such as `T1a`, `IIIB`, `Grade 2`.
+        prefix: `p`, `c`, `yp` ... where the spelling has one; it does not change the order.
     """
 
     kind: str
@@ -130,8 +132,8 @@ def is_unstaged(text: str) -> bool:
 def parse_stage(text: str, kind: str = "") -> StageKey | None:
     """The meaning of one spelling; None where it is missing (`is_unstaged`) or not understood.
 
-    kind: what a bare number or letter is, and which part of `T1aN0M0` is meant. Without it a plain number stays a
-    number: whether `3` is T3 depends on the rest of its column.
+    kind: of a bare number or letter, and the part of `T1aN0M0` to read. Without it a plain number stays a number:
+    whether `3` is T3 depends on the rest of its column.
     """
     if is_unstaged(text):
         return None
@@ -145,18 +147,18 @@ def parse_stage(text: str, kind: str = "") -> StageKey | None:
 
 
 def is_bare(text: str) -> bool:
-    """Whether only the column can say what kind of stage this is: `3`, `1a`."""
+    """Whether the kind of stage follows only from the column: `3`, `1a`."""
     plain = plain_text(text)
     return _NUMBER.fullmatch(plain) is not None or _BARE_T.fullmatch(plain) is not None
 
 
-def holds_other_parts(text: str) -> bool:
-    """Whether the spelling is a whole TNM formula (`T1aN0M0`), of which a column of T stages uses the T alone."""
+def is_formula(text: str) -> bool:
+    """Whether the spelling is a whole TNM formula (`T1aN0M0`), of which a column of T stages uses only the T."""
     return _TOGETHER.fullmatch(_without_remark(plain_text(text))) is not None
 
 
 def kind_of_header(header: str) -> str:
-    """The kind of stage that a column of this name holds, "" where the name leaves it open.
+    """The kind of stage in a column of this name, "" where the name leaves it open.
 
     `T stage`, `pT`, `ajcc_pathologic_t` are T; `overall stage`, `AJCC stage`, `clinical stage`, `stage group`, `FIGO`
     are overall stages; `stage` alone may be either.
@@ -179,12 +181,12 @@ def plain_text(text: str) -> str:
 
 
 def _without_remark(plain: str) -> str:
-    """The spelling without what refines it beyond its stage: T1b(m), Tis (DCIS), N0(i+), III NOS."""
+    """The spelling without remarks beyond its stage: T1b(m), Tis (DCIS), N0(i+), III NOS."""
     return re.sub(r"[\s,]*(?:\([^)]*\)|\bnos)$", "", plain)
 
 
 def _bare(plain: str, kind: str) -> StageKey | None:
-    """A bare number or letter as a stage of the kind, None where it can be none."""
+    """A bare number or letter as a stage of the kind, None where that is impossible."""
     if kind not in _BEFORE:
         return None
     if _NUMBER.fullmatch(plain):
@@ -206,14 +208,14 @@ def _read(plain: str) -> StageKey | None:
 
 
 def _read_range(plain: str, kind: str) -> StageKey | None:
-    """Two stages of which nothing lies between (`IIIA/B`, `T1-T2`); None for others, whose order is not known."""
+    """Two adjacent stages (`IIIA/B`, `T1-T2`); None for others, whose order is not known."""
     match = _RANGE.fullmatch(plain)
     if match is None:
         return None
     left, right = match["low"], match["high"]
     high = _read(right)
-    told = kind or ("" if high is None or is_bare(right) else high.kind)
-    low = _bare(left, told) if is_bare(left) else _read(left)
+    known = kind or ("" if high is None or is_bare(right) else high.kind)
+    low = _bare(left, known) if is_bare(left) else _read(left)
     if low is None or len(low.rank) not in (1, 2) or low.kind in ("name", "number"):
         return None
     high = _bare(right, low.kind) or high
@@ -247,11 +249,11 @@ def _read_overall(plain: str) -> StageKey | None:
     match = _OVERALL.fullmatch(plain)
     if match is None or (match["major"] in "1234" and not match["word"]):
         return None
-    number = _ROMAN.get(match["major"]) or int(match["major"])
+    number = _number(match["major"])
     minor, sub = match["minor"] or "", match["sub"] or ""
     if number == 0 and minor in _IN_SITU_RANK and not sub:
         return StageKey("overall", (0.0, _IN_SITU_RANK[minor]), f"0{minor}")
-    label = _roman(number) + (minor if minor == "is" else minor.upper()) + sub
+    label = _NUMERALS[number] + (minor if minor == "is" else minor.upper()) + sub
     return StageKey("overall", _rank(number, match.groupdict()), label)
 
 
@@ -259,7 +261,7 @@ def _read_grade(plain: str) -> StageKey | None:
     match = _GRADE.fullmatch(plain)
     if match is None:
         return None
-    value = _ROMAN.get(match["major"]) or int(match["major"])
+    value = _number(match["major"])
     return StageKey("grade", (float(value),), f"Grade {value}")
 
 
@@ -281,5 +283,6 @@ def _rank(major: int, found: Mapping[str, str | None]) -> tuple[float, ...]:
     return (*rank, float(sub)) if sub else rank
 
 
-def _roman(number: int) -> str:
-    return ("0", "I", "II", "III", "IV", "V")[number]
+def _number(text: str) -> int:
+    """Of an Arabic or a Roman number."""
+    return int(text) if text.isdigit() else _NUMERALS.index(text.upper())

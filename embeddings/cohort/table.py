@@ -12,7 +12,7 @@ from flexict.errors import FlexiCTError
 
 MOST_BYTES = 512 * 2**20
 _DELIMITERS = ",;\t"
-# Excel's own word for the delimiter; a spreadsheet does not show this line.
+# The line with which Excel declares the delimiter; a spreadsheet does not show it.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\r"])"?[,;\t]*\r?\n', re.IGNORECASE)
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _MAGIC = {
@@ -23,7 +23,7 @@ _MAGIC = {
 
 
 class CohortError(FlexiCTError):
-    """A cohort file that cannot be read at all; the message is one sentence that says what to do."""
+    """An unreadable cohort file; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Table:
     """A CSV's cells as text.
 
     Attributes:
-        header: column names, stripped; unnamed columns that hold something are `column N`.
-        rows: row number as a spreadsheet shows it (the header is row 1) and the cells, one per header.
+        header: column names, stripped; unnamed columns with values are `column N`.
+        rows: row number as in a spreadsheet (the header is row 1) and the cells, one per header.
         ragged: row number -> its number of cells, for rows with another number of cells than the header.
-        decimal_comma: numbers may be written `3,5` (the delimiter is no comma).
-        notes: what was assumed in reading, one sentence each.
+        decimal_comma: numbers may be written `3,5` (the delimiter is not a comma).
+        notes: assumptions made in reading, one sentence each.
     """
 
     header: list[str]
@@ -45,7 +45,7 @@ class Table:
     notes: list[str]
 
     def number_text(self, cell: str) -> str:
-        """The cell with a decimal point where it is a number with a decimal comma, otherwise as it is."""
+        """The cell with a decimal point where it is a number with a decimal comma, otherwise unchanged."""
         return cell.replace(",", ".") if self.decimal_comma and _COMMA_NUMBER.fullmatch(cell) else cell
 
 
@@ -59,10 +59,10 @@ def check_name(path: Path | str) -> None:
 
 
 def read_table(path: Path, max_rows: int) -> Table:
-    """Read a CSV with comma, semicolon or tab, or what its first line `sep=` says, in UTF-8 or (noted) Latin-1.
+    """Read a CSV with comma, semicolon or tab, or the delimiter of its first line `sep=`, in UTF-8 or (noted) Latin-1.
 
     Raises:
-        CohortError: no such file, not text, no header, a single column, a column twice, no rows or too many.
+        CohortError: no such file, not text, no header, a single column, a duplicate column, no rows or too many.
     """
     text, notes = _text_of(path)
     declared = _SEPARATOR_LINE.match(text)
@@ -77,12 +77,12 @@ def read_table(path: Path, max_rows: int) -> Table:
             if len(records) > max_rows + 1:
                 raise CohortError(f"{path.name} has more than {max_rows:,} rows: split it into several cohorts")
     except csv.Error as error:
-        raise CohortError(f"{path.name} is no readable CSV ({error}): save it again as CSV") from error
+        raise CohortError(f"{path.name} is not a readable CSV ({error}): save it again as CSV") from error
     if not records:
-        raise CohortError(f"{path.name} has no cells but empty ones: give a CSV with a header row and one row a scan")
+        raise CohortError(f"{path.name} has only empty cells: give a CSV with a header row and one row per scan")
     (_, header), *rows = records
     if not rows:
-        raise CohortError(f"{path.name} has a header but no rows: add one row a scan")
+        raise CohortError(f"{path.name} has a header but no rows: add one row per scan")
     while len(header) > 1 and not header[-1] and all(not any(cells[len(header) - 1 :]) for _, cells in rows):
         header = header[:-1]
         rows = [(number, cells[: len(header)]) for number, cells in rows]
@@ -105,12 +105,12 @@ def _delimiter(path: Path, text: str, declared: str) -> str:
     try:
         widths = {mark: len(next(csv.reader([first_line], delimiter=mark))) for mark in declared + _DELIMITERS}
     except csv.Error as error:
-        raise CohortError(f"{path.name} is no readable CSV ({error}): save it again as CSV") from error
+        raise CohortError(f"{path.name} is not a readable CSV ({error}): save it again as CSV") from error
     if declared and widths[declared] > 1:
         return declared
     delimiter = max(widths, key=lambda mark: widths[mark])
     if widths[delimiter] < 2:
-        raise CohortError(f"{path.name} has a single column: give a CSV with a header row and one row a scan")
+        raise CohortError(f"{path.name} has a single column: give a CSV with a header row and one row per scan")
     return delimiter
 
 
@@ -120,7 +120,7 @@ def _text_of(path: Path) -> tuple[str, list[str]]:
     if not path.is_file():
         raise CohortError(f"{path} is a folder: give the CSV file in it")
     if path.stat().st_size > MOST_BYTES:
-        raise CohortError(f"{path.name} is larger than {MOST_BYTES // 2**20} MB: give a CSV with one row a scan")
+        raise CohortError(f"{path.name} is larger than {MOST_BYTES // 2**20} MB: give a CSV with one row per scan")
     raw = path.read_bytes()
     for magic, what in _MAGIC.items():
         if raw.startswith(magic):
@@ -128,9 +128,9 @@ def _text_of(path: Path) -> tuple[str, list[str]]:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise CohortError(f"{path.name} is UTF-16 text: save it as CSV (UTF-8)")
     if b"\0" in raw:
-        raise CohortError(f"{path.name} is a binary file, not a CSV: give a CSV with a header and one row a scan")
+        raise CohortError(f"{path.name} is a binary file, not a CSV: give a CSV with a header and one row per scan")
     if not raw.strip():
-        raise CohortError(f"{path.name} is empty: give a CSV with a header row and one row a scan")
+        raise CohortError(f"{path.name} is empty: give a CSV with a header row and one row per scan")
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""A set as AnnData (.h5ad), as scanpy and its relatives read it; needs the optional library anndata."""
+"""A set as AnnData (.h5ad), as scanpy reads it; needs the optional library anndata."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_h5ad(
 
     `X` holds the vectors `[n, width]` float32, `obs` every other column under the item's id, with `stage` as an
     ordered category (not ordered where a stage has no known place in the order), `obsm["X_umap"]` the map where there
-    is one, `uns["flexict"]` what the set and cohort are.
+    is one, `uns["flexict"]` the description of set and cohort.
     """
     check_anndata()
     import anndata
@@ -63,7 +63,7 @@ def read_h5ad(path: Path) -> tuple[str, pd.DataFrame, NDArray[np.float32]]:
 
     Raises:
         AnnDataMissing: anndata is not installed.
-        NotOurExportError: no HDF5, links to other files, vectors that are no dense numbers or too many, or no
+        NotOurExportError: not HDF5, links to other files, vectors that are not dense numbers or too many, or no
             description.
     """
     check_anndata()
@@ -76,18 +76,18 @@ def read_h5ad(path: Path) -> tuple[str, pd.DataFrame, NDArray[np.float32]]:
             X = file.get("X")
             dense = isinstance(X, h5py.Dataset) and X.ndim == 2 and X.dtype.kind == "f"
             if not dense or X.size > MOST_NUMBERS or X.is_virtual or X.external:
-                raise NotOurExportError(f"{path.name} holds no dense table of vectors in X: export it again")
-            # HDF5 may claim more than the file holds, and fills the rest with zeros.
+                raise NotOurExportError(f"{path.name} has no dense table of vectors in X: export it again")
+            # HDF5 may claim more than the file contains, and fills the rest with zeros.
             if X.id.get_storage_size() == 0:
-                raise NotOurExportError(f"{path.name} claims vectors that it does not hold: export it again")
+                raise NotOurExportError(f"{path.name} claims vectors that it does not contain: export it again")
             if KEY not in file.get("uns", {}):
                 raise NotOurExportError(f"{path.name} was not exported by this program: give its table and --labels")
         data = anndata.read_h5ad(path)
     except NotOurExportError:
         raise
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
-        # What h5py and anndata make of a damaged file.
-        raise NotOurExportError(f"{path.name} is no readable h5ad file: export it again") from error
+        # h5py and anndata raise these on damaged files.
+        raise NotOurExportError(f"{path.name} is not a readable h5ad file: export it again") from error
     obs = data.obs.copy()
     obs.insert(0, "item_id", obs.index.astype(str))
     return str(data.uns[KEY]), obs.reset_index(drop=True), np.asarray(data.X, np.float32)
@@ -98,13 +98,13 @@ def _refuse_links(path: Path, group: h5py.Group) -> None:
 
     for name in group:
         if isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
-            raise NotOurExportError(f"{path.name} links to other places ({name}): export it again")
+            raise NotOurExportError(f"{path.name} links to other data ({name}): export it again")
         if isinstance(group[name], h5py.Group):
             _refuse_links(path, group[name])
 
 
 def _storable(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column as HDF5 takes it: text as categories, times as text, one of nothing as NaN."""
+    """A column in a type that HDF5 supports: text as categories, times as text, an empty column as NaN."""
     if column.isna().all():
         return pd.Series(np.nan, index=column.index, dtype=float)
     if pd.api.types.is_datetime64_any_dtype(column):

@@ -1,4 +1,4 @@
-"""What an exported table carries of its cohort and sets, so that `import` makes the same store of it again."""
+"""The description of cohort and sets in an exported table, from which `import` restores the same store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Description:
 
     Attributes:
         covariates: CSV header -> column of the table.
-        sets: set id -> its identity, and how its store kept the numbers (`float32` or `float16`).
+        sets: set id -> its identity, and the number type of its store (`float32` or `float16`).
         types: of the table's columns but `vector`, as Arrow names them.
         vectors_sha256: set id -> `vectors_sha256` of its vectors; exports of older versions have none.
     """
@@ -47,7 +47,7 @@ class Description:
 
 
 def vectors_sha256(item_ids: Sequence[str], vectors: NDArray[np.float32]) -> str:
-    """SHA-256 of the items' ids and their vectors `[n, width]`, whatever their order."""
+    """SHA-256 of the items' ids and their vectors `[n, width]`, independent of their order."""
     order = sorted(range(len(item_ids)), key=item_ids.__getitem__)
     found = hashlib.sha256(json.dumps([item_ids[row] for row in order]).encode())
     found.update(np.ascontiguousarray(vectors[order], dtype="<f4").tobytes())
@@ -57,11 +57,9 @@ def vectors_sha256(item_ids: Sequence[str], vectors: NDArray[np.float32]) -> str
 def describe(store: Store, set_ids: Sequence[str], schema: pa.Schema) -> str:
     """The description of these sets as JSON."""
     info = store.info()
-    sets = store.sets().set_index("set_id")
+    sets = store.sets().set_index("set_id").to_dict("index")
     names = [field.name for field in fields(SetIdentity)]
-    identities = {
-        set_id: {name: _plain(sets.loc[set_id, name]) for name in (*names, "number_type")} for set_id in set_ids
-    }
+    identities = {set_id: {name: sets[set_id][name] for name in (*names, "number_type")} for set_id in set_ids}
     for set_id in set_ids:
         identities[set_id]["vectors_sha256"] = vectors_sha256(*store.vectors(set_id))
     cohort = asdict(info) | {"created": info.created.isoformat(), "data_root": str(info.data_root)}
@@ -72,10 +70,10 @@ def describe(store: Store, set_ids: Sequence[str], schema: pa.Schema) -> str:
 
 
 def read_description(path: Path, text: str | bytes) -> Description:
-    """The description that an export carries.
+    """The description in an export.
 
     Raises:
-        NotOurExportError: something else, or what a newer version of this program wrote.
+        NotOurExportError: something else, or an export of a newer version of this program.
     """
     try:
         found = json.loads(text)
@@ -102,7 +100,7 @@ def read_description(path: Path, text: str | bytes) -> Description:
         if isinstance(error, NotOurExportError):
             raise
         raise NotOurExportError(
-            f"{path.name} does not carry what this program exports with a table: export it again, or give --labels"
+            f"{path.name} lacks the description that an export contains: export it again, or give --labels"
         ) from error
     return Description(info, covariates, sets, types, hashes)
 
@@ -117,14 +115,10 @@ def _identity(path: Path, set_id: str, values: Mapping[str, object]) -> tuple[Se
 
 
 def _check_values(texts: Iterable[object], flag: object) -> None:
-    """Raises TypeError or ValueError on what is no flag, or no text that a store can hold."""
+    """Raise TypeError or ValueError where `flag` is not a boolean or a text cannot be stored."""
     if not isinstance(flag, bool):
         raise TypeError(f"{flag!r} is neither true nor false")
     for text in texts:
         if not isinstance(text, str) or "\0" in text:
-            raise TypeError(f"{text!r} is no text")
+            raise TypeError(f"{text!r} is not text")
         text.encode()
-
-
-def _plain(value: object) -> object:
-    return value.item() if hasattr(value, "item") else value

@@ -1,4 +1,4 @@
-"""A store as one table for other programs: a row an item and set, with its vector, case and lesion."""
+"""A store as one table for other programs: one row per item and set, with its vector, case and lesion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from embeddings.store.store import Store, StoreError
 from flexict.errors import FlexiCTError
 
 FORMATS = ("parquet", "h5ad", "csv")
-# A map is laid out for a file that has none stored, up to so many items; more take minutes.
+# Without a stored map, one is computed for up to this many items; more take minutes.
 MOST_MAPPED = 20_000
 FEWEST_MAPPED = 5
 _FIRST = ("set_id", "item_id", "case_id", "vector")
@@ -34,10 +34,10 @@ class ExportError(FlexiCTError):
 def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int:
     """Write the items of one set, or of all, and return the number of rows.
 
-    `vector` is a list of float32 in Parquet and JSON text in CSV, where text that a spreadsheet would take for a
-    formula gets an apostrophe in front; h5ad is AnnData of one set, with its UMAP. What the cohort and the sets are
-    goes with the table, in a file of the same name with .json added for a CSV, so that `import` can bring all back.
-    The file appears under its name only when it is whole.
+    `vector` is a list of float32 in Parquet and JSON text in CSV, where text that a spreadsheet would read as a formula
+    gets an apostrophe in front; h5ad is AnnData of one set, with its UMAP. The description of cohort and sets is stored
+    in the table (for a CSV in a file of the same name with .json added), so that `import` can restore all. The file
+    appears under its name only when it is complete.
 
     Raises:
         ExportError: nothing to export, or a place that cannot be written.
@@ -49,15 +49,15 @@ def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int
     if set_id is not None and set_id not in known:
         raise StoreError(f"{store.path} has no embedding set {set_id!r}: choose one of {', '.join(known) or 'none'}")
     if not known:
-        raise ExportError(f"{store.path} holds no vectors yet: embed the cohort first")
+        raise ExportError(f"{store.path} contains no vectors yet: embed the cohort first")
     if out.resolve() == store.path.resolve():
         raise ExportError(f"{out} is the store itself: give the export another name")
     chosen = [set_id] if set_id is not None else known
     if kind == "h5ad":
         if len(chosen) > 1:
-            raise ExportError(f"an h5ad file holds one set: say with --set which of {', '.join(known)}")
+            raise ExportError(f"an h5ad file can contain one set: choose it with --set from {', '.join(known)}")
         check_anndata()
-    # What the first set's columns are, those of all are.
+    # All sets have the columns of the first.
     description = describe(store, chosen, _arranged(store.item_columns(chosen[0]), chosen[0]).schema)
     if kind == "csv":
         with _whole_file(out) as partial, _whole_file(sidecar(out)) as words:
@@ -72,7 +72,7 @@ def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int
 
 
 def sidecar(csv_path: Path) -> Path:
-    """Where the description of an exported CSV lies."""
+    """The path of the description of an exported CSV."""
     return csv_path.with_name(csv_path.name + ".json")
 
 
@@ -92,7 +92,7 @@ def _umap(store: Store, set_id: str, table: pa.Table) -> NDArray[np.float64] | N
 
 
 def defused(text: str) -> str:
-    """Text that no spreadsheet takes for a formula; numbers stay as they are."""
+    """Text that no spreadsheet reads as a formula; numbers are unchanged."""
     dangerous = text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not _NUMBER.fullmatch(text)
     return "'" + text if dangerous else text
 
@@ -149,13 +149,13 @@ def _write_csv(tables: Iterator[pa.Table], path: Path) -> int:
 
 @contextmanager
 def _whole_file(out: Path) -> Iterator[Path]:
-    """A partial file beside `out` that takes its place at the end of the block, or goes if the block raises."""
+    """A partial file beside `out` that replaces it at the end of the block, or is deleted if the block raises."""
     if out.is_dir():
         raise ExportError(f"{out} is a folder: give the name of a file")
     if out.exists() and not out.is_file():
-        raise ExportError(f"{out} is a device or pipe, which a file would replace: give the name of a file")
+        raise ExportError(f"{out} is a device or pipe, which the export would replace: give the name of a file")
     if not out.parent.is_dir():
-        raise ExportError(f"there is no folder {out.parent} to write {out.name} into: make it first")
+        raise ExportError(f"there is no folder {out.parent} to write {out.name} to: create it first")
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         yield partial

@@ -1,4 +1,4 @@
-"""Makes a store again of what `export` wrote of one: Parquet, h5ad, or a CSV with its .json."""
+"""Restores a store from what `export` wrote: Parquet, h5ad, or a CSV with its .json."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from embeddings.exchange.anndata_file import read_h5ad
 from embeddings.exchange.description import KEY, Description, NotOurExportError, read_description, vectors_sha256
 from embeddings.exchange.export import defused, sidecar
 from embeddings.exchange.import_vectors import IMPORT_VERSION, PATIENCE_S, ImportSummary
+from embeddings.exchange.vector_table import n_values
 from embeddings.records import (
     AcquisitionRecord,
     CaseOutcome,
@@ -38,22 +39,22 @@ EXPORTS = (".parquet", ".h5ad", ".csv")
 MOST_NUMBERS = 2**31
 ITEMS_A_COMMIT = 10_000
 Vectors = dict[str, NDArray[np.float32]]
-"""By set, `[n, width]`, in the order of the table's rows."""
+"""Set id -> vectors `[n, width]`, in the order of the table's rows."""
 _CHANGED = "changed "
 _SEED = ("seed_x", "seed_y", "seed_z")
 
 
 def import_export(db: Path | str, path: Path | str) -> list[ImportSummary]:
-    """Bring the cohort and the sets of an exported file into a new or an existing store; a summary a set.
+    """Import the cohort and the sets of an exported file into a new or an existing store; one summary per set.
 
-    Vectors come back to the bit, with the identity of their set, their cases, covariates, places, lesion sizes and
-    acquisitions. Pictures, failures and stored maps are not part of an export. Vectors that are no longer those
-    that were exported, or differ from those that the store has of the set, become a set of their own, called
-    `changed ENCODER`. Vectors of nothing but zeros are left out.
+    Vectors are restored bit for bit, with the identity of their set, their cases, covariates, positions, lesion sizes
+    and acquisitions. Pictures, failures and stored maps are not part of an export. Vectors that were changed since the
+    export, or differ from those of the set in the store, become a separate set named `changed ENCODER`. All-zero
+    vectors are left out.
 
     Raises:
-        NotOurExportError: a file that this program did not export, or that lost columns, items or numbers since.
-        StoreError: the store cannot be used, or has other scans under the same case ids.
+        NotOurExportError: a file that this program did not export, or that has since lost columns, items or numbers.
+        StoreError: the store cannot be used, or has other scans with the same case ids.
     """
     path = Path(path)
     found, frame, vectors = _read(path)
@@ -66,12 +67,12 @@ def import_export(db: Path | str, path: Path | str) -> list[ImportSummary]:
     store.register_exported(path, found.info, cases, found.covariates)
     known = {str(row["case_id"]): (_lesions(row), _acquisition(row)) for row in of_case.to_dict("records")}
     return [
-        _bring_back(store, path, found, set_id, frame[frame["set_id"] == set_id], vectors[set_id], known)
+        _import_set(store, path, found, set_id, frame[frame["set_id"] == set_id], vectors[set_id], known)
         for set_id in found.sets
     ]
 
 
-def _bring_back(
+def _import_set(
     store: Store,
     path: Path,
     found: Description,
@@ -87,8 +88,8 @@ def _bring_back(
     changed = sha256 != found.vectors_sha256.get(set_id, sha256)
     if changed or _differ(store, set_id, item_ids, vectors):
         identity, number_type = _own_identity(path, identity, sha256), FLOAT32
-        other = "those that were exported" if changed else "those that the file has"
-        notes = (f"the vectors differ from {other} as {set_id}: they are kept as a set of their own",)
+        other = "those that were exported" if changed else "those in the cohort file"
+        notes = (f"the vectors differ from {other} as {set_id}: they are stored as a separate set",)
     store.open_set(identity, number_type)
     present = set(item_ids).intersection(store.items(identity.set_id)["item_id"])
     zero: NDArray[np.bool_] = np.asarray(~vectors.any(axis=1))
@@ -101,7 +102,7 @@ def _bring_back(
     store.commit(
         identity.set_id,
         failures=[
-            Failure(case_id, "import", f"its vector in {path.name} holds nothing but zeros", item_id)
+            Failure(case_id, "import", f"its vector in {path.name} contains only zeros", item_id)
             for case_id, item_id in zip(left_out["case_id"], left_out["item_id"], strict=True)
         ],
         outcomes=_complete(identity.view, frame, known),
@@ -116,9 +117,6 @@ def _bring_back(
         n_imported=len(set(frame["item_id"]) - present),
         n_patients=int(frame["patient_id"].nunique()),
         width=identity.width,
-        unlabelled=(),
-        without_vector=(),
-        not_finite=(),
         notes=notes,
         all_zero=tuple(left_out["item_id"]),
         n_present=len(set(frame["item_id"]) & present),
@@ -126,7 +124,7 @@ def _bring_back(
 
 
 def _differ(store: Store, set_id: str, item_ids: Sequence[str], vectors: NDArray[np.float32]) -> bool:
-    """Whether the store has other vectors of one of these items in the set; half precision is no difference."""
+    """Whether the store has other vectors for some of these items of the set; half precision does not count."""
     known = store.sets().set_index("set_id")["number_type"]
     if set_id not in known:
         return False
@@ -141,7 +139,7 @@ def _differ(store: Store, set_id: str, item_ids: Sequence[str], vectors: NDArray
 
 
 def _own_identity(path: Path, identity: SetIdentity, sha256: str) -> SetIdentity:
-    """Of vectors that were changed after their export: no encoder with these weights gives them."""
+    """The identity of vectors changed after their export: no encoder with these weights computed them."""
     return replace(
         identity,
         encoder=_CHANGED + identity.encoder.removeprefix(_CHANGED),
@@ -155,10 +153,10 @@ def _own_identity(path: Path, identity: SetIdentity, sha256: str) -> SetIdentity
 def _complete(
     view: str, frame: pd.DataFrame, known: Mapping[str, tuple[list[LesionRecord], AcquisitionRecord | None]]
 ) -> list[CaseOutcome]:
-    """The cases of which the set has every item, with the slice step at which that is so.
+    """The cases of which the set has every item, with their slice step.
 
-    A volume or lesion is one item. A case of slices is left out unless its slices are known to be all of some step:
-    a later job would else not embed those that it lacks.
+    A volume or lesion is one item. A case of slices is left out unless its slices are known to be all slices of some
+    step: otherwise a later job would not embed the missing ones.
     """
     if view != "slices":
         return [CaseOutcome(case_id, complete=True) for case_id in dict.fromkeys(frame["case_id"])]
@@ -197,7 +195,7 @@ def _lesions(row: Mapping[Any, Any]) -> list[LesionRecord]:
 
 
 def _acquisition(row: Mapping[Any, Any]) -> AcquisitionRecord | None:
-    """None where the scan was not read, or a column of the CSV has taken the place of one of these."""
+    """None where the scan was not read, or a CSV column has replaced one of these."""
     values: dict[str, Any] = {name: None if pd.isna(row.get(name)) else row[name] for name in ACQUISITION_COLUMNS}
     if None in (values["spacing_xy_mm"], values["spacing_z_mm"], values["n_slices"]):
         return None
@@ -209,7 +207,7 @@ def _number(value: Any) -> float | None:
 
 
 def _check(path: Path, found: Description, frame: pd.DataFrame, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-    """Refuse a table that was changed since it was exported, before anything is written."""
+    """Refuse a table that was changed since its export, before anything is written."""
     needed = {"set_id", "item_id", "case_id", *CASE_COLUMNS, "slice_index", "z_lps_mm", *found.covariates.values()}
     needed -= {"mask_label"}  # which exports of before schema version 5 lack
     lacking = sorted(needed - set(frame.columns))
@@ -222,7 +220,7 @@ def _check(path: Path, found: Description, frame: pd.DataFrame, vectors: Mapping
         if numbers.shape != (int((frame["set_id"] == set_id).sum()), identity.width) or not np.isfinite(numbers).all():
             raise NotOurExportError(f"{path.name} has vectors of another width, or NaN in them: export it again")
         if len(numbers) and not numbers.any():
-            raise NotOurExportError(f"every vector of {set_id} in {path.name} holds nothing but zeros: export it again")
+            raise NotOurExportError(f"every vector of {set_id} in {path.name} contains only zeros: export it again")
 
 
 def _read(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
@@ -233,43 +231,51 @@ def _read(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
         text, obs, vectors = read_h5ad(path)
         found = read_description(path, text)
         if len(found.sets) != 1:
-            raise NotOurExportError(f"{path.name} names {len(found.sets)} sets where it can hold one: export it again")
+            raise NotOurExportError(
+                f"{path.name} names {len(found.sets)} sets where only one is possible: export it again"
+            )
         return found, _typed(path, found, obs), {next(iter(found.sets)): vectors}
-    if kind == ".parquet":
-        return _read_parquet(path)
-    if kind == ".csv":
-        return _read_csv(path)
-    raise NotOurExportError(f"{path.name} was not exported by this program, or give --labels: {', '.join(EXPORTS)}")
+    if kind not in EXPORTS:
+        raise NotOurExportError(f"{path.name} was not exported by this program, or give --labels: {', '.join(EXPORTS)}")
+    found, table = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
+    if not {"vector", "set_id"} <= set(table.column_names):
+        raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")
+    from_column = _from_lists if kind == ".parquet" else _from_text
+    by_set = {
+        set_id: from_column(path, table.filter(pc.equal(table["set_id"], set_id))["vector"], set_id, identity.width)
+        for set_id, (identity, _) in found.sets.items()
+    }
+    frame = table.drop_columns(["vector"]).to_pandas()
+    return found, frame if kind == ".parquet" else _typed(path, found, frame), by_set
 
 
-def _read_parquet(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
+def _read_parquet(path: Path) -> tuple[Description, pa.Table]:
     try:
         file = pq.ParquetFile(path)
         text = (file.schema_arrow.metadata or {}).get(KEY.encode())
         if text is None:
             raise NotOurExportError(f"{path.name} was not exported by this program: give --labels for its vectors")
         found = read_description(path, text)
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        if sum(group.column(at).num_values for group in groups for at in range(group.num_columns)) > MOST_NUMBERS:
-            raise NotOurExportError(f"{path.name} holds more than {MOST_NUMBERS:,} numbers: export one set at a time")
-        table = file.read()
-        if not {"vector", "set_id"} <= set(table.column_names):
-            raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")
+        if n_values(file) > MOST_NUMBERS:
+            raise NotOurExportError(
+                f"{path.name} contains more than {MOST_NUMBERS:,} numbers: export one set at a time"
+            )
+        return found, file.read()
     except (pa.ArrowException, OSError) as error:
-        raise NotOurExportError(f"{path.name} is no readable Parquet file: export it again") from error
-    vectors = {set_id: _from_lists(path, table, set_id, one[0].width) for set_id, one in found.sets.items()}
-    return found, table.drop_columns(["vector"]).to_pandas(), vectors
+        raise NotOurExportError(f"{path.name} is not a readable Parquet file: export it again") from error
 
 
-def _from_lists(path: Path, table: pa.Table, set_id: str, width: int) -> NDArray[np.float32]:
-    column = table.filter(pc.equal(table["set_id"], set_id))["vector"].combine_chunks()
+def _from_lists(path: Path, chunks: pa.ChunkedArray, set_id: str, width: int) -> NDArray[np.float32]:
+    column = chunks.combine_chunks()
     right = pc.all(pc.equal(pc.list_value_length(column), width), min_count=0).as_py()
     if column.type.value_type != pa.float32() or not right:
-        raise NotOurExportError(f"{path.name} has vectors that are not {width} float32 numbers: export it again")
+        raise NotOurExportError(
+            f"{path.name} has vectors of {set_id} that are not {width} float32 numbers: export it again"
+        )
     return np.asarray(column.flatten().to_numpy(zero_copy_only=False)).reshape(len(column), width)
 
 
-def _read_csv(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
+def _read_csv(path: Path) -> tuple[Description, pa.Table]:
     words = sidecar(path)
     if not words.is_file():
         raise NotOurExportError(
@@ -288,19 +294,16 @@ def _read_csv(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
         )
         table = table.rename_columns([_raw(name) for name in table.column_names])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise NotOurExportError(f"{path.name} is no readable CSV file: export it again") from error
-    if not {"vector", "set_id"} <= set(table.column_names):
-        raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")
-    vectors = {set_id: _from_text(path, table, set_id, one.width) for set_id, (one, _) in found.sets.items()}
-    frame = pd.DataFrame({name: table[name].to_pylist() for name in table.column_names if name != "vector"})
-    for name, kind in found.types.items():
-        if kind == pa.string() and name in frame:
-            frame[name] = [None if text is None else _raw(text) for text in frame[name]]
-    return found, _typed(path, found, frame), vectors
+        raise NotOurExportError(f"{path.name} is not a readable CSV file: export it again") from error
+    for position, name in enumerate(table.column_names):
+        if found.types.get(name) == pa.string():
+            texts = [None if text is None else _raw(text) for text in table[name].to_pylist()]
+            table = table.set_column(position, name, pa.array(texts, pa.string()))
+    return found, table
 
 
-def _from_text(path: Path, table: pa.Table, set_id: str, width: int) -> NDArray[np.float32]:
-    texts = table.filter(pc.equal(table["set_id"], set_id))["vector"].to_pylist()
+def _from_text(path: Path, column: pa.ChunkedArray, set_id: str, width: int) -> NDArray[np.float32]:
+    texts = column.to_pylist()
     vectors = np.empty((len(texts), width), np.float32)
     for row, text in enumerate(texts):
         try:
@@ -316,7 +319,7 @@ def _from_text(path: Path, table: pa.Table, set_id: str, width: int) -> NDArray[
 
 
 def _typed(path: Path, found: Description, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with every column of the type that it was exported with."""
+    """The frame with every column in its exported type."""
     typed = {}
     for name, kind in found.types.items():
         if name not in frame:
@@ -342,5 +345,5 @@ def _as(value: Any, kind: pa.DataType) -> object:
 
 
 def _raw(text: str) -> str:
-    """The text before an apostrophe was put in front of it for the sake of spreadsheets."""
+    """The text without the apostrophe that `defused` put in front of it."""
     return text[1:] if text.startswith("'") and defused(text[1:]) == text else text

@@ -1,4 +1,4 @@
-"""Brings vectors that were made elsewhere into a cohort file, joined to their labels by case id."""
+"""Imports vectors that were made elsewhere into a cohort file, joined to their labels by case id."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.cohort.labels import label_mapping, read_labels
+from embeddings.cohort.report import printable
 from embeddings.cohort.table import check_name, read_table
 from embeddings.exchange.vector_table import MOST_ROWS, VectorTableError, read_vectors
 from embeddings.formatting import counted, named
@@ -26,14 +27,14 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
-        unlabelled: ids of vectors that no row of the labels has; these are not in the file.
-        without_vector: cases of the labels that the table has no vector for.
-        not_finite: cases whose vectors hold NaN or infinite numbers; they are not in the file.
-        all_zero: cases whose vectors hold nothing but zeros, which have no direction; they are not in the file.
-        n_present: vectors that the set had before, which stay as they are; `n_imported` does not count them.
+        unlabelled: ids of vectors without a row in the labels; they are not stored.
+        without_vector: cases of the labels without a vector in the table.
+        not_finite: cases whose vectors contain NaN or infinite numbers; they are not stored.
+        all_zero: cases whose vectors contain only zeros, which have no direction; they are not stored.
+        n_present: vectors that the set had before, which are unchanged; `n_imported` does not count them.
         notes: what was assumed in reading the labels, or left out of them.
     """
 
@@ -41,10 +42,10 @@ class ImportSummary:
     n_imported: int
     n_patients: int
     width: int
-    unlabelled: tuple[str, ...]
-    without_vector: tuple[str, ...]
-    not_finite: tuple[str, ...]
-    notes: tuple[str, ...]
+    unlabelled: tuple[str, ...] = ()
+    without_vector: tuple[str, ...] = ()
+    not_finite: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     all_zero: tuple[str, ...] = ()
     n_present: int = 0
 
@@ -53,25 +54,25 @@ class ImportSummary:
         return asdict(self)
 
     def text(self) -> str:
-        """The import in plain words, a line for each thing to know."""
+        """The import for a terminal, one line per finding."""
         new = counted(self.n_imported, "new vector" if self.n_present else "vector")
-        present = f" ({self.n_present} more were there already)" if self.n_present else ""
+        present = f" ({self.n_present} more were already there)" if self.n_present else ""
         lines = [
-            f"{new} of {counted(self.width, 'number')}{present}, of {counted(self.n_patients, 'patient')}. "
+            f"{new} of {counted(self.width, 'dimension')}{present}, of {counted(self.n_patients, 'patient')}. "
             f"Set: {self.set_id}"
         ]
         for ids, what in (
             (self.unlabelled, "without a row in the labels, left out"),
             (self.without_vector, "in the labels without a vector"),
             (self.not_finite, "with NaN or infinite numbers in their vectors, left out"),
-            (self.all_zero, "with vectors of nothing but zeros, left out"),
+            (self.all_zero, "with vectors of only zeros, left out"),
         ):
             if ids:
                 lines.append(f"{len(ids)} {what}: {named(ids)}")
         lines += [f"note: {note}" for note in self.notes[:10]]
         if len(self.notes) > 10:
             lines.append(f"note: and {len(self.notes) - 10} more")
-        return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+        return "\n".join(map(printable, lines))
 
 
 def import_vectors(
@@ -89,13 +90,13 @@ def import_vectors(
     """Store the vectors of a table as an embedding set of a new or an existing cohort file.
 
     Vectors and labels are joined by case id, never by the order of their rows. Everything is checked before
-    anything is written. Importing the same table again changes labels only.
+    anything is written. Importing the same table again changes only labels.
 
     Args:
-        db: the store, made where missing; cases that it has keep what the labels have no column for.
+        db: the store, created where missing; its cases keep what the labels have no column for.
         vectors: see `embeddings.exchange.vector_table.read_vectors`, as for `id_column`.
         labels: a CSV by the cohort's contract; the column of the CT may be missing.
-        name: of what made the vectors (default: the table's file name without its ending).
+        name: the model name (default: the table's file name without its ending).
         view: what a vector is of, `volume` or `lesion`.
         stage, patient: columns of the labels; short for these roles in `mapping`.
         mapping: role -> column of the labels, as for `embeddings.cohort.read.read_cohort`.
@@ -109,7 +110,7 @@ def import_vectors(
     vectors, labels = Path(vectors), Path(labels)
     encoder = (name if name is not None else vectors.stem).strip()
     if not encoder or not encoder.isprintable() or len(encoder) > _LONGEST_NAME:
-        raise FlexiCTError(f"{encoder!r} is no name for the vectors: give 1 to {_LONGEST_NAME} printable characters")
+        raise FlexiCTError(f"{encoder!r} is not a usable model name: give 1 to {_LONGEST_NAME} printable characters")
     if view not in IMPORT_VIEWS:
         raise FlexiCTError(f"there is no view {view!r} to import: choose {' or '.join(IMPORT_VIEWS)}")
     roles = label_mapping(mapping, stage=stage, patient=patient)
@@ -132,7 +133,7 @@ def import_vectors(
     good = [case for case in joined if finite[position[case.case_id]] and not zero[position[case.case_id]]]
     if not good:
         raise VectorTableError(
-            f"every vector of {vectors.name} holds NaN, infinite numbers or nothing but zeros: make the table anew"
+            f"every vector of {vectors.name} contains NaN, infinite numbers or only zeros: make the table again"
         )
     not_finite = tuple(case.case_id for case in joined if not finite[position[case.case_id]])
     all_zero = tuple(case.case_id for case in joined if zero[position[case.case_id]])
@@ -140,9 +141,9 @@ def import_vectors(
     without_vector = tuple(case.case_id for case in found.cases if case.case_id not in position)
 
     failures = [
-        *(Failure(c, "import", f"its vector in {vectors.name} holds NaN or infinite numbers") for c in not_finite),
-        *(Failure(c, "import", f"its vector in {vectors.name} holds nothing but zeros") for c in all_zero),
-        *(Failure(c, "import", f"{vectors.name} has no vector of it") for c in without_vector),
+        *(Failure(c, "import", f"its vector in {vectors.name} contains NaN or infinite numbers") for c in not_finite),
+        *(Failure(c, "import", f"its vector in {vectors.name} contains only zeros") for c in all_zero),
+        *(Failure(c, "import", f"{vectors.name} has no vector for it") for c in without_vector),
     ]
     identity = SetIdentity(
         encoder=encoder,

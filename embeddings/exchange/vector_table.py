@@ -1,7 +1,7 @@
-"""Vectors that were made elsewhere, as a table: CSV, Parquet or npz, each vector under the id of its case.
+"""Vectors that were made elsewhere, as a table: CSV, Parquet or npz, each vector with the id of its case.
 
-A table is not believed until it is checked: what is no number is named, and a column that would smuggle a
-label into the vectors is refused.
+Every table is checked: values that are not numbers are named, and a column that would bring a label into the vectors is
+refused.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ FORMATS = (".csv", ".parquet", ".npz")
 MOST_NUMBERS = 2**28  # 1 GB as float32
 MOST_CSV_BYTES = 200 * 2**20
 MOST_ROWS = 1_000_000
-# A column that is named otherwise than nearly all others is none of the vector's.
-_ALIKE = 0.9
+# A column named unlike this share of the others is not part of the vector.
+_SAME_STEM = 0.9
 _NUMBERED = re.compile(r"(.*?)\d+", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ class VectorTable:
 
     Attributes:
         ids: text, each once, in the table's order.
-        vectors: `[n, width]` float32; rows may hold NaN or infinite numbers.
+        vectors: `[n, width]` float32; rows may contain NaN or infinite numbers.
         id_column: the column (of an npz: the array) that the ids came from.
         sha256: of the file.
     """
@@ -58,25 +58,27 @@ class VectorTable:
 
 
 def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]) -> VectorTable:
-    """Read a table of vectors, one row a case.
+    """Read a table of vectors, one row per case.
 
-    In a CSV every column but that of the ids is one number of the vector. Parquet may instead hold the vectors
-    in one column of lists, beside which other columns do not matter. An npz (no pickle) holds `vectors`
-    `[n, width]` and `ids` `[n]`.
+    In a CSV every column except the ids is one dimension of the vector. Parquet may instead contain the vectors in one
+    column of lists; its other columns are then ignored. An npz (no pickle) contains `vectors` `[n, width]` and `ids`
+    `[n]`.
 
     Args:
         path: `.csv`, `.parquet` or `.npz`.
-        id_column: where the ids are; else a column called like a case, or the one that the labels have too.
-        label_columns: columns of the labels; but for the ids, the table must have none of them.
+        id_column: the ids; by default a column with the name of a case, or the one that the labels have too.
+        label_columns: columns of the labels; except for the ids, the table must have none of them.
 
     Raises:
-        VectorTableError: no such file or format, no ids, ids twice, columns that are no numbers or no part of a
+        VectorTableError: no such file or format, no ids, duplicate ids, columns that are not numbers or not part of a
             vector, rows of different width, more than fits in memory.
-        CohortError: a CSV that cannot be read at all.
+        CohortError: an unreadable CSV.
     """
     kind = path.suffix.lower()
     if kind not in FORMATS:
-        raise VectorTableError(f"{path.name} is no table of vectors: give {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+        raise VectorTableError(
+            f"{path.name} is not a table of vectors: give {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
     if not path.is_file():
         raise VectorTableError(f"there is no file {path}: correct the path of the table of vectors")
     with path.open("rb") as file:
@@ -88,7 +90,7 @@ def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]
     else:
         ids, vectors, found = _read_csv(path, id_column, label_columns)
     if not ids or not vectors.shape[1]:
-        raise VectorTableError(f"{path.name} holds no vectors: give one row a case and one column a number")
+        raise VectorTableError(f"{path.name} contains no vectors: give one row per case and one column per dimension")
     empty = [number for number, name in enumerate(ids, start=1) if is_missing(name)]
     if empty:
         raise VectorTableError(
@@ -98,7 +100,7 @@ def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:
         raise VectorTableError(
-            f"{path.name} has more than one vector for {named(twice)}: keep one row a case, or name another column "
+            f"{path.name} has more than one vector for {named(twice)}: keep one row per case, or name another column "
             "with --id"
         )
     return VectorTable(ids, vectors, found, sha256)
@@ -120,7 +122,7 @@ def _read_csv(
     columns = [name for name in table.header if name != found]
     vectors = np.empty((len(table.rows), len(columns)), np.float32)
     words: dict[str, str] = {}
-    with np.errstate(over="ignore"):  # what becomes infinite is refused with the other infinite numbers
+    with np.errstate(over="ignore"):  # infinite numbers are refused later
         for position, (_, cells) in enumerate(table.rows):
             numbers = _numbers([*cells[:at], *cells[at + 1 :]], columns, table.decimal_comma, words)
             vectors[position] = np.asarray(numbers)
@@ -130,9 +132,9 @@ def _read_csv(
 
 
 def _numbers(cells: Sequence[str], columns: Sequence[str], decimal_comma: bool, words: dict[str, str]) -> list[float]:
-    """The cells as numbers, NaN where missing; a cell that is none goes into `words` under its column."""
+    """The cells as numbers, NaN where missing; other text goes into `words` under its column."""
     text = "".join(cells)
-    if text.isascii() and "_" not in text:  # Python reads 1_000 and other scripts' digits too
+    if text.isascii() and "_" not in text:  # Python also accepts 1_000 and digits of other scripts
         try:
             return [float(cell) for cell in cells]
         except ValueError:
@@ -151,10 +153,9 @@ def _read_parquet(
 ) -> tuple[list[str], NDArray[np.float32], str]:
     try:
         file = pq.ParquetFile(path)
-        groups = [file.metadata.row_group(g) for g in range(file.metadata.num_row_groups)]
-        n_numbers = sum(group.column(c).num_values for group in groups for c in range(group.num_columns))
+        n_numbers = n_values(file)
         if n_numbers > MOST_NUMBERS:
-            raise VectorTableError(f"{path.name} holds {n_numbers:,} values, more than {MOST_NUMBERS:,}: split it")
+            raise VectorTableError(f"{path.name} contains {n_numbers:,} values, more than {MOST_NUMBERS:,}: split it")
         found = _find_id(path, file.schema_arrow.names, id_column, label_columns)
         lists = [field.name for field in file.schema_arrow if field.name != found and _is_list(field.type)]
         if len(lists) > 1:
@@ -167,7 +168,7 @@ def _read_parquet(
             _refuse_foreign(path, columns, label_columns)
         table = file.read([found, *lists] if lists else None)
     except (pa.ArrowException, OSError) as error:
-        raise VectorTableError(f"{path.name} is no readable Parquet file: write it again") from error
+        raise VectorTableError(f"{path.name} is not a readable Parquet file: write it again") from error
     ids = _texts(path, table[found], found)
     if lists:
         return ids, _from_lists(path, ids, table[lists[0]]), found
@@ -176,6 +177,12 @@ def _read_parquet(
         for position, name in enumerate(columns):
             vectors[:, position] = table[name].to_numpy()
     return ids, vectors, found
+
+
+def n_values(file: pq.ParquetFile) -> int:
+    """The number of values in all columns, by the file's metadata alone."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    return sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -193,7 +200,7 @@ def _from_lists(path: Path, ids: Sequence[str], column: pa.ChunkedArray) -> NDAr
     if wrong:
         raise VectorTableError(
             f"{path.name} has {counted(len(wrong), 'vector')} of another width than {usual} "
-            f"({named([f'{ids[i]}: {lengths[i]}' for i in wrong])}): remove or make anew"
+            f"({named([f'{ids[i]}: {lengths[i]}' for i in wrong])}): remove or recompute them"
         )
     numbers = pc.list_flatten(column.combine_chunks())
     if not _is_number(numbers.type):
@@ -217,8 +224,8 @@ def _read_npz(path: Path) -> tuple[list[str], NDArray[np.float32], str]:
         with np.load(path, allow_pickle=False) as arrays:
             vectors, ids = arrays["vectors"], arrays["ids"]
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError) as error:
-        # zipfile raises the last on methods of packing that it does not know, and on a password.
-        raise VectorTableError(f"{path.name} is no readable npz file: {wanted}") from error
+        # zipfile raises the last on unknown compression methods and on a password.
+        raise VectorTableError(f"{path.name} is not a readable npz file: {wanted}") from error
     except VectorTableError:
         raise
     except ValueError as error:
@@ -238,22 +245,22 @@ def _read_npz(path: Path) -> tuple[list[str], NDArray[np.float32], str]:
 
 
 def _check_claim(path: Path, name: str, wanted: str) -> None:
-    """Refuse an array whose header claims other bytes than are there: numpy reserves memory before it looks.
+    """Refuse an array whose header claims another size than the data have: numpy reserves memory first.
 
     Raises:
-        VectorTableError: a header that is a lie, or Python objects, which only pickle could read.
+        VectorTableError: a wrong header, or Python objects, which only pickle could read.
     """
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
         version = np.lib.format.read_magic(file)
         if version not in read_header:
-            raise VectorTableError(f"{path.name} holds {name!r} in a form that is not known: {wanted}")
+            raise VectorTableError(f"{path.name} contains {name!r} in an unknown format: {wanted}")
         shape, _, dtype = read_header[version](file)
         there = archive.getinfo(f"{name}.npy").file_size - file.tell()
     if dtype.hasobject:
-        raise VectorTableError(f"{path.name} holds Python objects in {name!r}: {wanted}")
+        raise VectorTableError(f"{path.name} contains Python objects in {name!r}: {wanted}")
     if int(np.prod(shape, dtype=object)) * dtype.itemsize != there:
-        raise VectorTableError(f"{path.name} is cut off or damaged: {name!r} is not of the size that it claims")
+        raise VectorTableError(f"{path.name} is cut off or damaged: {name!r} does not have the size that it claims")
 
 
 def _find_id(path: Path, columns: Sequence[str], wanted: str | None, label_columns: Sequence[str]) -> str:
@@ -269,14 +276,13 @@ def _find_id(path: Path, columns: Sequence[str], wanted: str | None, label_colum
     if len(shared) != 1:
         found = f"several in common with the labels ({named(shared)})" if shared else "none in common with the labels"
         raise VectorTableError(
-            f"{path.name} has no column that is called like a case, and {found}: say with --id which column names "
-            "the case"
+            f"{path.name} has no column with the name of a case, and {found}: say with --id which column names the case"
         )
     return shared[0]
 
 
 def _texts(path: Path, column: pa.ChunkedArray, name: str) -> list[str]:
-    """Ids as text; whole numbers as such, also where missing ones have made floats of them."""
+    """Ids as text; integers as such, also where missing values turned them into floats."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     values = column.to_pylist()
@@ -298,7 +304,7 @@ def _refuse_words(path: Path, words: dict[str, str]) -> None:
 
 
 def _refuse_foreign(path: Path, columns: Sequence[str], label_columns: Iterable[str]) -> None:
-    """A label, an age or a row number among the numbers of a vector would make every result wrong."""
+    """A label, an age or a row number inside a vector would make every result wrong."""
     labels = {name.casefold() for name in label_columns}
     foreign = [name for name in columns if name.casefold() in labels]
     if foreign:
@@ -308,9 +314,9 @@ def _refuse_foreign(path: Path, columns: Sequence[str], label_columns: Iterable[
         )
     stems = [match[1] if (match := _NUMBERED.fullmatch(name)) else None for name in columns]
     stem, count = Counter(stems).most_common(1)[0] if stems else (None, 0)
-    if stem is not None and _ALIKE * len(columns) <= count < len(columns):
+    if stem is not None and _SAME_STEM * len(columns) <= count < len(columns):
         others = [name for name, its in zip(columns, stems, strict=True) if its != stem]
         raise VectorTableError(
-            f"{path.name} has {named(list(map(repr, others)))} among columns that are called {stem}0, {stem}1 and so "
-            "on: remove what is no part of the vector"
+            f"{path.name} has {named(list(map(repr, others)))} among columns named {stem}0, {stem}1 and so on: "
+            "remove what is not part of the vector"
         )

@@ -1,7 +1,7 @@
-"""How a scan was acquired, as far as its file says: the grid, and what DICOM tells of the scanner.
+"""How a scan was acquired, as far as its file states it: the grid, and the scanner settings of DICOM.
 
-These are what a gradient may be mistaken for. Nothing here can identify a patient, a place or a device: no
-names, dates, UIDs, institution, station or serial numbers are read.
+These are possible confounders of a stage gradient. Nothing here can identify a patient, a place or a device: no names,
+dates, UIDs, institution, station or serial numbers are read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from embeddings.records import AcquisitionRecord
 T = TypeVar("T")
 
 DICOM_TAGS = ("SliceThickness", "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP")
-_LONGEST_TEXT = 64  # of a DICOM long string
+_LONGEST_TEXT = 64  # the limit of a DICOM long string
 _THICKEST_MM = 100.0
 _MOST_KVP = 500.0
 # A tenth of a micrometre: equal spacings stay equal through the roundings of the formats.
@@ -32,7 +32,7 @@ _DECIMALS = 4
 
 
 def scanner_settings(slices: Sequence[Dataset]) -> ScannerSettings:
-    """The settings that most slices of a series have; several values of one tag are joined by a comma."""
+    """The most frequent settings of a series; several values of one tag are joined by a comma."""
     return ScannerSettings(
         slice_thickness_mm=_commonest(slices, "SliceThickness", lambda value: _number(value, _THICKEST_MM)),
         manufacturer=_commonest(slices, "Manufacturer", _text),
@@ -46,8 +46,8 @@ def acquisition_of(case_id: str, header: ImageHeader) -> AcquisitionRecord:
     """The acquisition of a case from its image's header, lengths in mm.
 
     Slices lie along the axis that the DICOM series stacks; of other files, along the axis closest to the
-    patient's. Where rows and columns differ in distance, the in-plane spacing is their geometric mean. Of slices of
-    several spacings the finest is given, and how many were acquired.
+    patient's. Where rows and columns differ in distance, the in-plane spacing is their geometric mean. Where slices
+    have several spacings, the finest is given, and the number acquired.
     """
     axis = 2 if header.kind == "DICOM" else int(np.argmax(np.abs(header.direction[2])))
     in_plane = [spacing for position, spacing in enumerate(header.spacing) if position != axis]
@@ -66,7 +66,7 @@ def _commonest(slices: Iterable[Dataset], tag: str, read: Callable[[object], T |
         try:
             value = read(one.get(tag))
         except (TypeError, ValueError):
-            # A tag that cannot be read is as good as none: no vector depends on it.
+            # An unreadable tag counts as missing: no vector depends on it.
             continue
         if value is not None:
             found[value] += 1

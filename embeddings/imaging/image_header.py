@@ -1,4 +1,4 @@
-"""What an image file says of itself before its voxels are read, and whether that can be true."""
+"""The header of an image file, and whether it is plausible, before any voxel is read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ImageError(FlexiCTError):
 
 @dataclass(frozen=True)
 class ScannerSettings:
-    """What DICOM tells of scanner and reconstruction; None where it does not say, or says the impossible."""
+    """Scanner and reconstruction by DICOM; None where it states nothing, or something impossible."""
 
     slice_thickness_mm: float | None = None
     manufacturer: str | None = None
@@ -51,9 +51,9 @@ class ImageHeader:
         kind: `NIfTI`, `NRRD`, `MetaImage` or `DICOM`.
         origin: LPS mm of the first voxel.
         direction: `[3, 3]`, columns are the LPS directions of the index axes.
-        notes: what a reader should know, such as series of a DICOM folder that were left out.
-        scanner: what DICOM says of the scanner; other formats say nothing.
-        uneven: where the slices of a DICOM series lie that were resampled to this grid, if they were.
+        notes: what users should know, such as series of a DICOM folder that were left out.
+        scanner: from DICOM; other formats state nothing.
+        uneven: the acquired slices of a DICOM series that is resampled to this grid; None for others.
     """
 
     shape_zyx: tuple[int, int, int]
@@ -66,7 +66,7 @@ class ImageHeader:
     uneven: UnevenSlices | None = None
 
     def grid(self) -> Volume:
-        """A volume of zeros on this grid that takes no memory, to compare grids with `Volume.same_grid`."""
+        """A volume of zeros on this grid that needs no memory, to compare grids with `Volume.same_grid`."""
         zeros = np.broadcast_to(np.uint8(0), self.shape_zyx)
         return Volume(zeros, self.spacing, self.origin, self.direction)
 
@@ -80,8 +80,7 @@ def checked_header(path: Path, header: ImageHeader) -> ImageHeader:
     """The header, once its size, spacing and axes are possible; axes slightly off square are squared, and noted.
 
     Raises:
-        ImageError: too many voxels, a single slice, a spacing that no CT has, an axis that is no direction, sheared
-            axes.
+        ImageError: too many voxels, a single slice, an impossible spacing, an invalid or sheared axis.
     """
     if min(header.shape_zyx) < 2:
         sizes = " x ".join(str(n) for n in header.shape_zyx[::-1])
@@ -97,7 +96,7 @@ def checked_header(path: Path, header: ImageHeader) -> ImageHeader:
     axes = header.direction
     finite = np.isfinite(header.origin).all() and np.isfinite(axes).all()
     if not finite or np.abs(np.linalg.norm(axes, axis=0) - 1.0).max() > 1e-2:
-        raise ImageError(path, "has axes that are no directions in space (NaN or of no length): export it again")
+        raise ImageError(path, "has invalid axis directions (NaN or zero length): export it again")
     square = nearest_square(axes)
     skew = float(np.abs(axes - square).max())
     if skew <= _LEAST_SKEW:
@@ -120,17 +119,17 @@ def nearest_square(axes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def check_capacity(path: Path, n_voxels: int, voxel_bytes: int, stored_bytes: int, compressed: bool) -> None:
-    """Refuse a header that claims more voxels than `stored_bytes` can hold, before memory is reserved.
+    """Refuse a header that claims more voxels than `stored_bytes` can contain, before memory is reserved.
 
     Raises:
-        ImageError: the file is cut off, or its header is a lie.
+        ImageError: the file is cut off, or its header is wrong.
     """
     claimed = n_voxels * voxel_bytes
     if claimed > stored_bytes * (MOST_COMPRESSION if compressed else 1):
         raise ImageError(
             path,
-            f"is cut off or damaged: its header claims {claimed:,} bytes of voxels and the file cannot hold "
-            "them; copy or export it again",
+            f"is cut off or damaged: its header claims {claimed:,} bytes of voxels, more than the file can contain; "
+            "copy or export it again",
         )
 
 
@@ -139,6 +138,20 @@ def geometry_of(reader: sitk.ImageFileReader) -> Geometry:
     n = reader.GetDimension()
     direction = np.array(reader.GetDirection(), dtype=np.float64).reshape(n, n)[:3, :3]
     return triple(reader.GetSpacing()), triple(reader.GetOrigin()), direction
+
+
+def volume_size(path: Path, sizes: Sequence[int]) -> tuple[int, int, int]:
+    """The sizes along x, y and z of a file; further axes must be of size 1.
+
+    Raises:
+        ImageError: a 2D file, or several volumes.
+    """
+    if len(sizes) < 3:
+        raise ImageError(path, "is a 2D picture, not a volume: give the whole scan")
+    if max(sizes[3:], default=1) > 1:
+        raise ImageError(path, f"is {len(sizes)}D ({' x '.join(map(str, sizes))}): save one 3D volume of it")
+    x, y, z = sizes[:3]
+    return x, y, z
 
 
 def triple(values: Sequence[float]) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
-"""CT files of any usual kind as `Volume`s in HU and LPS; lesion masks on the same grid.
+"""CT files as `Volume`s in HU and LPS, and lesion masks on the same grid.
 
-Read are NIfTI, NRRD and MetaImage files and folders of DICOM slices. A file is not believed until it is
-checked: every refusal is an `ImageError`, one sentence that names the file and says what to do.
+Reads NIfTI, NRRD and MetaImage files and folders of DICOM slices. Every file is checked first; a file that cannot be
+used is an `ImageError`, one sentence that names the file and says what to do.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _NIFTI = (".nii", ".nii.gz")
 EXTENSIONS = (*_NIFTI, ".nrrd", ".mha", ".mhd")
 _EMPTY_MASK = "is a mask without voxels: draw the lesion, or leave the mask out"
 
-# ITK prints its warnings past Python's own streams; what matters is raised as ImageError here.
+# ITK writes its warnings past Python's streams; what matters is raised as ImageError here.
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 
 
 def inspect(path: Path) -> ImageHeader:
-    """What the file says of itself, without reading voxels; a cut-off .nii.gz shows only in `read_image`.
+    """The header of the file, without reading voxels; a truncated .nii.gz is found only by `read_image`.
 
     Raises:
-        ImageError: missing, not a volume, an impossible header, or less in the file than the header claims.
+        ImageError: missing, not a volume, an impossible header, or a file shorter than its header claims.
     """
     if _is_dicom(path):
         return find_series(path).header
@@ -69,7 +69,7 @@ def read_image(path: Path) -> Volume:
 
 
 def read_scan(path: Path) -> tuple[Volume, ImageHeader, str | None]:
-    """The CT as `read_image` gives it, the header that it was read by, and why its values may not be HU.
+    """The CT as `read_image` gives it, its header, and why its values may not be HU.
 
     Raises what `read_image` raises.
     """
@@ -77,7 +77,7 @@ def read_scan(path: Path) -> tuple[Volume, ImageHeader, str | None]:
     array = volume.array
     doubt = plausibility(volume)
     if float(array.min()) < AIR_HU:
-        # np.maximum finds a type that holds both the file's values and -1024.
+        # np.maximum chooses a type for both the file's values and -1024.
         array = np.maximum(array, np.float32(AIR_HU) if array.dtype.kind == "f" else np.int16(AIR_HU))
     lowest, highest = float(array.min()), float(array.max())
     if lowest == highest:
@@ -92,15 +92,15 @@ def read_mask(path: Path, reference: Volume, label: str | None = None, header: I
     """The lesion mask as uint8, 1 inside, on the grid of `reference`.
 
     Accepted are masks with one value beside 0, fractions from 0 to 1 (inside from 0.5), and masks of several labels of
-    which `label` gives the lesion's by number or name; of DICOM, a SEG or RTSTRUCT file or a folder that holds one of
-    them. A mask on another grid is brought to that of the CT (see `mask_grid`).
+    which `label` gives the lesion's by number or name; of DICOM, a SEG or RTSTRUCT file or a folder that contains one
+    of them. A mask on another grid is resampled to that of the CT (see `mask_grid`).
 
     Args:
-        header: of the CT, which knows where slices were that are resampled; DICOM masks are drawn on those.
+        header: of the CT, with the acquired slices if they are resampled; DICOM masks are drawn on those.
 
     Raises:
-        ImageError: what `read_image` raises of a damaged file, a mask that lies outside the CT, no voxels, several
-            labels, segments or ROIs without `label`, or none that fits it.
+        ImageError: what `read_image` raises for a damaged file, a mask that lies outside the CT, no voxels, several
+            labels, segments or ROIs without `label`, or none that matches it.
     """
     return read_noted_mask(path, reference, label, header)[0]
 
@@ -108,12 +108,12 @@ def read_mask(path: Path, reference: Volume, label: str | None = None, header: I
 def read_noted_mask(
     path: Path, reference: Volume, label: str | None = None, header: ImageHeader | None = None
 ) -> tuple[Volume, tuple[str, ...]]:
-    """The mask as `read_mask` gives it, and what a reader should know of it. Raises what `read_mask` raises."""
+    """The mask as `read_mask` gives it, and notes for users. Raises what `read_mask` raises."""
     return mask_on(open_mask(path, label), reference, header)
 
 
 def mask_on(mask: LesionMask, reference: Volume, header: ImageHeader | None = None) -> tuple[Volume, tuple[str, ...]]:
-    """An opened mask on the grid of its CT, and what a reader should know of it. Raises what `read_mask` raises."""
+    """An opened mask on the grid of its CT, and notes for users. Raises what `read_mask` raises."""
     inside, notes = drawn_on(mask, reference, None if header is None else header.uneven)
     if not inside.any():
         raise ImageError(mask.path, _EMPTY_MASK)
@@ -121,7 +121,7 @@ def mask_on(mask: LesionMask, reference: Volume, header: ImageHeader | None = No
 
 
 def open_mask(path: Path, label: str | None = None) -> LesionMask:
-    """A lesion mask by its header, to be checked against the grid of its CT or read onto it.
+    """A lesion mask from its header, to be checked against the grid of its CT or read onto it.
 
     Raises:
         ImageError: what `inspect` or `find_dicom_mask` raises.
@@ -140,7 +140,7 @@ def content_sha256(path: Path) -> str:
     if path.is_dir() or path.suffix.lower() == ".mhd":
         inside = path.iterdir() if path.is_dir() else {path, voxel_file(path)}
         files = sorted(f for f in inside if f.is_file() and not f.name.startswith("."))
-        if files == [path]:  # a .mhd that holds its own voxels
+        if files == [path]:  # a .mhd that contains its voxels
             return _file_sha256(path)
         lines = "".join(f"{_file_sha256(file)}  {file.name}\n" for file in files)
         return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
@@ -153,12 +153,12 @@ def _file_sha256(path: Path) -> str:
 
 
 def _is_dicom(path: Path) -> bool:
-    """A folder of slices, or a file that is called like one and may hold many frames."""
+    """A folder of slices, or a file with a DICOM name, which may contain many frames."""
     return path.is_dir() or (path.is_file() and path.name.lower().endswith((".dcm", ".ima")))
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what cannot be an image by name; the content is checked by the readers."""
+    """Refuse files that are not images by name; the readers check the content."""
     if not path.exists():
         raise ImageError(path, "does not exist: correct the path")
     name = path.name.lower()
@@ -169,7 +169,7 @@ def _check_file(path: Path) -> None:
 
 
 def _read(path: Path) -> tuple[Volume, ImageHeader]:
-    """Voxels of any file that passes its checks (floats are finite), and its header."""
+    """The voxels of any file that passes its checks (floats are finite), and its header."""
     if _is_dicom(path):
         series = find_series(path)
         header, array = series.header, read_series_voxels(path, series)
@@ -177,7 +177,9 @@ def _read(path: Path) -> tuple[Volume, ImageHeader]:
         header = inspect(path)
         array = read_nifti_voxels(path) if header.kind == "NIfTI" else read_nrrd_mha_voxels(path, header.kind)
     if array.shape != header.shape_zyx:
-        raise ImageError(path, f"holds {array.shape} voxels where its header says {header.shape_zyx}: export it again")
+        raise ImageError(
+            path, f"contains {array.shape} voxels where its header says {header.shape_zyx}: export it again"
+        )
     if array.dtype.kind == "f":
         n_bad = array.size - int(np.isfinite(array).sum())
         if n_bad:

@@ -1,8 +1,8 @@
-"""NIfTI files: the header checked before it is believed, the voxels checked to be all there.
+"""NIfTI files: the header is checked before it is used, and the voxels are checked to be complete.
 
-SimpleITK fills a NIfTI that is cut off with whatever is in memory and says nothing, so the voxels are read
-here (inflated to the end, which also checks gzip's checksum, by ISA-L, which takes half the time of zlib); the
-geometry is SimpleITK's unless the sform says otherwise.
+SimpleITK silently fills a truncated NIfTI with arbitrary memory, so the voxels are read here (inflated to the end,
+which also checks gzip's checksum, by ISA-L, which takes half the time of zlib); the geometry is SimpleITK's unless the
+sform differs.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ from embeddings.imaging.image_header import (
     checked_header,
     geometry_of,
     triple,
+    volume_size,
 )
 
 _HEADER_BYTES = {348: (nib.Nifti1Header, b"n+1\0", 344), 540: (nib.Nifti2Header, b"n+2\0", 4)}
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: unknown, m, mm, micron
 _SAME_PLACE_MM = 0.01  # float32 rounds coordinates
-_LEAST_PIXDIM = 1e-6  # ITK takes anything smaller for 1
+_QFORM = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+_LEAST_PIXDIM = 1e-6  # ITK treats anything smaller as 1
 _AGAIN = "copy or export it again"
 _DAMAGED_GZIP: tuple[Any, ...] = (EOFError, isal_zlib.error, igzip.BadGzipFile)
 _INFLATED_AT_ONCE = 1 << 22
-# ITK keeps the name of the last NIfTI in a static string: two threads that read headers at once free it twice.
+# ITK keeps the name of the last NIfTI in a static string, which two threads that read headers at once free twice.
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -69,18 +71,18 @@ def read_nifti_voxels(path: Path) -> NDArray[np.generic]:
     raw = _content(path, start + n_bytes)
     if len(raw) < start + n_bytes:
         share = max(len(raw) - start, 0) / n_bytes
-        raise ImageError(path, f"is cut off: only {share:.0%} of its voxels are there; {_AGAIN}")
+        raise ImageError(path, f"is cut off: only {share:.0%} of its voxels are present; {_AGAIN}")
     stored = np.frombuffer(raw, dtype=dtype, count=int(np.prod(shape)), offset=start).reshape(shape[::-1])
     stored = stored.astype(dtype.newbyteorder("="), copy=False)
     try:
         slope, intercept = header.get_slope_inter()
     except HeaderDataError as error:
         raise ImageError(path, f"has an intercept of {float(header['scl_inter']):g} in its header: {_AGAIN}") from error
-    if np.isinf(header["scl_slope"]):  # nibabel takes it for none, as NaN and 0 are
+    if np.isinf(header["scl_slope"]):  # nibabel ignores it, as it does NaN and 0
         raise ImageError(path, f"has a slope of {float(header['scl_slope']):g} in its header: {_AGAIN}")
     if slope is None or (slope == 1.0 and intercept == 0.0):
         return stored
-    with np.errstate(over="ignore"):  # what becomes infinite is refused with the other infinite voxels
+    with np.errstate(over="ignore"):  # infinite voxels are refused later
         return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
@@ -107,20 +109,16 @@ def _shape_xyz(path: Path, header: nib.Nifti1Header) -> tuple[int, int, int]:
     sizes = [int(n) for n in header["dim"][1 : n_dims + 1]] if 1 <= n_dims <= 7 else []
     if not sizes or min(sizes) < 1:
         raise ImageError(path, f"has impossible dimensions in its header: {_AGAIN}")
-    if len(sizes) < 3:
-        raise ImageError(path, "is a 2D picture, not a volume: give the whole scan")
-    if max(sizes[3:], default=1) > 1:
-        raise ImageError(path, f"is {len(sizes)}D ({' x '.join(map(str, sizes))}): save one 3D volume of it")
-    x, y, z = sizes[:3]
+    x, y, z = volume_size(path, sizes)
     n_voxels = x * y * z
     if n_voxels > MOST_VOXELS:
         raise ImageError(path, f"claims {x} x {y} x {z} voxels, more than 2^31: its header is damaged, {_AGAIN}")
     try:
         dtype = header.get_data_dtype()
     except (HeaderDataError, KeyError) as error:
-        raise ImageError(path, f"has an unknown kind of voxels: {_AGAIN}") from error
+        raise ImageError(path, f"has an unknown voxel type: {_AGAIN}") from error
     if dtype.kind not in "iuf":
-        raise ImageError(path, "has colour or complex voxels: save the CT with one number a voxel, in HU")
+        raise ImageError(path, "has colour or complex voxels: save the CT with one number per voxel, in HU")
     start = float(header["vox_offset"])
     if not 0 <= start <= 2**31:
         raise ImageError(path, f"has a damaged header (voxel offset {start:g}): {_AGAIN}")
@@ -130,7 +128,7 @@ def _shape_xyz(path: Path, header: nib.Nifti1Header) -> tuple[int, int, int]:
 
 
 def _content(path: Path, n_bytes: int) -> NDArray[np.uint8]:
-    """The first `n_bytes` of the (inflated) file; gzip is read on to its end, where its checksum is."""
+    """The first `n_bytes` of the (inflated) file; gzip is read to its end, where its checksum is."""
     content = np.empty(n_bytes, dtype=np.uint8)
     into, n_read = memoryview(content.data), 0
     try:
@@ -146,18 +144,18 @@ def _content(path: Path, n_bytes: int) -> NDArray[np.uint8]:
 
 
 def _geometry(path: Path, header: nib.Nifti1Header) -> tuple[Geometry, tuple[str, ...]]:
-    """Spacing, origin and direction in LPS, and notes: the sform where its code is set, as nibabel takes it.
+    """Spacing, origin and direction in LPS, and notes: the sform where its code is set, as in nibabel.
 
-    ITK's reading is kept where it says the same, and where no sform does.
+    ITK's geometry is kept where it agrees, and where there is no sform.
     """
     pixdim = np.asarray(header["pixdim"][1:4], dtype=np.float64)
     mm = pixdim * _mm_per_unit(header)
     if not (np.isfinite(pixdim).all() and (pixdim > _LEAST_PIXDIM).all() and (mm <= WIDEST_SPACING_MM).all()):
         raise ImageError(path, f"has a voxel spacing of {pixdim.tolist()} mm: correct its header or export it again")
-    if int(header["sform_code"]) > 0 and not np.isfinite(header.get_sform()).all():
-        raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
-    if int(header["qform_code"]) > 0 and not np.isfinite(_qform_numbers(header)).all():
-        raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
+    qform = [float(header[name]) for name in _QFORM]
+    for code, values in (("sform_code", header.get_sform()), ("qform_code", qform)):
+        if int(header[code]) > 0 and not np.isfinite(values).all():
+            raise ImageError(path, f"has a position in space that is not finite: {_AGAIN}")
     by_itk = _geometry_by_itk(path)
     if int(header["sform_code"]) <= 0 and by_itk is not None:
         return by_itk, ()
@@ -165,13 +163,13 @@ def _geometry(path: Path, header: nib.Nifti1Header) -> tuple[Geometry, tuple[str
     lengths = np.linalg.norm(affine[:, :3], axis=0)
     if not (lengths > 0).all():
         if by_itk is not None:
-            return by_itk, ("its sform is damaged (an axis of no length): the qform is read",)
-        raise ImageError(path, f"has an axis of no length in its header: {_AGAIN}")
+            return by_itk, ("its sform is damaged (an axis of zero length): the qform is used",)
+        raise ImageError(path, f"has an axis of zero length in its header: {_AGAIN}")
     notes: tuple[str, ...] = ()
     if int(header["qform_code"]) > 0:
         apart = _farthest_mm(header, affine, _lps_mm(header, header.get_qform()))
         if apart > min(lengths) / 2:
-            notes = (f"its sform and qform place it up to {apart:.4g} mm apart: the sform is read",)
+            notes = (f"its sform and qform place it up to {apart:.4g} mm apart: the sform is used",)
     if by_itk is not None:
         spacing, origin, direction = by_itk
         itk_affine = np.column_stack([direction * spacing, origin])
@@ -205,12 +203,7 @@ def _mm_per_unit(header: nib.Nifti1Header) -> float:
 
 
 def _farthest_mm(header: nib.Nifti1Header, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """The largest distance between the places that two affines `[3, 4]` give to a corner voxel, mm."""
+    """The largest distance in mm between the positions of a corner voxel by two affines `[3, 4]`."""
     last = np.asarray(header["dim"][1:4], dtype=np.float64) - 1
     corners = np.array([(*(last * at), 1.0) for at in product((0, 1), repeat=3)])
     return float(np.linalg.norm(corners @ (first - second).T, axis=1).max())
-
-
-def _qform_numbers(header: nib.Nifti1Header) -> list[float]:
-    names = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
-    return [float(header[name]) for name in names]

@@ -1,4 +1,4 @@
-"""NRRD and MetaImage (.mha, .mhd) files, read by SimpleITK once their text header is checked."""
+"""NRRD and MetaImage (.mha, .mhd) files, read by SimpleITK after a check of their text header."""
 
 from __future__ import annotations
 
@@ -11,40 +11,43 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from embeddings.imaging.image_header import ImageError, ImageHeader, check_capacity, checked_header, geometry_of
+from embeddings.imaging.image_header import (
+    ImageError,
+    ImageHeader,
+    check_capacity,
+    checked_header,
+    geometry_of,
+    volume_size,
+)
 
 _TEXT_HEADER_BYTES = 1 << 16
 _AGAIN = "copy or export it again"
-# ITK's NRRD reader keeps one table of errors for the whole process: two threads that meet damaged files at once free
-# the same memory, which ends the process.
+# ITK's NRRD reader has one error table per process: two threads with damaged files at once free the same memory,
+# which ends the process.
 _NRRD_ONE_AT_A_TIME = threading.Lock()
 _NO_META = "is not a MetaImage: give a CT as NIfTI, NRRD, MHA or DICOM"
 
 
 def inspect_nrrd_mha(path: Path, layered: bool = False) -> ImageHeader:
-    """The header of a .nrrd, .mha or .mhd, without its voxels; `layered` allows several numbers a voxel.
+    """The header of a .nrrd, .mha or .mhd, without its voxels; `layered` allows several numbers per voxel.
 
     Raises:
-        ImageError: another format, not 3D, several numbers a voxel, voxels in another folder, an impossible
+        ImageError: another format, not 3D, several numbers per voxel, voxels in another folder, an impossible
             grid, or less in the file than the header claims.
     """
     kind = "NRRD" if path.name.lower().endswith(".nrrd") else "MetaImage"
     compressed, stored_bytes = _nrrd_storage(path) if kind == "NRRD" else _meta_storage(path)
     reader = _reader(path, kind)
     try:
-        with _turn(kind):
+        with _lock(kind):
             reader.ReadImageInformation()
     except RuntimeError as error:
         raise ImageError(path, f"cannot be read as {kind}: {_AGAIN}") from error
     sizes = [int(n) for n in reader.GetSize()]
-    if len(sizes) < 3:
-        raise ImageError(path, "is a 2D picture, not a volume: give the whole scan")
-    if max(sizes[3:], default=1) > 1:
-        raise ImageError(path, f"is {len(sizes)}D ({' x '.join(map(str, sizes))}): save one 3D volume of it")
+    x, y, z = volume_size(path, sizes)
     n_layers = reader.GetNumberOfComponents()
     if (n_layers > 1 and not layered) or reader.GetPixelID() == sitk.sitkUnknown:
-        raise ImageError(path, "has no single number a voxel: save the CT with one, in HU")
-    x, y, z = sizes[:3]
+        raise ImageError(path, "does not have one number per voxel: save the CT with one, in HU")
     spacing, origin, direction = geometry_of(reader)
     header = checked_header(path, ImageHeader((z, y, x), spacing, kind, origin, direction))
     voxel_bytes = sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent()
@@ -59,7 +62,7 @@ def read_nrrd_mha_voxels(path: Path, kind: str) -> NDArray[np.generic]:
         ImageError: the file ends before its voxels do, or its compression is damaged.
     """
     array = sitk.GetArrayFromImage(_image(path, kind))
-    return array.reshape(array.shape[-3:])  # a fourth axis of size 1 goes
+    return array.reshape(array.shape[-3:])  # without a fourth axis of size 1
 
 
 def read_nrrd_layers(path: Path) -> NDArray[np.generic]:
@@ -72,7 +75,7 @@ def read_nrrd_layers(path: Path) -> NDArray[np.generic]:
 
 def _image(path: Path, kind: str) -> sitk.Image:
     try:
-        with _turn(kind):
+        with _lock(kind):
             return _reader(path, kind).Execute()
     except RuntimeError as error:
         raise ImageError(path, f"is cut off or damaged: {_AGAIN}") from error
@@ -85,7 +88,7 @@ def _reader(path: Path, kind: str) -> sitk.ImageFileReader:
     return reader
 
 
-def _turn(kind: str) -> AbstractContextManager[object]:
+def _lock(kind: str) -> AbstractContextManager[object]:
     return _NRRD_ONE_AT_A_TIME if kind == "NRRD" else nullcontext()
 
 
@@ -95,7 +98,7 @@ def _text_header(path: Path) -> str:
 
 
 def _nrrd_storage(path: Path) -> tuple[bool, int]:
-    """Whether the voxels are compressed (or text), and the bytes that hold them."""
+    """Whether the voxels are compressed (or text), and their bytes in the file."""
     text = _text_header(path)
     if not text.startswith("NRRD"):
         raise ImageError(path, "is not an NRRD image: give a CT as NIfTI, NRRD, MHA or DICOM")
@@ -107,13 +110,13 @@ def _nrrd_storage(path: Path) -> tuple[bool, int]:
 
 
 def _meta_storage(path: Path) -> tuple[bool, int]:
-    """Whether the voxels are compressed (or text), and the bytes that hold them."""
+    """Whether the voxels are compressed (or text), and their bytes in the file."""
     voxels = voxel_file(path)
     head = _text_header(path).split("ElementDataFile")[0]
     fields = dict(re.findall(r"^(\w+)[ \t]*=[ \t]*(.*?)[ \t]*\r?$", head, re.M))
     if "DimSize" not in fields:
         raise ImageError(path, _NO_META)
-    # ITK mirrors the axis of a negative spacing without a word.
+    # ITK silently mirrors the axis of a negative spacing.
     if any(float(n) <= 0 for n in re.findall(r"-?\d+(?:\.\d+)?", fields.get("ElementSpacing", ""))):
         raise ImageError(path, f"has a voxel spacing of {fields['ElementSpacing']} mm: correct its header")
     text = fields.get("BinaryData", "").lower() != "true"
@@ -121,7 +124,7 @@ def _meta_storage(path: Path) -> tuple[bool, int]:
 
 
 def voxel_file(path: Path) -> Path:
-    """The file that holds the voxels of a .mhd or .mha: itself, or another one in its folder.
+    """The file with the voxels of a .mhd or .mha: itself, or another one in its folder.
 
     Raises:
         ImageError: not a MetaImage, or voxels that are missing, in another folder, or in many files.

@@ -1,4 +1,4 @@
-"""Whether voxels can be HU, and what in them is padding outside the field of view."""
+"""Whether voxels can be HU, and which value is padding outside the field of view."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOWEST_PLAUSIBLE_HU, HIGHEST_PLAUSIBLE_HU = -1100.0, 20_000.0  # air with noise;
 
 
 def padding_value(array: NDArray[np.generic]) -> float | None:
-    """The one value below plausible HU that surrounds a CT `[z, y, x]`; None where there are none, or several."""
+    """The single value below plausible HU that surrounds a CT `[z, y, x]`; None where there is none, or several."""
     lowest = array.min()
     if lowest >= LOWEST_PLAUSIBLE_HU:
         return None
@@ -26,9 +26,9 @@ def padding_value(array: NDArray[np.generic]) -> float | None:
 
 
 def plausibility(volume: Volume) -> str | None:
-    """A warning where voxels of a CT, as its file holds them, cannot be HU; None otherwise.
+    """A warning where voxels of a CT, as its file stores them, cannot be HU; None otherwise.
 
-    Padding of one value is as it should be. So are cropped and limb CTs: some voxel of any of them lies below 0 HU.
+    Padding of one value is accepted. So are cropped and limb CTs: each has some voxel below 0 HU.
     """
     array = volume.array
     padding = padding_value(array)
@@ -36,9 +36,9 @@ def plausibility(volume: Volume) -> str | None:
     highest = float(array.max())
     values = f"its values run from {lowest:g} to {highest:g}"
     if highest - lowest <= 10:
-        return f"{values}, as of an image scaled for display: give the CT in HU"
+        return f"{values}, as in an image scaled for display: give the CT in HU"
     if lowest >= 0 and highest <= 255:
-        return f"{values}, as of an 8-bit picture: give the CT in HU"
+        return f"{values}, as in an 8-bit picture: give the CT in HU"
     if lowest >= 0:
         return f"{values}, with nothing below water: the CT may lack its intercept of -1024; give it in HU"
     if highest > HIGHEST_PLAUSIBLE_HU:
@@ -48,7 +48,7 @@ def plausibility(volume: Volume) -> str | None:
             "be padding that the file does not declare; give the CT in HU"
         )
     if highest < -500:
-        return f"{values}, nothing but air: check that it is the CT of a patient"
+        return f"{values}, only air: check that it is the CT of a patient"
     if lowest < LOWEST_PLAUSIBLE_HU:
         voxels = counted(int(np.less(array, LOWEST_PLAUSIBLE_HU).sum()), "voxel")
         return (

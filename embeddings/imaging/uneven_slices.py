@@ -1,4 +1,4 @@
-"""Slices of several spacings, as a head CT of old has them, and the even grid that they are resampled to."""
+"""Slices of several spacings, as in older head CTs, and the even grid to which they are resampled."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ROUNDING = 0.05  # of the spacing: positions in headers are rounded
 
 @dataclass(frozen=True)
 class UnevenSlices:
-    """Where the slices were acquired, and the grid of their finest spacing.
+    """The positions of the acquired slices, and the grid of their finest spacing.
 
     Attributes:
         heights_mm: of each acquired slice along the normal, ascending from 0.
         first_mm: of the grid's first slice; within half a spacing of 0. Slices of the finest part lie on the grid.
         spacing_mm: the finest distance.
         n_slices: of the grid.
-        spacings_mm: the distances met, ascending.
+        spacings_mm: the distances found, ascending.
     """
 
     heights_mm: tuple[float, ...] = field(repr=False)
@@ -48,7 +48,7 @@ class UnevenSlices:
         )
 
     def note(self) -> str:
-        """What was done, for whoever checks a cohort."""
+        """The note for users on the resampling."""
         *others, widest = (f"{mm:g}" for mm in self.spacings_mm)
         return f"its slices are {', '.join(others)} and {widest} mm apart: resampled to {self.spacing_mm:.3g} mm"
 
@@ -68,7 +68,7 @@ class UnevenSlices:
         return made
 
     def acquired_grid(self, grid: Volume) -> Volume:
-        """A grid with a slice for each acquired one, in which points from `on_acquired_grid` have their indices."""
+        """A grid with one slice per acquired slice, to which the points of `on_acquired_grid` belong."""
         shape = (len(self.heights_mm), *grid.shape[1:])
         return Volume(np.broadcast_to(np.uint8(0), shape), grid.spacing, grid.origin, grid.direction)
 

@@ -9,12 +9,13 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from embeddings.cohort.report import CaseRow
 from embeddings.cohort.stages import read_column
 from embeddings.records import CohortInfo
 from embeddings.store import schema
@@ -24,46 +25,6 @@ from embeddings.store.schema import quote
 if TYPE_CHECKING:
     from embeddings.cohort.labels import Labels
     from embeddings.cohort.read import CohortReport
-
-
-class CaseRow(Protocol):
-    """What is stored of a case, with or without a CT."""
-
-    @property
-    def case_id(self) -> str:
-        """Unique in the cohort."""
-
-    @property
-    def patient_id(self) -> str:
-        """Whose scan it is."""
-
-    @property
-    def row(self) -> int:
-        """As a spreadsheet counts, the header is row 1."""
-
-    @property
-    def image_path(self) -> Path | None:
-        """The CT, where one is known."""
-
-    @property
-    def mask_path(self) -> Path | None:
-        """The lesion mask."""
-
-    @property
-    def mask_label(self) -> str | None:
-        """Number or name of the lesion among the labels of its mask."""
-
-    @property
-    def seed_lps(self) -> tuple[float, float, float] | None:
-        """A point in the lesion, LPS mm."""
-
-    @property
-    def stage(self) -> str | None:
-        """Its stage, in the cohort's spelling."""
-
-    @property
-    def covariates(self) -> Mapping[str, object]:
-        """Header -> value."""
 
 
 def register_cohort(con: Connection, report: CohortReport, simulated: bool, name: str | None) -> None:
@@ -137,7 +98,7 @@ def add_cases(
         values = {str(name): None if pd.isna(value) else value for name, value in row.items()}
         case_id = values["case_id"]
         if case_id not in held:
-            new.append(_StoredCase(values, covariates))
+            new.append(_stored_case(values, covariates))
         elif held[case_id] != (values["patient_id"], values["image_path"]):
             raise StoreError(
                 f"case {case_id!r} of {part} is another scan or patient than the case of that name merged before: "
@@ -166,22 +127,22 @@ def add_cases(
         )
 
 
-class _StoredCase:
+def _stored_case(values: Mapping[str, Any], covariates: Mapping[str, str]) -> CaseRow:
     """A row of `Store.cases` as a case."""
-
-    def __init__(self, values: Mapping[str, Any], covariates: Mapping[str, str]) -> None:
-        self.case_id: str = values["case_id"]
-        self.patient_id: str = values["patient_id"]
-        self.row = int(values["row"])
-        self.image_path = Path(values["image_path"]) if values["image_path"] else None
-        self.mask_path = Path(values["mask_path"]) if values["mask_path"] else None
-        # An older file may have a covariate of this name.
-        label = None if "mask_label" in covariates.values() else values.get("mask_label")
-        self.mask_label = None if label is None else str(label)
-        seed = [values[name] for name in ("seed_x", "seed_y", "seed_z")]
-        self.seed_lps = None if None in seed else (float(seed[0]), float(seed[1]), float(seed[2]))
-        self.stage: str | None = values["stage"]
-        self.covariates = {header: values[column] for header, column in covariates.items()}
+    seed = [values[name] for name in ("seed_x", "seed_y", "seed_z")]
+    # An older file may have a covariate of this name.
+    label = None if "mask_label" in covariates.values() else values.get("mask_label")
+    return CaseRow(
+        row=int(values["row"]),
+        case_id=values["case_id"],
+        patient_id=values["patient_id"],
+        image_path=Path(values["image_path"]) if values["image_path"] else None,
+        mask_path=Path(values["mask_path"]) if values["mask_path"] else None,
+        seed_lps=None if None in seed else (float(seed[0]), float(seed[1]), float(seed[2])),
+        stage=values["stage"],
+        covariates={header: values[column] for header, column in covariates.items()},
+        mask_label=None if label is None else str(label),
+    )
 
 
 def _upsert(con: Connection, cases: Sequence[CaseRow], root: Path, keep: Collection[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Slices that lie in a folder more than once, under other names or written again: each counts once."""
+"""Repeated slices of a folder, under other names or written again: each counts once."""
 
 from __future__ import annotations
 
@@ -8,63 +8,42 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
-from numpy.typing import NDArray
 
 from embeddings.imaging.dicom.multiframe import is_multiframe
-from embeddings.imaging.image_header import ImageError
-
-_Place = tuple[str, ...]
+from embeddings.imaging.dicom.pixels import read_slices
 
 
-def n_places(slices: Iterable[pydicom.Dataset]) -> int:
-    """At how many places slices lie; those without a position count one each."""
-    places = [_place(tags) for tags in slices]
-    return len({place for place in places if place}) + places.count(())
+def n_positions(slices: Iterable[pydicom.Dataset]) -> int:
+    """Number of distinct slice positions; slices without a position count one each."""
+    positions = [_numbers(tags, "ImagePositionPatient") for tags in slices]
+    return len({position for position in positions if position}) + positions.count(())
 
 
 def without_copies(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> list[tuple[Path, pydicom.Dataset]]:
-    """The files of one series without those that repeat another: same bytes, or same place and same HU.
+    """The files of one series without repeats: same bytes, or same position and same HU.
 
-    All are kept where different images lie at one place, as of two phases, also under one SOP instance UID.
+    All are kept where different images share a position, as two phases do, even under one SOP instance UID.
 
     Raises:
         ImageError: a slice that cannot be decoded.
     """
     kept: dict[object, tuple[Path, pydicom.Dataset]] = {}
     for file, tags in group:
-        # Slices without a place will be refused; of multi-frame files a series has one.
-        place = "frames" if is_multiframe(tags) else _place(tags) or file
-        first, first_tags = kept.setdefault(place, (file, tags))
+        # Slices without a position are refused later; a series has one multi-frame file.
+        key = "frames" if is_multiframe(tags) else _numbers(tags, "ImagePositionPatient") or file
+        first, first_tags = kept.setdefault(key, (file, tags))
         if first == file or filecmp.cmp(file, first, shallow=False):
             continue
-        alike = place != "frames" and _axes(tags) == _axes(first_tags)
-        if not (alike and np.array_equal(_hu(path, file), _hu(path, first))):
+        axes, first_axes = (_numbers(one, "ImageOrientationPatient") for one in (tags, first_tags))
+        same_axes = key != "frames" and axes == first_axes
+        if not (same_axes and np.array_equal(read_slices(path, [file]), read_slices(path, [first]))):
             return list(group)
     return list(kept.values())
 
 
-def _place(tags: pydicom.Dataset) -> _Place:
-    """The position as text, mm; empty where there is none."""
-    return _numbers(tags.get("ImagePositionPatient"))
-
-
-def _axes(tags: pydicom.Dataset) -> _Place:
-    return _numbers(tags.get("ImageOrientationPatient"))
-
-
-def _numbers(values: Iterable[object] | None) -> _Place:
+def _numbers(tags: pydicom.Dataset, name: str) -> tuple[str, ...]:
+    """The values of a tag, rounded and as text; empty where there are none."""
     try:
-        return tuple(f"{float(str(value)):.6g}" for value in values or ())
+        return tuple(f"{float(str(value)):.6g}" for value in tags.get(name) or ())
     except (TypeError, ValueError):
         return ()
-
-
-def _hu(path: Path, file: Path) -> NDArray[np.generic]:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    reader.SetImageIO("GDCMImageIO")
-    try:
-        return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
-    except RuntimeError as error:
-        raise ImageError(path, "has a slice whose pixels cannot be decoded: export the series again") from error

@@ -1,4 +1,4 @@
-"""Slices of a tilted gantry shift sideways along their stack; here they are moved back onto a rectangular grid."""
+"""Slices of a tilted gantry shift sideways along the stack; this module resamples them to a rectangular grid."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LEAST_TILT_MM = 1.0
 
 @dataclass(frozen=True)
 class Tilt:
-    """How far each slice lies beside the one before, and the grid that takes in all of them.
+    """The shift of each slice against the previous one, and the grid that contains all of them.
 
     Attributes:
-        shift_mm: along the rows' and the columns' direction (x, y), a slice.
+        shift_mm: per slice, along the direction of rows and columns (x, y).
         slice_mm: distance between slices, along their normal.
-        added: columns and rows (x, y) that the rectangular grid has more than a slice.
+        added: columns and rows (x, y) that the rectangular grid has in addition to those of a slice.
     """
 
     shift_mm: tuple[float, float]
@@ -37,7 +37,7 @@ class Tilt:
         return math.degrees(math.atan2(math.hypot(*self.shift_mm), self.slice_mm))
 
     def start_mm(self, pixel_mm: tuple[float, float]) -> tuple[float, float]:
-        """Where the rectangular grid starts, from the first slice's first pixel (x, y)."""
+        """Start of the rectangular grid relative to the first slice's first pixel (x, y)."""
         starts = (
             -n * mm if shift < 0 else 0.0 for n, mm, shift in zip(self.added, pixel_mm, self.shift_mm, strict=True)
         )
@@ -59,14 +59,14 @@ def tilt_along(
     pixel_mm: tuple[float, float],
     n_slices: int,
 ) -> Tilt | None:
-    """How ordered slices shift sideways; None where they do not.
+    """The sideways shift of ordered slices; None where there is none.
 
     Args:
         offsets: `[n, 3]` mm from the first slice, along its rows, its columns and the normal.
         spacing_z, n_slices: of the even grid.
 
     Raises:
-        ImageError: they shift unevenly, or by more than any gantry tilts.
+        ImageError: they shift unevenly, or by more than any gantry tilt.
     """
     sideways, heights = offsets[:, :2], offsets[:, 2:]
     if np.abs(sideways).max() <= LEAST_TILT_MM:
@@ -80,7 +80,7 @@ def tilt_along(
 
 
 def straightened(voxels: NDArray[np.generic], tilt: Tilt, pixel_mm: tuple[float, float]) -> NDArray[np.generic]:
-    """The slices `[z, y, x]` in HU on the rectangular grid, linear within each slice, air where there was none."""
+    """The slices `[z, y, x]` in HU on the rectangular grid, linear within each slice, air outside them."""
     image = sitk.GetImageFromArray(voxels.astype(np.float32))
     image.SetSpacing((*pixel_mm, tilt.slice_mm))
     shear = sitk.AffineTransform(3)

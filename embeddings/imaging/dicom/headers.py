@@ -1,6 +1,6 @@
-"""The headers of DICOM slices, read no further than the pixels, and whether the pixels can be there.
+"""The headers of DICOM slices, read up to the pixels, and whether the file is long enough for the pixels.
 
-Errors name the folder and not the slice: names of slices may hold a patient's name or number.
+Errors name the folder and not the slice: file names may contain a patient's name or number.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _TAGS = [
     *MULTIFRAME_TAGS,
     *PADDING_TAGS,
 ]
-# None: without meta information there is no compression.
+# None: files without meta information are not compressed.
 _UNCOMPRESSED = (None, ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
-_MOST_DEFLATED = 2**20  # a slice takes half of it, and it may inflate a thousandfold
-DAMAGED = "holds a damaged DICOM file: copy or export the series again"
-_ONE_FILE = "is one DICOM file: give the folder that holds the series"
-# pydicom reads a tag's value when it is asked for, and raises whatever it meets.
-OF_DAMAGED_TAGS = (
+_MOST_DEFLATED = 2**20  # a slice takes half of this, and may inflate a thousandfold
+DAMAGED = "contains a damaged DICOM file: copy or export the series again"
+_ONE_FILE = "is one DICOM file: give the folder that contains the series"
+# pydicom parses a tag when it is read, and raises any of these on damaged bytes.
+DAMAGED_TAG_ERRORS = (
     EOFError,
     ValueError,
     KeyError,
@@ -71,7 +71,7 @@ OF_DAMAGED_TAGS = (
 
 @dataclass(frozen=True)
 class DicomFiles:
-    """The DICOM files of a folder, by name, each with its technical tags, and how many others may be lost slices."""
+    """The DICOM files of a folder, by name, each with its technical tags, and the number of possible lost slices."""
 
     files: tuple[tuple[Path, pydicom.Dataset], ...]
     n_lost: int
@@ -81,7 +81,7 @@ def dicom_files(path: Path) -> DicomFiles:
     """The DICOM files of a folder (not of its sub-folders), or one multi-frame file.
 
     Raises:
-        ImageError: a damaged file, fewer pixels than a slice claims, much that is deflated, one slice alone.
+        ImageError: a damaged file, fewer pixels than a slice claims, a large deflated file, one slice alone.
     """
     found: list[tuple[Path, pydicom.Dataset]] = []
     others: list[Path] = []
@@ -93,7 +93,7 @@ def dicom_files(path: Path) -> DicomFiles:
             raise ImageError(path, _ONE_FILE)
         if tags is not None and tags.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
             continue
-        if tags is None or not (tags.get("Modality") or tags.get("Rows")):  # neither: no more than a beginning
+        if tags is None or not (tags.get("Modality") or tags.get("Rows")):  # neither: only the first elements are there
             others.append(file)
         else:
             found.append((file, tags))
@@ -109,34 +109,34 @@ def _tags(path: Path, file: Path) -> pydicom.Dataset | None:
             if beginning is None:
                 return None
             _refuse_much_deflated(path, file, opened)
-            # Forced: files without a preamble are DICOM too.
+            # force=True: files without a preamble are DICOM too.
             tags = pydicom.dcmread(opened, force=True, stop_before_pixels=True, specific_tags=_TAGS)
-            # Where it stopped, the pixels begin.
+            # The pixels begin where it stopped.
             n_bytes = file.stat().st_size - opened.tell()
     except ImageError:
         raise
-    except (OSError, *OF_DAMAGED_TAGS) as error:
+    except (OSError, *DAMAGED_TAG_ERRORS) as error:
         if beginning == "element" and not isinstance(error, OSError):
-            return None  # another kind of file, which begins alike
+            return None  # another kind of file with a similar beginning
         raise ImageError(path, DAMAGED) from error
     _check_pixels(path, tags, n_bytes)
     return tags
 
 
 def _refuse_much_deflated(path: Path, file: Path, opened: BinaryIO) -> None:
-    """A deflated file is inflated as a whole, whatever it inflates to, before a tag of it can be read."""
+    """pydicom inflates a deflated file as a whole, to any size, before it reads a tag."""
     if file.stat().st_size > _MOST_DEFLATED:
         read_preamble(opened, force=True)
         meta = read_dataset(opened, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
         opened.seek(0)
         if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
             raise ImageError(
-                path, f"holds deflated DICOM of more than {_MOST_DEFLATED >> 20} MiB: save it uncompressed"
+                path, f"contains deflated DICOM of more than {_MOST_DEFLATED >> 20} MiB: save it uncompressed"
             )
 
 
 def _check_pixels(path: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
-    """Refuse a slice with fewer pixels than it claims, which GDCM fills with what it likes.
+    """Refuse a slice with fewer pixels than it claims, which GDCM fills with arbitrary values.
 
     Raises:
         ImageError: fewer bytes than rows x columns need, where they are not compressed.
@@ -145,4 +145,4 @@ def _check_pixels(path: Path, tags: pydicom.Dataset, n_bytes: int) -> None:
         return
     claimed = int(tags.get("Rows") or 0) * int(tags.get("Columns") or 0) * int(tags.get("BitsAllocated") or 16) // 8
     if tags.get("Modality") == "CT" and n_bytes < claimed * int(tags.get("NumberOfFrames") or 1):
-        raise ImageError(path, "holds fewer pixels than its header claims: copy or export the series again")
+        raise ImageError(path, "contains fewer pixels than its header claims: copy or export the series again")

@@ -1,4 +1,4 @@
-"""Enhanced (multi-frame) CT: where each frame lies and how its numbers become HU (DICOM PS3.3 A.38, C.7.6.16)."""
+"""Enhanced (multi-frame) CT: the position of each frame and its rescaling to HU (DICOM PS3.3 A.38, C.7.6.16)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Frame:
 
 
 def is_multiframe(tags: pydicom.Dataset) -> bool:
-    """Whether a file holds more than one frame, or says of itself how frames lie."""
+    """Whether a file has more than one frame, or functional groups for each frame."""
     return int(tags.get("NumberOfFrames") or 1) > 1 or "PerFrameFunctionalGroupsSequence" in tags
 
 
@@ -35,16 +35,14 @@ def frames_of(file: Path, tags: pydicom.Dataset) -> list[Frame]:
     """The frames in the order of the file.
 
     Raises:
-        ImageError: fewer or more places than frames, or a frame without position, orientation or pixel size.
+        ImageError: fewer or more positions than frames, or a frame without position, orientation or pixel size.
     """
     per_frame = list(tags.get("PerFrameFunctionalGroupsSequence") or [])
-    shared = (list(tags.get("SharedFunctionalGroupsSequence") or []) or [pydicom.Dataset()])[0]
     if len(per_frame) != int(tags.get("NumberOfFrames") or 1):
-        raise ImageError(
-            file, f"holds {tags.get('NumberOfFrames')} frames but the places of {len(per_frame)}: export it again"
-        )
+        n_frames = tags.get("NumberOfFrames")
+        raise ImageError(file, f"has {n_frames} frames but positions for {len(per_frame)}: export it again")
     try:
-        return [_frame(one, shared) for one in per_frame]
+        return [_frame(one, tags) for one in per_frame]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ImageError(
             file, "has frames without position, orientation or pixel size: convert it to NIfTI, as dcm2niix does"
@@ -64,12 +62,12 @@ def read_frames(file: Path, rescale: list[tuple[float, float]]) -> NDArray[np.ge
         tags.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
     syntax = tags.file_meta.TransferSyntaxUID
     try:
-        if syntax.is_compressed and not syntax.is_encapsulated:  # deflated: would inflate to whatever it likes
-            raise ImageError(file, f"is stored as {syntax.name}, which is not read: save it uncompressed")
+        if syntax.is_compressed and not syntax.is_encapsulated:  # deflated: could inflate to any size
+            raise ImageError(file, f"is stored as {syntax.name}, which is not supported: save it uncompressed")
         stored = tags.pixel_array if not syntax.is_encapsulated else _decoded(file, tags)
     except ImageError:
         raise
-    except Exception as error:  # pydicom raises whatever its decoders do
+    except Exception as error:  # whatever the decoders of pydicom raise
         raise ImageError(file, f"has pixels that cannot be decoded ({syntax.name}): export it again") from error
     if len(set(rescale)) == 1 and all(value.is_integer() for value in rescale[0]):
         slope, intercept = (int(value) for value in rescale[0])
@@ -79,7 +77,7 @@ def read_frames(file: Path, rescale: list[tuple[float, float]]) -> NDArray[np.ge
 
 
 def _decoded(file: Path, tags: pydicom.Dataset) -> NDArray[np.generic]:
-    """Stored numbers of compressed frames: GDCM decodes all syntaxes, but rescales by the first frame's numbers."""
+    """Stored values of compressed frames: GDCM decodes all syntaxes, but rescales by the first frame's values."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(file))
     reader.SetImageIO("GDCMImageIO")
@@ -88,15 +86,19 @@ def _decoded(file: Path, tags: pydicom.Dataset) -> NDArray[np.generic]:
     return np.rint((hu - first[1]) / first[0])
 
 
-def _frame(one: pydicom.Dataset, shared: pydicom.Dataset) -> Frame:
-    place = _group(one, shared, "PlanePositionSequence").ImagePositionPatient
-    axes = _group(one, shared, "PlaneOrientationSequence").ImageOrientationPatient
-    pixels = _group(one, shared, "PixelMeasuresSequence").PixelSpacing
-    values = _group(one, shared, "PixelValueTransformationSequence")
+def _frame(one: pydicom.Dataset, tags: pydicom.Dataset) -> Frame:
+    position = functional_group(tags, one, "PlanePositionSequence").ImagePositionPatient
+    axes = functional_group(tags, one, "PlaneOrientationSequence").ImageOrientationPatient
+    pixels = functional_group(tags, one, "PixelMeasuresSequence").PixelSpacing
+    values = functional_group(tags, one, "PixelValueTransformationSequence")
     rescale = (float(values.RescaleSlope), float(values.RescaleIntercept))
-    return Frame(tuple(map(float, place)), tuple(map(float, axes)), tuple(map(float, pixels)), rescale)
+    return Frame(tuple(map(float, position)), tuple(map(float, axes)), tuple(map(float, pixels)), rescale)
 
 
-def _group(one: pydicom.Dataset, shared: pydicom.Dataset, name: str) -> pydicom.Dataset:
-    """A functional group, of the frame itself or shared by all."""
-    return (one if name in one else shared)[name].value[0]
+def functional_group(tags: pydicom.Dataset, frame: pydicom.Dataset, name: str) -> pydicom.Dataset:
+    """A functional group of a frame, its own or the one that all frames of the file share.
+
+    Raises:
+        KeyError, IndexError, TypeError: neither is there.
+    """
+    return (frame if name in frame else tags.SharedFunctionalGroupsSequence[0])[name].value[0]

@@ -1,4 +1,4 @@
-"""Padding outside the field of view: what DICOM declares of it (PS3.3 C.7.5.1.1.2), and what shows of it in HU."""
+"""Padding outside the field of view, as DICOM declares it (PS3.3 C.7.5.1.1.2)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from embeddings.imaging.plausible_hu import AIR_HU, HIGHEST_CT_NUMBER
 TAGS = ("PixelPaddingValue", "PixelPaddingRangeLimit", "PixelRepresentation", "BitsStored")
 
 Padding = tuple[float, float]
-"""Lowest and highest HU that mean padding, with half a stored step around them."""
+"""Lowest and highest HU that mean padding, widened by half a stored step."""
 
 
 def padding_of(tags: pydicom.Dataset, rescale: tuple[float, float]) -> Padding | None:
-    """What a slice or frame of this slope and intercept declares as padding; None where it declares none.
+    """The padding that a slice or frame of this slope and intercept declares; None where it declares none.
 
-    Bits above BitsStored are left out, as the decoders leave them out of the pixels.
+    Bits above BitsStored are ignored, as the decoders ignore them.
     """
     try:
         ends = [int(tags[name].value) for name in TAGS[:2] if tags.get(name) is not None]
         bits = int(tags.get("BitsStored") or tags.get("BitsAllocated") or 16)
         signed = int(tags.get("PixelRepresentation") or 0) == 1
     except (TypeError, ValueError, ArithmeticError, BytesLengthException):
-        return None  # a tag that cannot be read is as good as none
+        return None  # an unreadable tag counts as missing
     if tags.get(TAGS[0]) is None or not 1 <= bits <= 32:
         return None
     stored = [value % 2**bits for value in ends]
@@ -40,13 +40,13 @@ def padding_of(tags: pydicom.Dataset, rescale: tuple[float, float]) -> Padding |
 
 
 def without_padding(voxels: NDArray[np.generic], padding: Sequence[Padding | None]) -> NDArray[np.generic]:
-    """The slices `[z, y, x]` in HU with air in place of declared padding, one declaration a slice.
+    """The slices `[z, y, x]` in HU with air in place of declared padding, one declaration per slice.
 
-    A value that tissue has too is padding where it is joined to the slice's edge; inside, it is tissue.
+    A value that tissue can have is padding only where it is connected to the slice's edge.
     """
     if not any(padding):
         return voxels
-    if not np.can_cast(np.int16, voxels.dtype):  # unsigned: air would not fit
+    if not np.can_cast(np.int16, voxels.dtype):  # unsigned types cannot represent air
         voxels = voxels.astype(np.int32)
     for plane, declared in zip(voxels, padding, strict=True):
         if declared is None:
@@ -54,12 +54,12 @@ def without_padding(voxels: NDArray[np.generic], padding: Sequence[Padding | Non
         low, high = declared
         padded = np.greater(plane, low) & np.less(plane, high)
         if high > AIR_HU + 1 and low < HIGHEST_CT_NUMBER and padded.any():
-            padded = _joined_to_the_edge(padded)
+            padded = _connected_to_edge(padded)
         plane[padded] = AIR_HU
     return voxels
 
 
-def _joined_to_the_edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _connected_to_edge(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     parts, _ = ndimage.label(inside)
     edges = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     return np.isin(parts, edges[edges > 0])

@@ -1,4 +1,4 @@
-"""Whether a file is DICOM, with or without its preamble, and whether one that is not may have been a slice."""
+"""Whether a file is DICOM, with or without its preamble, and whether another file may be a damaged slice."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _HEAD_BYTES = 4096
 
 
 def begins_as_dicom(opened: BinaryIO) -> Literal["preamble", "element"] | None:
-    """How a file begins as DICOM does: with the preamble, or with a first element as GDCM accepts it.
+    """Whether a file begins with the DICOM preamble, or with a first element that GDCM accepts; None for others.
 
-    The position in the file is left at its start.
+    The position in the file stays at its start.
     """
     head = opened.read(_PREAMBLE + 4)
     opened.seek(0)
@@ -34,7 +34,7 @@ def begins_as_dicom(opened: BinaryIO) -> Literal["preamble", "element"] | None:
 
 
 def _is_first_element(head: bytes) -> bool:
-    """A known tag of the first group, and a length that its value can have."""
+    """A known tag of the first group, and a plausible length of its value."""
     if len(head) < 12:
         return False
     for order in "<>":
@@ -49,9 +49,9 @@ def _is_first_element(head: bytes) -> bool:
 
 
 def n_lost_slices(others: Iterable[Path], slice_names: Iterable[str]) -> int:
-    """How many files that are not DICOM may be what is left of slices: empty, zeros, error pages, garbage.
+    """How many files that are not DICOM may be remains of slices: empty, zeros, error pages, garbage.
 
-    Documents, pictures and programs may lie beside the slices.
+    Documents, pictures and programs do not count.
 
     Args:
         slice_names: of the DICOM files of the folder.
@@ -69,7 +69,7 @@ def _may_be_slice(file: Path, endings: Collection[str], patterns: Collection[str
     if name.suffix in endings or _pattern(name) in patterns:
         return True
     if re.fullmatch(r"\.[a-z][a-z0-9]*", name.suffix) or not re.search(r"\d", name.name):
-        return False  # slices differ by numbers in their names
+        return False  # names of slices contain numbers
     with file.open("rb") as opened:
         head = opened.read(_HEAD_BYTES)
     return not (head.startswith(_PICTURES) or _is_text(head))

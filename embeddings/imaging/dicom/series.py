@@ -1,8 +1,8 @@
-"""DICOM slices, or frames of one file, as one series in order, or the reason why they are none.
+"""DICOM slices, or frames of one file, as one ordered series, or the reason why they cannot be one.
 
-Of several CT series in a folder one is read: localizers are left out; original slices go before derived ones such as
-reformats; then the series with most slices, then the one with the thinnest. The note that says so names no UID.
-A slice that is in the folder twice is read once. Files that may be lost slices are counted, and the scan is refused
+Of several CT series in a folder one is read: localizers are left out; original slices are preferred to derived ones
+such as reformats; then the series with the most slices, then the one with the thinnest. The note on that choice
+contains no UID. A repeated slice is read once. Files that may be lost slices are counted, and the scan is refused
 unless the series states that it is complete without them.
 """
 
@@ -14,15 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from embeddings.formatting import counted
 from embeddings.imaging.acquisition import scanner_settings
-from embeddings.imaging.dicom.copies import n_places, without_copies
+from embeddings.imaging.dicom.copies import n_positions, without_copies
 from embeddings.imaging.dicom.gantry_tilt import Tilt, straightened, tilt_along
-from embeddings.imaging.dicom.headers import DAMAGED, OF_DAMAGED_TAGS, dicom_files
+from embeddings.imaging.dicom.headers import DAMAGED, DAMAGED_TAG_ERRORS, dicom_files
 from embeddings.imaging.dicom.multiframe import Frame, frames_of, is_multiframe, read_frames
 from embeddings.imaging.dicom.padding import Padding, padding_of, without_padding
+from embeddings.imaging.dicom.pixels import read_slices
 from embeddings.imaging.dicom.slice_spacing import Evidence, spacing_of
 from embeddings.imaging.image_header import ImageError, ImageHeader, checked_header, triple
 from embeddings.imaging.plausible_hu import AIR_HU, padding_value
@@ -31,14 +32,14 @@ from embeddings.imaging.uneven_slices import UnevenSlices
 
 @dataclass(frozen=True)
 class Series:
-    """The slices of one series in the order of their position, and the grid that they make.
+    """The slices of one series in the order of their position, and the grid they form.
 
     Attributes:
-        files: one a slice, along the direction's third column.
-        frames: of a multi-frame file, the number of each slice's frame in it; None of slices in files of their own.
+        files: one per slice, along the direction's third column.
+        frames: the frame number of each slice in a multi-frame file; None where each slice is a file.
         rescale: slope and intercept of each slice.
         padding: what each slice declares as padding, HU.
-        tilt: where the slices shift sideways; the header is that of the rectangular grid.
+        tilt: of slices that shift sideways; the header is that of the rectangular grid.
     """
 
     header: ImageHeader
@@ -50,7 +51,7 @@ class Series:
 
     @property
     def rescale_varies(self) -> bool:
-        """Whether slices have slopes or intercepts of their own, or fractions of HU."""
+        """Whether slices differ in slope or intercept, or have fractions of HU."""
         fractional = any(not value.is_integer() for pair in self.rescale for value in pair)
         return fractional or len(set(self.rescale)) > 1
 
@@ -67,35 +68,35 @@ def find_series(path: Path) -> Series:
     """The CT series of a folder (not of its sub-folders), or of one multi-frame file; see the top of this file.
 
     Raises:
-        ImageError: no DICOM slices, no CT, one slice, slices that are missing or cannot be read, that differ at one
-            place, are spaced without a pattern, or are of different sizes or directions.
+        ImageError: no DICOM slices, no CT, a single slice, slices that are missing or unreadable, different slices at
+            one position, irregular spacing, or different sizes or directions.
     """
     try:
         return _find(path)
     except ImageError:
         raise
-    except OF_DAMAGED_TAGS as error:  # pydicom reads a tag's value when it is asked for
+    except DAMAGED_TAG_ERRORS as error:  # pydicom parses a tag when it is read
         raise ImageError(path, DAMAGED) from error
 
 
 def _find(path: Path) -> Series:
     found = dicom_files(path)
     if not found.files:
-        what = f"holds {_lost(found.n_lost)} and no DICOM" if found.n_lost else "is a folder without DICOM"
-        raise ImageError(path, f"{what} slices: give the folder that holds the .dcm files themselves")
+        what = f"contains {_lost(found.n_lost)} and no DICOM" if found.n_lost else "is a folder without DICOM"
+        raise ImageError(path, f"{what} slices: give the folder that contains the .dcm files themselves")
     by_series: dict[str, list[tuple[Path, pydicom.Dataset]]] = {}
     for file, tags in found.files:
         if tags.get("Modality") == "CT" and "LOCALIZER" not in (tags.get("ImageType") or []):
             by_series.setdefault(str(tags.get("SeriesInstanceUID", "")), []).append((file, tags))
     if not by_series:
         kinds = ", ".join(sorted({str(tags.get("Modality") or "unknown") for _, tags in found.files}))
-        raise ImageError(path, f"holds DICOM of modality {kinds}, no CT slices: give the folder of the CT series")
+        raise ImageError(path, f"contains DICOM of modality {kinds}, no CT slices: give the folder of the CT series")
     best = max(by_series, key=lambda uid: _preference(uid, by_series[uid]))
     notes: tuple[str, ...] = ()
     if len(by_series) > 1:
         others = "; ".join(_in_words(group) for uid, group in by_series.items() if uid != best)
         notes = (
-            f"{path.name} holds {len(by_series)} CT series: the one of {_in_words(by_series[best])} is read, "
+            f"{path.name} contains {len(by_series)} CT series: the one of {_in_words(by_series[best])} is read, "
             f"left out: {others}",
         )
     group = without_copies(path, by_series[best])
@@ -110,7 +111,7 @@ def _find(path: Path) -> Series:
 
 
 def _lost(n: int) -> str:
-    return f"{n} file{'' if n == 1 else 's'} that cannot be read as DICOM slices"
+    return f"{counted(n, 'file')} that cannot be read as DICOM slices"
 
 
 def _without(path: Path, n_lost: int, group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
@@ -122,17 +123,17 @@ def _without(path: Path, n_lost: int, group: Sequence[tuple[Path, pydicom.Datase
     if not _is_complete(group):
         raise ImageError(
             path,
-            f"holds {_lost(n_lost)} (empty, damaged or of another kind) beside {_n_slices(group)} slices: copy the "
-            "series again, complete, or move what is no slice out of the folder",
+            f"contains {_lost(n_lost)} (empty, damaged or of another kind) beside {_n_slices(group)} slices: copy the "
+            "complete series again, or move other files out of the folder",
         )
     are = "is" if n_lost == 1 else "are"
-    return f"{_lost(n_lost)} {are} left out: the series states {len(group)} images, and all are there"
+    return f"{_lost(n_lost)} {are} left out: the series states {len(group)} images, and all are present"
 
 
 def _is_complete(group: Sequence[tuple[Path, pydicom.Dataset]]) -> bool:
-    """Whether the slices say how many images their one acquisition made, and are as many."""
-    said = {(str(tags.get("AcquisitionNumber")), str(tags.get("ImagesInAcquisition"))) for _, tags in group}
-    return len(said) == 1 and said.pop()[1] == str(len(group))
+    """Whether the slices belong to one acquisition and are as many as it states."""
+    stated = {(str(tags.get("AcquisitionNumber")), str(tags.get("ImagesInAcquisition"))) for _, tags in group}
+    return len(stated) == 1 and stated.pop()[1] == str(len(group))
 
 
 def read_series_voxels(path: Path, series: Series) -> NDArray[np.generic]:
@@ -141,15 +142,18 @@ def read_series_voxels(path: Path, series: Series) -> NDArray[np.generic]:
     Raises:
         ImageError: a slice that cannot be decoded.
     """
-    voxels = _read_slices(path, series) if series.frames is None else _read_multiframe(series)
+    if series.frames is None:
+        voxels = read_slices(path, series.files, as_float=series.rescale_varies)
+    else:
+        voxels = _read_multiframe(series, series.frames)
     if len(voxels) != len(series.files):
-        raise ImageError(path, f"holds {voxels.shape} voxels, not one slice a file: export it again")
+        raise ImageError(path, f"contains {voxels.shape} voxels, not one slice per file: export it again")
     voxels = without_padding(voxels, series.padding)
     uneven, tilt = series.header.uneven, series.tilt
     if uneven is None and tilt is None:
         return voxels
     undeclared = padding_value(voxels)
-    if undeclared is not None:  # mixed with tissue, it would be neither
+    if undeclared is not None:  # else it would be averaged with tissue
         voxels[voxels == undeclared] = AIR_HU
     if uneven is not None:
         voxels = uneven.resampled(voxels)
@@ -158,25 +162,11 @@ def read_series_voxels(path: Path, series: Series) -> NDArray[np.generic]:
     return voxels
 
 
-def _read_multiframe(series: Series) -> NDArray[np.generic]:
-    assert series.frames is not None
-    in_file: list[tuple[float, float]] = [(1.0, 0.0)] * len(series.frames)
-    for place, frame in enumerate(series.frames):
-        in_file[frame] = series.rescale[place]
-    return read_frames(series.files[0], in_file)[list(series.frames)]
-
-
-def _read_slices(path: Path, series: Series) -> NDArray[np.generic]:
-    """GDCM applies slope and intercept of each slice."""
-    reader = sitk.ImageSeriesReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames([str(file) for file in series.files])
-    if series.rescale_varies:  # otherwise the first slice's integer type would hold for all
-        reader.SetOutputPixelType(sitk.sitkFloat32)
-    try:
-        return np.asarray(sitk.GetArrayFromImage(reader.Execute()))
-    except RuntimeError as error:
-        raise ImageError(path, "has a slice whose pixels cannot be decoded: export the series again") from error
+def _read_multiframe(series: Series, frames: tuple[int, ...]) -> NDArray[np.generic]:
+    in_file: list[tuple[float, float]] = [(1.0, 0.0)] * len(frames)
+    for frame, rescale in zip(frames, series.rescale, strict=True):
+        in_file[frame] = rescale
+    return read_frames(series.files[0], in_file)[list(frames)]
 
 
 def _preference(uid: str, group: Sequence[tuple[Path, pydicom.Dataset]]) -> tuple[bool, int, float, str]:
@@ -188,7 +178,7 @@ def _preference(uid: str, group: Sequence[tuple[Path, pydicom.Dataset]]) -> tupl
 
 def _n_slices(group: Sequence[tuple[Path, pydicom.Dataset]]) -> int:
     frames = sum(int(tags.get("NumberOfFrames") or 1) for _, tags in group if is_multiframe(tags))
-    return frames + n_places(tags for _, tags in group if not is_multiframe(tags))
+    return frames + n_positions(tags for _, tags in group if not is_multiframe(tags))
 
 
 def _in_words(group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
@@ -199,10 +189,10 @@ def _in_words(group: Sequence[tuple[Path, pydicom.Dataset]]) -> str:
 
 
 def _slices_of(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> list[_Slice]:
-    """The slices of a series with their places: one a file, or the frames of one file."""
+    """The slices of a series with their positions: one per file, or the frames of one file."""
     if any(is_multiframe(tags) for _, tags in group):
         if len(group) > 1:
-            raise ImageError(path, f"holds a series in {len(group)} multi-frame files: leave one of them in the folder")
+            raise ImageError(path, f"contains a series in {len(group)} multi-frame files: leave one in the folder")
         file, tags = group[0]
         return [_Slice(file, tags, number, frame) for number, frame in enumerate(frames_of(file, tags))]
     try:
@@ -226,7 +216,7 @@ def _slices_of(path: Path, group: Sequence[tuple[Path, pydicom.Dataset]]) -> lis
 
 def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> Series:
     if len(slices) < 2:
-        raise ImageError(folder, "holds a single slice: give the folder of the whole series")
+        raise ImageError(folder, "contains a single slice: give the folder of the whole series")
     sizes = {(int(s.tags.get("Rows") or 0), int(s.tags.get("Columns") or 0)) for s in slices}
     if {(len(s.place.position), len(s.place.axes), len(s.place.pixel_mm)) for s in slices} != {(3, 6, 2)}:
         raise ImageError(folder, "has slices with a damaged position or orientation: export the series again")
@@ -277,12 +267,12 @@ def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> 
 
 
 def _evidence(in_order: Sequence[_Slice]) -> Evidence:
-    """What slices in files of their own say of their number; frames of one file are all there."""
+    """The instance numbers and thickness that separate slices state; frames of one file are complete."""
     thickness = [scanner_settings([one.tags]).slice_thickness_mm for one in in_order]
     try:
         numbers = tuple(int(one.tags.InstanceNumber) for one in in_order)
-    except OF_DAMAGED_TAGS:
-        numbers = None  # they are no more than evidence
+    except DAMAGED_TAG_ERRORS:
+        numbers = None  # optional evidence
     if in_order[0].frame is not None:
         numbers = tuple(range(len(in_order)))
     return Evidence(numbers, tuple(mm or float("nan") for mm in thickness))

@@ -1,4 +1,4 @@
-"""The distances between the slices of a DICOM series: even, of several spacings, or with slices missing."""
+"""The distances between the slices of a DICOM series: even, with several spacings, or with missing slices."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from embeddings.imaging.uneven_slices import UnevenSlices
 
 _SAME_PLACE_MM = 0.01
 _UNEVEN_SHARE, _UNEVEN_MM = 0.05, 0.05  # positions in the headers are rounded
-_LEAST_GAPS = 3  # of a part with a spacing of its own; fewer may be slices out of place
-_MOST_RATIO = 5.0  # of the widest to the finest spacing: what is resampled grows by it
-_AS_THICK = 0.75  # of what slices would measure that are as much thicker as they lie farther apart
+_LEAST_GAPS = 3  # in a part with its own spacing; fewer may be misplaced slices
+_MOST_RATIO = 5.0  # of the widest to the finest spacing: the resampled volume grows by it
+_AS_THICK = 0.75  # of the thickness that grows in proportion to the spacing
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the slices, in the order of their position, say of their own number.
+    """What the slices, in the order of their position, state about themselves.
 
     Attributes:
         instance_numbers: None where a slice has none.
-        thickness_mm: NaN where a slice does not say.
+        thickness_mm: NaN where a slice does not state it.
     """
 
     instance_numbers: tuple[int, ...] | None
@@ -34,7 +34,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Part:
-    """Gaps `start` to `stop` (exclusive) of one spacing."""
+    """Gaps `start` to `stop` (exclusive) with one spacing."""
 
     start: int
     stop: int
@@ -46,14 +46,14 @@ class _Part:
 
 
 def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Callable[[], Evidence]) -> float | UnevenSlices:
-    """The distance between slices in mm where it is the same for all; else how they can be made even.
+    """The distance between slices in mm where it is constant; else how to resample them evenly.
 
     Args:
         heights: mm along the slices' normal, ascending.
         evidence: what the slices say, which only uneven ones are asked.
 
     Raises:
-        ImageError: two slices at one place, slices that are missing, or distances of no pattern.
+        ImageError: two slices at one position, missing slices, or irregular distances.
     """
     if not np.isfinite(heights).all():
         raise ImageError(folder, "has slices without a finite position: export the series again")
@@ -61,7 +61,7 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Callable[[]
     if gaps.min() < _SAME_PLACE_MM:
         raise ImageError(
             folder,
-            f"has two different slices at the same place ({heights[gaps.argmin()]:.1f} mm): leave one phase in it",
+            f"has two different slices at the same position ({heights[gaps.argmin()]:.1f} mm): leave one phase in it",
         )
     usual = float(np.median(gaps))
     if np.abs(gaps - usual).max() <= _tolerance(usual):
@@ -75,7 +75,7 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Callable[[]
             raise ImageError(
                 folder,
                 f"has slices {finest.mm:.3g} mm apart and others {widest:.3g} mm apart, and it is not known "
-                "whether slices are missing between those: copy the series again, complete, or resample it evenly",
+                "whether slices are missing between those: copy the complete series again, or resample it evenly",
             )
         if not missing.any():
             return UnevenSlices.at(heights - heights[0], finest.start, finest.mm, [part.mm for part in parts])
@@ -86,7 +86,7 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Callable[[]
         raise ImageError(
             folder,
             f"lacks {n} slice{'s' if n > 1 else ''} (the first gap is at "
-            f"{heights[np.argmax(missing > 0)]:.1f} mm): copy the series again, complete",
+            f"{heights[np.argmax(missing > 0)]:.1f} mm): copy the complete series again",
         )
     raise ImageError(
         folder, f"has unevenly spaced slices ({gaps.min():.2f} to {gaps.max():.2f} mm): resample it evenly"
@@ -98,7 +98,7 @@ def _tolerance(mm: float) -> float:
 
 
 def _parts(gaps: NDArray[np.float64]) -> list[_Part]:
-    """Runs of like gaps, in order."""
+    """Runs of equal gaps, in order."""
     parts: list[_Part] = []
     start = 0
     for stop in range(1, len(gaps) + 1):
@@ -109,7 +109,7 @@ def _parts(gaps: NDArray[np.float64]) -> list[_Part]:
 
 
 def _is_pattern(parts: Sequence[_Part], finest: float) -> bool:
-    """Whether the parts are spacings: each of several gaps, with at most one gap of another width between two."""
+    """Whether each part has several gaps of one spacing, with at most one gap of another width between two parts."""
     if max(part.mm for part in parts) > min(_MOST_RATIO * finest, WIDEST_SPACING_MM):
         return False
     for before, part, after in zip([None, *parts], parts, [*parts[1:], None], strict=False):
@@ -123,7 +123,7 @@ def _is_pattern(parts: Sequence[_Part], finest: float) -> bool:
 
 
 def _missing_by_evidence(parts: Sequence[_Part], finest: _Part, evidence: Evidence) -> NDArray[np.int64] | None:
-    """Slices missing in each gap of several spacings; None where neither numbers, distances nor thickness tell."""
+    """Slices missing in each gap of several spacings; None where numbers, distances and thickness leave it open."""
     none = np.zeros(parts[-1].stop, dtype=np.int64)
     if evidence.instance_numbers is not None:
         steps = np.diff(evidence.instance_numbers)
@@ -135,14 +135,14 @@ def _missing_by_evidence(parts: Sequence[_Part], finest: _Part, evidence: Eviden
     for part in parts:
         times = round(part.mm / finest.mm)
         if times == 1 or part.n < _LEAST_GAPS or abs(part.mm - times * finest.mm) > _tolerance(part.mm):
-            continue  # no slice that is missing from the finest spacing leaves this distance
+            continue  # missing slices of the finest spacing would not leave this distance
         if not float(np.median(thickness[part.start + 1 : part.stop + 1])) >= _AS_THICK * times * thin:
             return None
     return none
 
 
 def _missing_by_distance(parts: Sequence[_Part], usual: float) -> NDArray[np.int64]:
-    """Slices missing in each gap, by the spacing of the parts beside it, or by the usual one."""
+    """Slices missing in each gap, judged by the spacing of the neighbouring parts, or by the median."""
     missing = np.zeros(parts[-1].stop, dtype=np.int64)
     spacings = [part.mm if part.n >= _LEAST_GAPS else 0.0 for part in parts]
     for place, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Lesion masks in DICOM: a SEG or an RTSTRUCT file, or a folder that holds one of them."""
+"""Lesion masks in DICOM: a SEG or RTSTRUCT file, or a folder that contains one of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
+from pydicom.misc import is_dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RTStructureSetStorage, SegmentationStorage
 
 from embeddings.imaging.image_header import ImageError
@@ -15,12 +16,11 @@ from embeddings.imaging.masks import dicom_rtstruct, dicom_seg
 from embeddings.imaging.masks.dicom_rtstruct import StructureSet
 from embeddings.imaging.masks.dicom_seg import LABELMAP_STORAGE, Segmentation
 
-_PREAMBLE = 128
 _DAMAGED = "is a damaged DICOM file: copy or export it again"
-# What pydicom raises of damaged files; OSError, which can be the disk's, is looked at by itself.
+# What pydicom raises on damaged files; OSError, which can come from the disk, is handled separately.
 _UNREADABLE = (EOFError, struct.error, InvalidDicomError, BytesLengthException, RecursionError, NotImplementedError)
 _WRONG_TAGS = (AttributeError, KeyError, IndexError, TypeError, ValueError, ArithmeticError)
-# What 2^31 voxels take as fractions; a structure set is text, of which a contour needs some kilobytes.
+# 2^31 voxels as fractions need this; a structure set is text, and a contour needs some kilobytes.
 _MOST_BYTES: dict[str, int] = {
     SegmentationStorage: 2**31,
     LABELMAP_STORAGE: 2**31,
@@ -29,21 +29,20 @@ _MOST_BYTES: dict[str, int] = {
 
 
 def is_dicom_mask(path: Path) -> bool:
-    """Whether a mask is to be read as DICOM: a folder, a name in .dcm or .ima, or a file that begins as DICOM does."""
+    """Whether a mask is DICOM: a folder, a name ending in .dcm or .ima, or a file with the DICOM preamble."""
     if path.is_dir() or path.name.lower().endswith((".dcm", ".ima")):
         return True
     try:
-        with path.open("rb") as file:
-            return file.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"
+        return is_dicom(path)
     except OSError:
-        return False  # the reader will say what is wrong with it
+        return False  # the reader reports what is wrong
 
 
 def find_dicom_mask(path: Path, label: str | None = None) -> Segmentation | StructureSet:
     """The lesion that a SEG or RTSTRUCT file outlines, without its pixels.
 
-    `label` is the number or name of its segment or ROI. Errors name `path`, and of the tags no more than the segments
-    or ROIs to choose from.
+    `label` is the number or name of its segment or ROI. Errors name `path` and the segments or ROIs to choose from,
+    and no other content of the tags.
 
     Raises:
         ImageError: no such file, none or several in a folder, a damaged file, or no segment or ROI to be chosen.
@@ -54,28 +53,26 @@ def find_dicom_mask(path: Path, label: str | None = None) -> Segmentation | Stru
     most = _MOST_BYTES[kind]
     if file.stat().st_size > most:
         raise ImageError(path, f"is larger than any lesion mask ({most >> 20:,} MiB): save the lesion alone")
-    if syntax == DeflatedExplicitVRLittleEndian:  # would be inflated in memory, whatever it inflates to
-        raise ImageError(path, "is a deflated DICOM file, which is not read: save it uncompressed")
+    if syntax == DeflatedExplicitVRLittleEndian:  # could inflate to any size
+        raise ImageError(path, "is a deflated DICOM file, which is not supported: save it uncompressed")
     reader = dicom_rtstruct if kind == RTStructureSetStorage else dicom_seg
     try:
-        # The other tags are passed over: names, dates and UIDs never reach this program.
+        # No other tag is read: names, dates and UIDs never reach this program.
         tags = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(reader.TAGS))
         return reader.from_tags(path, file, tags, label)
     except ImageError:
         raise
-    except OSError as error:
-        if error.errno is not None:  # the disk's; pydicom raises OSError of a damaged sequence too
+    except (OSError, *_UNREADABLE) as error:
+        if getattr(error, "errno", None) is not None:  # from the disk; pydicom raises OSError on a damaged sequence too
             raise
         raise ImageError(path, _DAMAGED) from error
-    except _UNREADABLE as error:
-        raise ImageError(path, _DAMAGED) from error
     except _WRONG_TAGS as error:
-        what = "lacks tags that its kind of DICOM must have, or they are damaged: export it again"
+        what = "lacks required DICOM tags, or they are damaged: export it again"
         raise ImageError(path, what) from error
 
 
 def is_structure_set(path: Path) -> bool:
-    """Whether a mask is an RTSTRUCT, by name and meta information alone; False where it cannot be told."""
+    """Whether a mask is an RTSTRUCT, by name and meta information alone; False where that is unknown."""
     try:
         return is_dicom_mask(path) and _one_file(path)[1] == RTStructureSetStorage
     except (ImageError, OSError):

@@ -1,4 +1,4 @@
-"""How large a lesion is and where it lies."""
+"""Size and position of a lesion."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FLAT_MM = 1e-6
 
 @dataclass(frozen=True)
 class Lesion:
-    """A lesion's size and place; lengths in mm.
+    """A lesion's size and position; lengths in mm.
 
     Attributes:
-        volume_ml: number of voxels times the volume of one.
+        volume_ml: number of voxels times the voxel volume.
         equivalent_diameter_mm: diameter of the sphere of equal volume.
         max_extent_mm: largest distance between the centres of two of its voxels, in any direction (about one
             voxel less than between its outer faces).
         centroid_lps: mean of its voxel centres, LPS mm.
-        bounding_box_mm: sides of the smallest box along the array's x, y and z that holds its voxels whole.
+        bounding_box_mm: sides of the smallest box along the array's x, y and z that contains its voxels.
         n_voxels: voxels in the mask.
-        n_components: parts that touch by no face, edge or corner.
+        n_components: connected parts; voxels connect by faces, edges and corners.
     """
 
     volume_ml: float
@@ -69,7 +69,7 @@ def measure(mask: Volume) -> Lesion:
 
 
 def _row_ends(part: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Indices `[n, 3]` of the first and last voxel of every row along x; no other is a vertex of the hull."""
+    """Indices `[n, 3]` of the first and last voxel of every row along x, the only possible vertices of the hull."""
     z, y = np.nonzero(part.any(axis=2))
     first = part[z, y].argmax(axis=1)
     last = part.shape[2] - 1 - part[z, y, ::-1].argmax(axis=1)
@@ -80,7 +80,7 @@ def _largest_distance(points: NDArray[np.float64]) -> float:
     """Largest distance between two of the points `[n, 3]`, which lie at vertices of their convex hull."""
     centred = points - points.mean(axis=0)
     _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
-    # Hulls exist in as many dimensions as the points span: a lesion in one slice has a flat one.
+    # The hull needs the dimensions that the points span: a lesion in one slice has a flat hull.
     spanned = centred @ axes[lengths > _FLAT_MM].T
     if spanned.shape[1] == 0:
         return 0.0

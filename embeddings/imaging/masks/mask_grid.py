@@ -1,8 +1,7 @@
-"""A mask on its own grid, brought to the grid of its CT.
+"""A mask on its own grid, resampled to the grid of its CT.
 
-Where the voxels of both lie on each other, in whatever order and direction of the axes, each voxel keeps its value.
-Else each voxel of the CT takes the value of the nearest one of the mask, as SimpleITK's nearest-neighbour
-interpolation does.
+Where the voxels of both coincide, in any order and direction of the axes, each voxel keeps its value. Elsewhere each
+voxel of the CT takes the value of the nearest voxel of the mask.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from embeddings.formatting import counted
 from embeddings.imaging.image_header import ImageError, ImageHeader
@@ -20,19 +20,19 @@ from flexict.volume import Volume
 # Of a voxel: origins and spacings in headers are rounded.
 _OFF_GRID = 0.1
 _UNNOTED_MM = 0.05
-_DECIMALS = 6
+_ROUNDING = 0.5e-6
 _APART = "lies outside its CT ({grids}): give the mask that was drawn on this CT"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the voxels of a mask lie among those of its CT.
+    """The position of a mask's voxels on the grid of its CT.
 
     Attributes:
         matrix, offset: index of the mask `[z, y, x]` = matrix @ index of the CT + offset; whole numbers where
             `lossless` holds.
-        lossless: every voxel of one grid lies on one of the other, or outside it.
-        notes: what a reader should know, a sentence each.
+        lossless: every voxel of one grid coincides with one of the other, or lies outside it.
+        notes: what users should know, a sentence each.
     """
 
     path: Path
@@ -48,62 +48,44 @@ class Placement:
         Raises:
             ImageError: the mask has voxels, but none of them lies in a voxel of the CT.
         """
-        if not self.lossless:
-            found = self._nearest(inside)
-            lost = 0
-        else:
-            found = self._moved(inside)
-            lost = 0 if found is inside else int(inside.sum()) - int(found.sum())
+        same = self.shape == inside.shape and (self.matrix == np.eye(3)).all() and not self.offset.any()
+        found = inside if same else self._nearest(inside)
+        lost = int(inside.sum()) - int(found.sum()) if self.lossless else 0
         if not found.any() and inside.any():
             raise ImageError(self.path, "marks no voxel of its CT: give the mask that was drawn on this CT")
         return found, (*self.notes, outside_note(lost)) if lost else self.notes
 
-    def _moved(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Every voxel to its place, by axes put in another order, reversed and shifted; itself where nothing is."""
-        if inside.shape == self.shape and (self.matrix == np.eye(3)).all() and not self.offset.any():
-            return inside
-        order = [int(np.argmax(np.abs(self.matrix[:, axis]))) for axis in range(3)]
-        into, source = [], []
-        for axis, other in enumerate(order):
-            step, start, n = int(self.matrix[other, axis]), int(self.offset[other]), inside.shape[other]
-            low, high = (-start, n - start) if step > 0 else (start - n + 1, start + 1)
-            low, high = max(low, 0), min(high, self.shape[axis])
-            into.append(slice(low, max(low, high)))
-            end = start + step * high
-            source.append(slice(start + step * low, end if end >= 0 else None, step) if high > low else slice(0, 0))
-        found = np.zeros(self.shape, dtype=np.bool_)
-        found[tuple(into)] = inside.transpose(order)[tuple(source)]
-        return found
-
     def _nearest(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The nearest voxel of the mask at every voxel of the CT that the lesion can reach."""
-        box = _box_of(inside)
-        if box is None:
-            return np.zeros(self.shape, dtype=np.bool_)
-        corners = (_corners(box) - self.offset) @ np.linalg.inv(self.matrix).T
+        found = np.zeros(self.shape, dtype=np.bool_)
+        box = ndimage.find_objects(inside.view(np.uint8))
+        if not box:
+            return found
+        ends = np.array([(axis.start - 0.5, axis.stop - 0.5) for axis in box[0]]).T
+        corners = (_corners(ends) - self.offset) @ np.linalg.inv(self.matrix).T
         low = np.clip(np.floor(corners.min(axis=0)), 0, self.shape).astype(int)
         high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, self.shape).astype(int)
-        found = np.zeros(self.shape, dtype=np.bool_)
-        y, x = np.mgrid[low[1] : high[1], low[2] : high[2]].astype(np.float64)
-        in_plane = [row[1] * y + row[2] * x + at for row, at in zip(self.matrix, self.offset, strict=True)]
-        for z in range(low[0], high[0]):
-            index = [plane + row[0] * z for plane, row in zip(in_plane, self.matrix, strict=True)]
-            # Half-way between two voxels, as on a grid of twice the spacing, all go the same way.
-            index = [np.floor(np.round(i, _DECIMALS) + 0.5) for i in index]
-            held = np.logical_and.reduce([(i >= 0) & (i < n) for i, n in zip(index, inside.shape, strict=True)])
-            place = tuple(i[held].astype(np.int64) for i in index)
-            found[z, low[1] : high[1], low[2] : high[2]][held] = inside[place]
+        if (high > low).all():
+            found[tuple(map(slice, low, high))] = ndimage.affine_transform(
+                inside.view(np.uint8),
+                self.matrix,
+                # Halfway between two voxels, as on a grid of twice the spacing, all are rounded in the same direction.
+                self.matrix @ low + self.offset + _ROUNDING,
+                tuple(high - low),
+                order=0,
+                mode="grid-constant",
+            )
         return found
 
 
 def outside_note(count: int) -> str:
-    """What a reader should know of a lesion that leaves its CT."""
+    """The note on a lesion that extends beyond its CT."""
     what = counted(count, "voxel of the mask lies", "voxels of the mask lie")
     return f"{what} outside the CT: left out"
 
 
 def place(path: Path, mask: Volume, grid: Volume) -> Placement:
-    """Where the grid of a mask lies in the grid of its CT, by headers alone.
+    """The position of a mask's grid in the grid of its CT, from headers alone.
 
     Raises:
         ImageError: the two do not overlap.
@@ -114,12 +96,12 @@ def place(path: Path, mask: Volume, grid: Volume) -> Placement:
     whole, shift = np.rint(matrix), np.rint(start)
     moves = (np.abs(whole).sum(axis=0) == 1).all() and (np.abs(whole).sum(axis=1) == 1).all()
     if moves:
-        # Looked at where the two overlap: a mask may cover a small part of its CT.
+        # Compared where the two overlap: a mask may cover a small part of its CT.
         common = _common_corners(mask, grid)
         off = np.abs(common @ matrix.T + start - common @ whole.T - shift)
         if off.max() <= _OFF_GRID:
             off_mm = float(np.linalg.norm(off * np.array(mask.spacing[::-1]), axis=1).max())
-            rounded = f"the mask lies {off_mm:.2g} mm off the voxels of its CT and is taken as rounded"
+            rounded = f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is taken as rounding"
             notes = (rounded,) if off_mm > _UNNOTED_MM else ()
             return Placement(path, grid.shape, whole, shift, True, notes)
     note = f"the mask lies on another grid than its CT ({_grids(mask, grid)}): each voxel of the CT takes its nearest"
@@ -155,17 +137,6 @@ def _words(grid: Volume) -> str:
 def _whole_box(shape: tuple[int, int, int], edge: float = 0.5) -> NDArray[np.float64]:
     """First and last index of a grid, with the outer halves of its voxels."""
     return np.array([np.full(3, -edge), np.array(shape) - 1.0 + edge])
-
-
-def _box_of(inside: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """First and last index `[2, 3]` of the voxels, half a voxel wider; None where there is none."""
-    ends = []
-    for axes in ((1, 2), (0, 2), (0, 1)):
-        held = np.flatnonzero(inside.any(axis=axes))
-        if not len(held):
-            return None
-        ends.append((held[0] - 0.5, held[-1] + 0.5))
-    return np.array(ends).T
 
 
 def _corners(box: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Which label of a mask is the lesion: labels by number and name, and the choice between several."""
+"""Which label of a mask is the lesion: labels by number and name, and the choice among several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embeddings.imaging.image_header import ImageError
 
 _MOST_SHOWN = 12
 _LONGEST_NAME = 40
-# A name that somebody typed may be a patient's; of names made of these words errors tell.
+# A typed name may be a patient's: errors show only names made of these words.
 _COMMON_WORD = re.compile(
     "[icp]?tv|i?gtv[pn]?d?|tumou?r|lesion|mass|nodule|nodes?|lymph|primary|cyst|metastasis|met|body|external|skin|lungs?|"
     "heart|liver|kidneys?|spleen|pancreas|bladder|brain|bones?|o?esophagus|stomach|rectum|colon|bowel|aorta|trachea|"
@@ -41,7 +41,7 @@ def choose_label(path: Path, kind: str, found: Sequence[MaskLabel], wanted: str 
         kind: `label`, `segment` or `ROI`, as errors call it.
 
     Raises:
-        ImageError: several and none wanted, or none or several that `wanted` fits; what is there is listed.
+        ImageError: several and none wanted, or none or several that match `wanted`; the labels are listed.
     """
     if wanted is None:
         if len(found) == 1:
@@ -54,18 +54,18 @@ def choose_label(path: Path, kind: str, found: Sequence[MaskLabel], wanted: str 
         return fitting[0]
     if fitting:
         other = "name" if number is not None else "number"
-        raise ImageError(path, f"holds {len(fitting)} {kind}s {wanted!r} ({listed(found)}): give the lesion's {other}")
+        raise ImageError(
+            path, f"contains {len(fitting)} {kind}s {wanted!r} ({listed(found)}): give the lesion's {other}"
+        )
     there = listed(found) or "none"
-    raise ImageError(path, f"holds no {kind} {wanted!r}, its {kind}s are {there}: correct mask_label")
+    raise ImageError(path, f"contains no {kind} {wanted!r}, its {kind}s are {there}: correct mask_label")
 
 
-def several(path: Path, kind: str, found: Sequence[MaskLabel]) -> ImageError:
-    """The refusal of a mask with several labels of which none was chosen."""
-    return ImageError(
-        path,
-        f"holds {len(found)} {kind}s ({listed(found)}): give the lesion's number or name in a column mask_label, or "
-        "with --mask-label",
-    )
+def several(path: Path, kind: str, found: Sequence[MaskLabel], of_them: str = "") -> ImageError:
+    """The error for a mask with several labels of which none was chosen."""
+    labels = f"contains {len(found)} {kind}s{of_them} ({listed(found)})"
+    where = "in a column mask_label, or with --mask-label"
+    return ImageError(path, f"{labels}: give the lesion's number or name {where}")
 
 
 def listed(found: Sequence[MaskLabel]) -> str:
@@ -73,11 +73,11 @@ def listed(found: Sequence[MaskLabel]) -> str:
     return ", ".join(map(str, found[:_MOST_SHOWN])) + (", ..." if len(found) > _MOST_SHOWN else "")
 
 
-def told(labels: Sequence[MaskLabel], also: str | None = None) -> list[MaskLabel]:
-    """The labels of a DICOM file without names that may identify somebody; `also` is the user's own word, and stays."""
+def anonymous(labels: Sequence[MaskLabel], typed: str | None = None) -> list[MaskLabel]:
+    """The labels of a DICOM file without names that may identify a person; the name that the user typed stays."""
     return [
         label
-        if same_name(label.name, also or "")
+        if same_name(label.name, typed or "")
         or all(_COMMON_WORD.fullmatch(word) for word in re.findall(r"[^\W\d_]+", label.name.casefold()))
         else MaskLabel(label.number)
         for label in labels
@@ -85,13 +85,13 @@ def told(labels: Sequence[MaskLabel], also: str | None = None) -> list[MaskLabel
 
 
 def normal_label(text: str, decimal_comma: bool = False) -> str:
-    """A label as it is kept: `2` for the 2.0 that spreadsheets make of it, a name without outer spaces."""
+    """A label as it is stored: `2` for the 2.0 that spreadsheets make of it, a name without outer spaces."""
     number = number_of(text.replace(",", ".", 1) if decimal_comma else text)
     return f"{int(number)}" if number is not None and number.is_integer() else text.strip()
 
 
 def number_of(text: str) -> float | None:
-    """The number that a label is given by; None where it is a name."""
+    """The number of a label; None where the text is a name."""
     try:
         number = float(text)
     except ValueError:
@@ -100,6 +100,6 @@ def number_of(text: str) -> float | None:
 
 
 def same_name(name: str, other: str) -> bool:
-    """Whether two names are one but for case and spaces; an empty one is none."""
+    """Whether two names are equal but for case and spaces; an empty name equals none."""
     first, second = (" ".join(text.split()).casefold() for text in (name, other))
     return first == second != ""

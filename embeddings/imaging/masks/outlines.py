@@ -1,6 +1,6 @@
-"""Closed outlines on one slice as pixels: filled, and combined to one area.
+"""Closed outlines on one slice as pixels: filled, and combined into one area.
 
-Outlines `[points, 2]` are in pixel indices (row, column). A pixel is inside where its centre is.
+Outlines `[points, 2]` are in pixel indices (row, column). A pixel is inside if its centre is.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 Outline = NDArray[np.float64]
 Area = NDArray[np.bool_]
-# Positions in files are rounded; what is nearer than this, in pixels, touches.
+# Positions in files are rounded; outlines closer than this, in pixels, touch.
 _TOUCHING = 1e-3
 _DECIMALS = 6
-# Two outlines that are nearer than this all along, in pixels, are one that was drawn twice.
+# Two outlines closer than this everywhere, in pixels, are one outline drawn twice.
 _SAME = 0.5
 _AT_ONCE = 2**22  # pairs of edges
 
 
 def filled(outline: Outline, shape: tuple[int, int]) -> Area:
-    """The pixels of a picture of `shape` that an outline encloses, by the even-odd rule where it crosses itself.
+    """The pixels of an image of `shape` that an outline encloses, by the even-odd rule where it crosses itself.
 
-    A centre on the outline itself counts where the outline runs above or left of the area (half-open, so that areas
-    that share an edge share no pixel).
+    A centre on the outline counts as inside where the outline is the upper or left edge of the area (half-open, so that
+    areas with a common edge have no common pixel).
     """
     area = np.zeros(shape, dtype=np.bool_)
     start = np.round(outline, _DECIMALS)
@@ -72,7 +72,7 @@ def _union_of_nested(found: Sequence[tuple[Outline, Area]], shape: tuple[int, in
     around = [
         [b for b in range(len(found)) if b != a and _is_within(found[a][0], found[b][0])] for a in range(len(found))
     ]
-    # What lies in an outline lies in all that hold it too, so they are sorted by how many these are.
+    # An outline inside another is inside everything around that one, so the number of outlines around gives the order.
     depth = [0] * len(found)
     for a in sorted(range(len(found)), key=lambda a: len(around[a])):
         depth[a] = 1 + max((depth[b] for b in around[a] if len(around[b]) < len(around[a])), default=-1)
@@ -89,7 +89,7 @@ def _union_of_nested(found: Sequence[tuple[Outline, Area]], shape: tuple[int, in
 
 
 def _drawn_twice(first: Outline, second: Outline) -> bool:
-    """Whether two outlines enclose the same area, less than half a pixel apart all along."""
+    """Whether two outlines enclose the same area, less than half a pixel apart everywhere."""
     if np.abs(_box(first) - _box(second)).max() > _SAME:
         return False
     size = abs(_signed_area(first)) - abs(_signed_area(second))
@@ -100,7 +100,7 @@ def _drawn_twice(first: Outline, second: Outline) -> bool:
 
 
 def _is_within(inner: Outline, outer: Outline) -> bool:
-    """Whether an outline lies in the area of another, perhaps touching its edge."""
+    """Whether an outline lies within another, possibly touching its edge."""
     low, high = _box(outer)
     if (_box(inner)[0] < low - _TOUCHING).any() or (_box(inner)[1] > high + _TOUCHING).any():
         return False
@@ -138,7 +138,7 @@ def _distance(points: NDArray[np.float64], outline: Outline) -> NDArray[np.float
 
 
 def _cross(first: Outline, second: Outline) -> bool:
-    """Whether edges of two outlines cross; those that touch do not."""
+    """Whether edges of two outlines cross; touching is not crossing."""
     end, other_end = np.roll(first, -1, axis=0), np.roll(second, -1, axis=0)
     for part in _parts(len(first), len(second)):
         a, b = first[part, None], end[part, None]

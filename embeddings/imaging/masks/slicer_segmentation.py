@@ -1,7 +1,7 @@
-"""What a segmentation of 3D Slicer (`.seg.nrrd`) says of its segments in the keys of its header.
+"""The segments of a 3D Slicer segmentation (`.seg.nrrd`), from the keys of its header.
 
-Segments that do not overlap share a layer and differ in their label value; others lie in layers of their own, the
-first axis of a 4D file. Files of Slicer before 4.11 give every segment a layer and no label value.
+Segments that do not overlap share a layer and differ in their label value; others have their own layers, the first
+axis of a 4D file. Files of Slicer before 4.11 give every segment a layer and no label value.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from numpy.typing import NDArray
 
 from embeddings.imaging.masks.mask_labels import MaskLabel
 
-# A hundred segments with their terminology take some 60 KiB.
+# A hundred segments with their terminology need some 60 KiB.
 _MOST_HEADER_BYTES = 2**22
 _KEY = re.compile(r"^Segment(\d{1,6})_(Name|LabelValue|Layer):=(.*?)\r?$", re.M)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment: its number and name, and which value of which layer is inside."""
+    """One segment: its number and name, and its value in its layer."""
 
     label: MaskLabel
     layer: int
     value: int
 
     def inside(self, layers: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """Its voxels `[z, y, x]` of the file's voxels `[z, y, x, layers]`; none where the layer is not there."""
+        """Its voxels `[z, y, x]` of the file's voxels `[z, y, x, layers]`; none where the layer is missing."""
         if self.layer >= layers.shape[3]:
             return np.zeros(layers.shape[:3], dtype=np.bool_)
         return np.asarray(layers[..., self.layer] == self.value)
 
 
 def segments_of(path: Path) -> tuple[Segment, ...]:
-    """The segments of a `.nrrd` file in their order; none where it is no segmentation of 3D Slicer."""
+    """The segments of a `.nrrd` file in their order; none where it is not a 3D Slicer segmentation."""
     if not path.name.lower().endswith(".nrrd") or not path.is_file():
         return ()
     with path.open("rb") as file:
@@ -57,5 +57,5 @@ def segments_of(path: Path) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def _number(text: str | None, otherwise: int) -> int:
-    return int(text) if text is not None and re.fullmatch(r"\d{1,9}", text) else otherwise
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text is not None and re.fullmatch(r"\d{1,9}", text) else default

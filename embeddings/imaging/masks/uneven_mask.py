@@ -1,6 +1,6 @@
 """Lesion masks on the grid of their CT, also where its slices were resampled from uneven distances.
 
-A DICOM mask was drawn on the slices as they were acquired, so it is placed on those first.
+A DICOM mask was drawn on the acquired slices, so it is placed on those first.
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ LesionMask = Segmentation | StructureSet | VoxelMask
 
 
 def drawn_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """The lesion `[z, y, x]` on the grid of its CT, and what a reader should know. Raises what `inside` raises."""
-    if uneven is None or isinstance(mask, VoxelMask):
-        return mask.inside(grid)
-    drawn, notes = _moved(mask, grid, uneven).inside(uneven.acquired_grid(grid))
-    return uneven.from_acquired_grid(drawn), notes
+    """The lesion `[z, y, x]` on the grid of its CT, and notes for users. Raises what `inside` raises."""
+    acquired, acquired_grid = _on_acquired_slices(mask, grid, uneven)
+    inside, notes = acquired.inside(acquired_grid)
+    return inside if uneven is None or acquired is mask else uneven.from_acquired_grid(inside), notes
 
 
 def check_on(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[str, ...]:
-    """What a reader should know of the mask on the slices of its CT. Raises what the mask's `check` raises."""
+    """Notes for users on the mask and the slices of its CT. Raises what the mask's `check` raises."""
+    acquired, acquired_grid = _on_acquired_slices(mask, grid, uneven)
+    return acquired.check(acquired_grid)
+
+
+def _on_acquired_slices(mask: LesionMask, grid: Volume, uneven: UnevenSlices | None) -> tuple[LesionMask, Volume]:
+    """A DICOM mask moved to the acquired slices, and their grid; other masks and even slices are unchanged."""
     if uneven is None or isinstance(mask, VoxelMask):
-        return mask.check(grid)
-    return _moved(mask, grid, uneven).check(uneven.acquired_grid(grid))
-
-
-def _moved(mask: Segmentation | StructureSet, grid: Volume, uneven: UnevenSlices) -> Segmentation | StructureSet:
+        return mask, grid
     if isinstance(mask, Segmentation):
         corners, all_corners = (uneven.on_acquired_grid(some, grid) for some in (mask.corners, mask.all_corners))
-        return replace(mask, corners=corners, all_corners=all_corners)
-    return replace(mask, contours=tuple(uneven.on_acquired_grid(points, grid) for points in mask.contours))
+        return replace(mask, corners=corners, all_corners=all_corners), uneven.acquired_grid(grid)
+    contours = tuple(uneven.on_acquired_grid(points, grid) for points in mask.contours)
+    return replace(mask, contours=contours), uneven.acquired_grid(grid)

@@ -1,4 +1,4 @@
-"""Lesion masks as images of voxels: one label or several, fractions, and segmentations of 3D Slicer."""
+"""Lesion masks as voxel images: one label or several, fractions, and 3D Slicer segmentations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class VoxelMask:
     """A mask whose header was read.
 
     Attributes:
-        path: what errors name.
-        wanted: number or name of the lesion's label; None where the mask is to hold one alone.
-        read: gives the voxels `[z, y, x]`, or `[z, y, x, layers]` of a segmentation of 3D Slicer.
-        segments: what such a segmentation says of its labels.
+        path: named in errors.
+        wanted: number or name of the lesion's label; None where the mask must have only one.
+        read: returns the voxels `[z, y, x]`, or `[z, y, x, layers]` of a 3D Slicer segmentation.
+        segments: the segments of a 3D Slicer segmentation.
     """
 
     path: Path
@@ -35,12 +35,12 @@ class VoxelMask:
 
     @property
     def n_read(self) -> int:
-        """Voxels that `inside` has to read."""
+        """Voxels that `inside` reads."""
         n_layers = 1 + max((segment.layer for segment in self.segments), default=0)
         return int(np.prod(self.header.shape_zyx, dtype=object)) * n_layers
 
     def check(self, grid: Volume) -> tuple[str, ...]:
-        """That the mask overlaps `grid` and has the label, as far as its header tells; what a reader should know.
+        """Check by the header that the mask overlaps `grid` and has the label; returns notes for users.
 
         Raises:
             ImageError: no overlap, or no segment of that number or name.
@@ -48,10 +48,10 @@ class VoxelMask:
         return self._placement(grid).notes
 
     def inside(self, grid: Volume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-        """The lesion's voxels `[z, y, x]` on `grid`, and what a reader should know.
+        """The lesion's voxels `[z, y, x]` on `grid`, and notes for users.
 
         Raises:
-            ImageError: what `check` raises, a damaged file, several labels and none wanted, or none that fits.
+            ImageError: what `check` raises, a damaged file, several labels and none wanted, or none that matches.
         """
         placement = self._placement(grid)
         array = self.read()
@@ -63,7 +63,7 @@ class VoxelMask:
         return place(self.path, self.header.grid(), grid)
 
     def _of_voxels(self, array: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """The label of a plain mask: the only value beside 0, the one that is wanted, or fractions from one half."""
+        """The label of a plain mask: the only value beside 0, the wanted one, or fractions of at least one half."""
         number = None if self.wanted is None else number_of(self.wanted)
         fractions = array.dtype.kind == "f" and float(array.min()) >= 0 and float(array.max()) <= 1
         if fractions and (self.wanted is None or number == 1):
@@ -82,7 +82,7 @@ class VoxelMask:
         return inside
 
     def _of_segments(self, layers: NDArray[np.generic]) -> NDArray[np.bool_]:
-        """The segment that is wanted, or the only one that has voxels."""
+        """The wanted segment, or the only one with voxels."""
         if self.wanted is not None:
             return self._wanted_segment(self.wanted).inside(layers)
         drawn = [one for one in self.segments if one.inside(layers).any()]
@@ -90,7 +90,7 @@ class VoxelMask:
             raise several(self.path, "segment", [one.label for one in drawn])
         if drawn or layers.shape[3] > 1:
             return drawn[0].inside(layers) if drawn else np.zeros(layers.shape[:3], dtype=np.bool_)
-        return self._of_voxels(layers[..., 0])  # what its header says of it is not so
+        return self._of_voxels(layers[..., 0])  # the voxels contradict the header
 
     def _wanted_segment(self, wanted: str) -> Segment:
         chosen = choose_label(self.path, "segment", [one.label for one in self.segments], wanted)

@@ -78,11 +78,11 @@ def test_empty_masks_and_masks_of_several_labels_are_found_on_upload(settings: S
     app = upload(settings, "cohort.csv", text.encode())
     assert metrics(app)["Rows with errors"] == "2"
     said = " ".join(app.dataframe[0].value["What is wrong"])
-    assert "holds 2 labels (1, 2)" in said
+    assert "contains 2 labels (1, 2)" in said
     assert "mask without voxels" in said
     app.text_input(key="new.mask_label").set_value("2").run()
     assert "--mask-label=2" in app.code[0].value
-    assert "holds 2 labels" not in " ".join(app.dataframe[0].value["What is wrong"])
+    assert "contains 2 labels" not in " ".join(app.dataframe[0].value["What is wrong"])
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_what_lies_beside_the_slices_of_a_zip_costs_nothing_and_a_lost_slice_the
     np.testing.assert_array_equal(read_image(path).array, grid)
     shutil.rmtree(path)
     path = keep_ct("x.zip", zipped({**beside, **entries, slice_name.format(3): b""}), folder, 10)
-    with pytest.raises(ImageError, match="holds 1 file that cannot be read as DICOM"):
+    with pytest.raises(ImageError, match="contains 1 file that cannot be read as DICOM"):
         read_image(path)
 
 

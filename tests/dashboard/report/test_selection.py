@@ -164,7 +164,7 @@ def test_a_selection_that_the_file_keeps_is_analysed_alone_and_the_others_are_co
         (["--stage", "t_category", "--covariates", "t_category"], "is the stage itself"),
         (["--stage", "t_category", "--group", "Early"], "--group takes NAME=STAGE"),
         (["--stage", "t_category", "--group", "A=T1,T2", "--group", "B=T2"], "listed twice"),
-        (["--stage", "t_category", "--group", "A=T1", "--group", "B=purple"], "no known stage"),
+        (["--stage", "t_category", "--group", "A=T1", "--group", "B=purple"], "not a known stage"),
         (["--stage", "t_category", "--set", "nothing"], "has no embedding set 'nothing'"),
         (["--stage", "t_category", "--time", "age"], "without --event"),
         (["--stage", "t_category", "--permutations", "3"], "--permutations takes 19"),

@@ -121,7 +121,7 @@ def test_import_brings_vectors_beside_those_of_the_job_and_a_report_of_what_did_
     words += ["--id", "scan no", "--map", "patient_id=who", "--stage", "how far", "--name", "their model"]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert "2 vectors of 2 numbers, of 2 patients. Set: their model.lesion." in out
+    assert "2 vectors of 2 dimensions, of 2 patients. Set: their model.lesion." in out
     assert "1 without a row in the labels, left out: zz" in out
     assert "1 in the labels without a vector: s1" in out
     store = Store(db)
@@ -133,7 +133,7 @@ def test_import_brings_vectors_beside_those_of_the_job_and_a_report_of_what_did_
     ]
     assert X.tolist() == [[1, -2], [0.5, 2]]
     assert main(["status", str(db)]) == 0
-    assert "s1 (import): theirs.csv has no vector of it" in capsys.readouterr().out
+    assert "s1 (import): theirs.csv has no vector for it" in capsys.readouterr().out
     assert main(["export", str(db), "--format", "csv", "--out", str(cohort.parent / "out.csv"), "--set", set_id]) == 0
 
 

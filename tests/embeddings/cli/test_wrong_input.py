@@ -107,7 +107,7 @@ def test_npz_files_packed_in_an_unknown_way_are_refused(tmp_path: Path, capsys: 
         content[places[0] + 8] = content[central + 10] = method
         (tmp_path / "bad.npz").write_bytes(content)
         words = ("--vectors", tmp_path / "bad.npz", "--labels", tmp_path / "labels.csv")
-        assert "no readable npz file" in refused(capsys, "import", tmp_path / "new.duckdb", *words)
+        assert "not a readable npz file" in refused(capsys, "import", tmp_path / "new.duckdb", *words)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

@@ -1,4 +1,4 @@
-"""One store fed from several folders: every path must keep leading to the scan it led to."""
+"""One store filled from several folders: every path must still lead to the same scan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cohort(folder: Path, *names: str) -> Path:
     return folder / "cohort.csv"
 
 
-def test_cases_of_a_former_data_root_keep_their_files(tmp_path: Path) -> None:
+def test_cases_of_a_previous_data_root_keep_their_files(tmp_path: Path) -> None:
     first, second = cohort(tmp_path / "a", "one", "two"), cohort(tmp_path / "b", "two", "three")
     store = Store(tmp_path / "s.duckdb", read_only=False)
     store.register_cohort(read_cohort(first, check_images=False))

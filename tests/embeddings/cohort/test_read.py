@@ -56,7 +56,7 @@ def warnings(report: CohortReport) -> list[str]:
     return [p.reason for p in report.problems if p.severity == "warning"]
 
 
-def test_a_good_cohort_is_read_whole(folder: Path) -> None:
+def test_a_good_cohort_is_read_completely(folder: Path) -> None:
     report = cohort(
         folder,
         "Case ID,Subject,CT path,GTV,pT,coordX,coordY,coordZ,Age,Smoker,Site",
@@ -99,16 +99,16 @@ def test_a_good_cohort_is_read_whole(folder: Path) -> None:
         ("x,,b.nii.gz,,T1,,,", "patient_id", "no patient"),
         ("x,unknown,b.nii.gz,,T1,,,", "patient_id", "no patient"),
         (",P,b.nii.gz,,T1,,,", "case_id", "no case id"),
-        ("a1,P,b.nii.gz,,T1,,,", "case_id", "'a1' is row 2's already"),
+        ("a1,P,b.nii.gz,,T1,,,", "case_id", "'a1' is already in row 2"),
         ("a/b,P,b.nii.gz,,T1,,,", "case_id", "slash"),
         ("..,P,b.nii.gz,,T1,,,", "case_id", "slash or is a path"),
         ("a\x1b[31mb,P,b.nii.gz,,T1,,,", "case_id", "control characters"),
         ("a\u202eb,P,b.nii.gz,,T1,,,", "case_id", "control characters"),
         ("a" * 201 + ",P,b.nii.gz,,T1,,,", "case_id", "201 characters"),
-        ("x,P,b.nii.gz,,T1,1,2,", "seed_x", "half a seed, seed_z is empty"),
-        ("x,P,b.nii.gz,,T1,1,two,3", "seed_y", "'two' is no number"),
-        ("x,P,b.nii.gz,,T1,1,nan,3", "seed_x", "half a seed, seed_y is empty"),
-        ("x,P,b.nii.gz,,T1,1,inf,3", "seed_y", "'inf' is no number"),
+        ("x,P,b.nii.gz,,T1,1,2,", "seed_x", "incomplete seed, seed_z is empty"),
+        ("x,P,b.nii.gz,,T1,1,two,3", "seed_y", "'two' is not a number"),
+        ("x,P,b.nii.gz,,T1,1,nan,3", "seed_x", "incomplete seed, seed_y is empty"),
+        ("x,P,b.nii.gz,,T1,1,inf,3", "seed_y", "'inf' is not a number"),
         ("x,P,b.nii.gz,,T1,1,-2,3", "seed_x", "outside the image"),
         ("x,P,a.nii.gz,,T1,,,", "image_path", "same image as row 2"),
         ("x,P,b.nii.gz,,T1,,", None, "7 cells where the header has 8"),
@@ -181,7 +181,7 @@ def test_images_below_a_given_data_root_are_found_and_others_refused(
     assert report.data_root == folder.resolve()
     write_volume(table / "a.nii.gz")
     assert cohort(table, *lines, data_root=folder).cases[0].image_path == (folder / "a.nii.gz").resolve()
-    with pytest.raises(ValueError, match=r"data root .* is no folder"):
+    with pytest.raises(ValueError, match=r"data root .* is not a folder"):
         cohort(table, *lines, data_root=folder / "nowhere")
 
 
@@ -203,20 +203,20 @@ def test_without_a_case_column_cases_are_named_after_their_files(folder: Path) -
     assert [case.case_id for case in report.cases] == ["x_image", "y_image"]
 
 
-def test_without_a_patient_column_each_case_is_a_patient_and_it_is_said(folder: Path) -> None:
+def test_without_a_patient_column_each_case_is_a_patient_with_a_warning(folder: Path) -> None:
     report = cohort(folder, "case,image", "a,a.nii.gz", "b,b.nii.gz")
     assert report.ok
     assert [case.patient_id for case in report.cases] == ["a", "b"]
     assert "no patient column" in warnings(report)[0]
 
 
-def test_a_patient_column_that_tells_nobody_apart_is_warned_about(folder: Path) -> None:
+def test_a_patient_column_with_one_patient_gives_a_warning(folder: Path) -> None:
     report = cohort(folder, "case,patient,image", *(f"{n},radio,{n}.nii.gz" for n in "abc"))
     assert report.ok
     assert "all rows name one patient ('radio')" in warnings(report)[0]
 
 
-def test_without_an_image_column_the_file_is_wrong_and_says_what_to_map(folder: Path) -> None:
+def test_without_an_image_column_the_error_says_what_to_map(folder: Path) -> None:
     report = cohort(folder, "case,patient,where", "a,P,a.nii.gz")
     ((row, _, reason),) = errors(report)
     assert row is None
@@ -312,11 +312,11 @@ def test_a_stage_unlike_the_others_keeps_its_row_and_is_named(folder: Path) -> N
     assert report.stage_order == ("T1",)
     assert [(p.row, p.severity, p.reason.split(":")[0]) for p in report.problems] == [
         (3, "warning", "unknown stage 'T7'"),
-        (4, "warning", "'Grade 3' is a grade where the column holds a T stage"),
+        (4, "warning", "'Grade 3' is a grade in a column of T stages"),
     ]
 
 
-def test_stages_with_a_decimal_comma_are_read_where_the_comma_is_free(folder: Path) -> None:
+def test_stages_with_a_decimal_comma_are_read_unless_the_comma_is_the_delimiter(folder: Path) -> None:
     report = cohort(folder, "case;patient;image;isup", "a;P;a.nii.gz;2,0", "b;Q;b.nii.gz;1,0")
     assert report.stage_order == ("1", "2")
 
@@ -358,7 +358,7 @@ def test_the_report_is_json_and_its_text_names_rows_and_what_will_be_embedded(fo
     assert "T1 1, unstaged 1" in text
 
 
-def test_a_hundred_thousand_rows_are_read_and_told_in_short(folder: Path) -> None:
+def test_a_hundred_thousand_rows_are_read_and_summarised(folder: Path) -> None:
     rows = (f"c{i},P{i // 2},scan{i}.nii.gz,T{i % 4 + 1},{i % 90},site {i % 7}" for i in range(100_000))
     report = cohort(folder, "case,patient,image,stage,age,site", *rows, check_images=False)
     assert report.n_rows == 100_000

@@ -83,7 +83,7 @@ def test_stages_come_out_in_clinical_order_whatever_order_they_came_in(ordered: 
         ("Child-Pugh A", "Child-Pugh A"),
     ],
 )
-def test_spellings_become_one_label_that_reads_as_itself(spelling: str, label: str) -> None:
+def test_spellings_become_one_label_that_parses_to_itself(spelling: str, label: str) -> None:
     for text in (spelling, label):
         key = parse_stage(text)
         assert key is not None
@@ -105,7 +105,7 @@ def test_missing_spellings_are_unstaged(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["foo", "T5", "stage V", "Group 1", "IIIA/C", "I/III", "BCLC E", "adenocarcinoma", "1e400", "T1z", "IIIIV"]
 )
-def test_text_that_is_no_stage_is_neither_parsed_nor_missing(text: str) -> None:
+def test_text_that_is_not_a_stage_is_neither_parsed_nor_missing(text: str) -> None:
     assert parse_stage(text) is None
     assert not is_unstaged(text)
 
@@ -116,7 +116,7 @@ def test_any_text_is_parsed_or_refused_without_an_exception(text: str) -> None:
     assert key is None or parse_stage(key.label) == key
 
 
-def test_bare_numbers_join_the_kind_of_their_column() -> None:
+def test_bare_numbers_take_the_kind_of_their_column() -> None:
     assert stage_order(["1a", "3", "0", "2a", "4", "X"]) == ["T0", "T1a", "T2a", "T3", "T4"]
     assert stage_order(["0", "IA", "IV"]) == ["0", "IA", "IV"]
     assert stage_order(["10", "2.0", "", "1"]) == ["1", "2", "10"]
@@ -197,7 +197,7 @@ def test_codes_follow_the_order_and_mark_the_unstaged() -> None:
     assert codes.tolist() == [2, -1, -1, 0, 1]
 
 
-def test_an_explicit_order_wins_and_is_matched_by_meaning() -> None:
+def test_an_explicit_order_overrides_and_is_matched_by_meaning() -> None:
     codes, order = stage_codes(["pT1a", "2", "", "odd"], order=["odd", "T2", "T1A"])
     assert order == ["odd", "T2", "T1A"]
     assert codes.tolist() == [2, 1, -1, 0]
@@ -210,14 +210,14 @@ def test_an_explicit_order_that_lacks_stages_names_them_all() -> None:
         stage_codes(["T1"], order=["T1", "pT1"])
 
 
-def test_groups_cover_subdivisions_unless_these_are_listed_themselves() -> None:
+def test_groups_include_subdivisions_unless_these_are_listed_themselves() -> None:
     groups = {"Early": ["Tis", "T1"], "Intermediate": ["T2", "T1c"], "Advanced": ["T3", "T4"]}
     values = ["Tis", "pT1a", "T1c", "T2b", "T4", "", None, "T0"]
     expected = ["Early", "Early", "Intermediate", "Intermediate", "Advanced", None, None, None]
     assert apply_groups(values, groups) == expected
 
 
-def test_groups_refuse_a_stage_that_nobody_can_have() -> None:
+def test_groups_refuse_an_unknown_stage() -> None:
     with pytest.raises(ValueError, match="'T9'"):
         apply_groups(["T1"], {"Early": ["T1", "T9"]})
     with pytest.raises(ValueError, match="twice"):

@@ -27,15 +27,15 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\ufeff", exc
         (b"\n \n", "is empty"),
         (b"just some text\nand more\n", "single column"),
         (b"case,image\n", "no rows"),
-        (b";;;\n;;\n", "has no cells but empty ones: give a CSV with a header row"),
+        (b";;;\n;;\n", "has only empty cells: give a CSV with a header row"),
         (b"sep=;\n", "single column"),
-        (b"sep=;\n;;\n", "has no cells but empty ones"),
+        (b"sep=;\n;;\n", "has only empty cells"),
         (b"case,case,image\na,b,c\n", "two columns named 'case'"),
         (b"NSCLC-000,61,a.nii.gz\nNSCLC-001,62,b.nii.gz\n", "no header"),
         (b"case,image\na,b\n" * 30, "more than 50 rows"),
     ],
 )
-def test_what_is_no_cohort_is_refused_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_a_cohort_is_refused_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "cohort.csv").write_bytes(content)
     with pytest.raises(CohortError, match=said) as caught:
         read_cohort(tmp_path / "cohort.csv", max_rows=50)
@@ -52,7 +52,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_delimiters_and_byte_order_marks_are_seen(tmp_path: Path, delimiter: str, encoding: str) -> None:
+def test_delimiters_and_byte_order_marks_are_recognised(tmp_path: Path, delimiter: str, encoding: str) -> None:
     text = delimiter.join(("case", "name")) + "\r\n" + delimiter.join(("1", "Zoë")) + "\r\n"
     (tmp_path / "c.csv").write_bytes(text.encode(encoding))
     table = read_table(tmp_path / "c.csv", 10)
@@ -75,7 +75,7 @@ def test_latin_1_is_read_and_noted(tmp_path: Path) -> None:
     assert "Latin-1" in table.notes[0]
 
 
-def test_unnamed_columns_that_are_empty_go_and_others_get_a_name(tmp_path: Path) -> None:
+def test_empty_unnamed_columns_are_dropped_and_others_get_a_name(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text(",case,,\n0,a,,\n1,b,,\n")
     table = read_table(tmp_path / "c.csv", 10)
     assert table.header == ["column 1", "case"]
@@ -84,7 +84,7 @@ def test_unnamed_columns_that_are_empty_go_and_others_get_a_name(tmp_path: Path)
 
 
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;\r", "sep=;;;"])
-def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, line: str) -> None:
+def test_the_excel_delimiter_line_is_not_the_header(tmp_path: Path, line: str) -> None:
     (tmp_path / "c.csv").write_text(f"{line}\ncase;image, CT;age\na;b,c;61,5\n")
     table = read_table(tmp_path / "c.csv", 10)
     assert table.header == ["case", "image, CT", "age"]
@@ -92,7 +92,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, li
     assert table.decimal_comma
 
 
-def test_a_declared_delimiter_that_no_line_has_is_not_believed(tmp_path: Path) -> None:
+def test_a_declared_delimiter_that_no_line_has_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("sep=;\ncase,image\na,b\n")
     assert read_table(tmp_path / "c.csv", 10).header == ["case", "image"]
 
@@ -126,12 +126,12 @@ def test_any_cells_survive_the_file(tmp_path_factory: pytest.TempPathFactory, ro
         (["", "NA"], "empty", [None, None]),
     ],
 )
-def test_a_column_is_of_a_type_when_every_value_is(values: list[str], kind: str, read: list[object]) -> None:
+def test_a_column_has_a_type_if_every_value_has(values: list[str], kind: str, read: list[object]) -> None:
     assert typed(values) == (read, kind)
     assert [type(v) for v in typed(values)[0]] == [type(v) for v in read]
 
 
-def test_a_decimal_comma_counts_where_the_comma_is_free(tmp_path: Path) -> None:
+def test_a_decimal_comma_is_read_unless_the_comma_is_the_delimiter(tmp_path: Path) -> None:
     assert parse_number("3,5") is None
     assert parse_number("3,5", decimal_comma=True) == 3.5
     (tmp_path / "c.csv").write_text("case;patient;image;age\na;P;no.nii;61,5\n")
@@ -156,13 +156,13 @@ def test_header_spellings_are_recognised(header: str, role: str, column: str) ->
     assert find_columns(["something", header])[0] == {role: column}
 
 
-def test_of_several_stage_columns_the_first_in_priority_is_taken_and_said() -> None:
+def test_the_stage_column_of_highest_priority_is_used_and_noted() -> None:
     columns, notes = find_columns(["isup", "clinical_stage", "t_stage", "Pathological T stage"])
     assert columns == {"stage": "Pathological T stage"}
     assert "'t_stage', 'clinical_stage', 'isup'" in notes[0]
 
 
-def test_a_mapping_that_cannot_be_is_refused_with_its_names(tmp_path: Path) -> None:
+def test_an_impossible_mapping_is_refused_with_its_names(tmp_path: Path) -> None:
     header = ["case", "patient", "image"]
     with pytest.raises(ValueError, match="unknown role 'colour'"):
         find_columns(header, {"colour": "case"})

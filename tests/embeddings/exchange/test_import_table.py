@@ -1,4 +1,4 @@
-"""Tables of vectors: read bit for bit whatever holds them, and refused with the reason where they are none."""
+"""Tables of vectors: read bit for bit from every format, and refused with the reason otherwise."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_german_csv_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "t.csv").vectors, X)
 
 
-def test_parquet_holds_columns_of_numbers_or_one_of_lists(tmp_path: Path) -> None:
+def test_parquet_has_columns_of_numbers_or_one_of_lists(tmp_path: Path) -> None:
     frame().to_parquet(tmp_path / "wide.parquet", index=False)
     fixed = pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), 4)
     pq.write_table(pa.table({"case": IDS, "vector": fixed, "note": ["x", "y", "z"]}), tmp_path / "fixed.parquet")
@@ -91,14 +91,14 @@ def test_any_floats_survive_every_format_and_what_is_not_finite_stays_so(
         (np.array([3, 1, 20]), ["3", "1", "20"]),
     ],
 )
-def test_an_npz_holds_vectors_and_ids(tmp_path: Path, ids: Any, texts: list[str]) -> None:
+def test_an_npz_contains_vectors_and_ids(tmp_path: Path, ids: Any, texts: list[str]) -> None:
     np.savez(tmp_path / "t.npz", vectors=X.astype(float), ids=ids)
     found = read(tmp_path / "t.npz")
     assert found.ids == texts
     np.testing.assert_array_equal(found.vectors, X)
 
 
-def test_whole_numbers_name_cases_as_they_are_written(tmp_path: Path) -> None:
+def test_integer_ids_are_read_as_written(tmp_path: Path) -> None:
     frame([3, 1, 20]).to_parquet(tmp_path / "int.parquet", index=False)
     frame([3.0, 1.0, 20.0]).to_parquet(tmp_path / "float.parquet", index=False)
     assert read(tmp_path / "int.parquet").ids == read(tmp_path / "float.parquet").ids == ["3", "1", "20"]
@@ -123,13 +123,13 @@ def test_missing_and_infinite_numbers_are_kept_for_the_reader_to_refuse(tmp_path
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("case,0,1\na,1,2\na,3,4\n", "more than one vector for a: keep one row a case"),
+        ("case,0,1\na,1,2\na,3,4\n", "more than one vector for a: keep one row per case"),
         ("case,0,1\na,1,2\n,3,4\n", "1 vector without an id .the first is number 2.: fill in 'case'"),
         ("case,0,1\na,1,2\nb,3\n", "2 cells in row 3 where the header has 3"),
         ("case,0,site\na,1,Mayo\nb,3,Keck\n", "not numbers: 'site' .'Mayo'.; remove"),
         ("case,0,1\na,1,1_000\n", "not numbers: '1' .'1_000'."),
         ("case,0,label\na,1,1\nb,3,0\n", "and the labels both have 'label', which must not become part"),
-        ("case,0,1,2,3,4,5,6,7,8,9,age\na,1,2,3,4,5,6,7,8,9,9,61\n", "has 'age' among columns that are called 0, 1"),
+        ("case,0,1,2,3,4,5,6,7,8,9,age\na,1,2,3,4,5,6,7,8,9,9,61\n", "has 'age' among columns named 0, 1"),
         (",case,0,1,2,3,4,5,6,7,8,9\n0,a,1,2,3,4,5,6,7,8,9,9\n", "has 'column 1' among columns"),
         ("case,0,0\na,1,2\n", "two columns named '0'"),
         ("case\na\n", "single column"),
@@ -152,7 +152,7 @@ def test_a_csv_that_cannot_be_vectors_says_why(tmp_path: Path, text: str, senten
         (pa.table({"case": IDS, "0": [1.0] * 3, "site": ["A"] * 3}), "not numbers: 'site' .'string'."),
         (pa.table({"case": IDS, "0": [True] * 3}), "not numbers: '0' .'bool'."),
         (pa.table({"case": ["a", "a", "b"], "0": [1.0] * 3}), "more than one vector for a"),
-        (pa.table({"case": IDS}), "holds no vectors"),
+        (pa.table({"case": IDS}), "contains no vectors"),
         (pa.table({"case": [1.5, 2.0, 3.0], "0": [1.0] * 3}), "ids of double in 'case': save them as text"),
         (pa.table({"case": IDS, "0": [1.0] * 3, "label": [0, 1, 0]}), "both have 'label'"),
     ],
@@ -167,12 +167,12 @@ def test_a_parquet_table_that_cannot_be_vectors_says_why(tmp_path: Path, table: 
     ("arrays", "sentence"),
     [
         ({"vectors": X}, "no array ids"),
-        ({"vectors": X, "ids": np.array(IDS, dtype=object)}, "holds Python objects"),
+        ({"vectors": X, "ids": np.array(IDS, dtype=object)}, "contains Python objects"),
         ({"vectors": X, "ids": np.array(IDS[:2])}, r"vectors \[3, 4\] of float32 and ids \[2\]"),
         ({"vectors": X[0], "ids": np.array(IDS)}, r"vectors \[4\]"),
         ({"vectors": X.astype(complex), "ids": np.array(IDS)}, "complex"),
         ({"vectors": X, "ids": np.array([0.5, 1, 2])}, "ids of float64"),
-        ({"vectors": X[:, :0], "ids": np.array(IDS)}, "holds no vectors"),
+        ({"vectors": X[:, :0], "ids": np.array(IDS)}, "contains no vectors"),
     ],
 )
 def test_an_npz_that_cannot_be_vectors_says_why(tmp_path: Path, arrays: dict[str, Any], sentence: str) -> None:
@@ -181,7 +181,7 @@ def test_an_npz_that_cannot_be_vectors_says_why(tmp_path: Path, arrays: dict[str
         read(tmp_path / "t.npz")
 
 
-def test_an_npz_that_claims_more_than_memory_holds_is_not_unpacked(tmp_path: Path) -> None:
+def test_an_npz_that_claims_more_than_memory_is_not_unpacked(tmp_path: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**40, 4)})
     with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:

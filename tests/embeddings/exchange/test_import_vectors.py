@@ -1,4 +1,4 @@
-"""Vectors made elsewhere become a set of a cohort file: joined by id, and what does not fit is counted and named."""
+"""Vectors made elsewhere become a set of a cohort file: joined by id; ids that do not match are counted and named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bring(folder: Path, labels: str, **options: Any) -> ImportSummary:
     return import_vectors(folder / "c.duckdb", folder / "v.npz", folder / "l.csv", **options)
 
 
-def test_vectors_find_their_labels_by_id_whatever_the_order(tmp_path: Path) -> None:
+def test_vectors_are_joined_to_labels_by_id_in_any_order(tmp_path: Path) -> None:
     ids = [f"c{n}" for n in range(30)]
     X = write_vectors(tmp_path / "v.npz", list(RNG.permutation(ids)))
     of = dict(zip(np.load(tmp_path / "v.npz")["ids"], X, strict=True))
@@ -57,7 +57,7 @@ def test_the_set_says_where_it_comes_from(tmp_path: Path) -> None:
     assert set_id.startswith("v.volume.")
 
 
-def test_what_is_on_one_side_only_is_counted_and_named(tmp_path: Path) -> None:
+def test_ids_on_one_side_only_are_counted_and_named(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b", *(f"lost{n}" for n in range(7))])
     summary = bring(tmp_path, "case,age\nb,1\nc,2\na,3\n")
     assert summary.unlabelled == tuple(f"lost{n}" for n in range(7))
@@ -67,10 +67,10 @@ def test_what_is_on_one_side_only_is_counted_and_named(tmp_path: Path) -> None:
     assert "1 in the labels without a vector: c" in text
     store = Store(tmp_path / "c.duckdb")
     assert store.vectors(summary.set_id)[0] == ["a/volume", "b/volume"]
-    assert store.failures()[["case_id", "reason"]].to_numpy().tolist() == [["c", "v.npz has no vector of it"]]
+    assert store.failures()[["case_id", "reason"]].to_numpy().tolist() == [["c", "v.npz has no vector for it"]]
 
 
-def test_a_vector_with_nan_or_infinity_costs_its_case_alone(tmp_path: Path) -> None:
+def test_a_vector_with_nan_or_infinity_excludes_only_its_case(tmp_path: Path) -> None:
     X = np.ones((4, 3))
     X[1, 2], X[2, 0] = np.nan, 1e300
     write_vectors(tmp_path / "v.npz", ["a", "b", "c", "d"], X)
@@ -83,18 +83,18 @@ def test_a_vector_with_nan_or_infinity_costs_its_case_alone(tmp_path: Path) -> N
         bring(tmp_path, "case,age\na,1\n")
 
 
-def test_a_vector_of_zeros_costs_its_case_alone(tmp_path: Path) -> None:
+def test_a_vector_of_zeros_excludes_only_its_case(tmp_path: Path) -> None:
     X = np.ones((4, 3))
     X[1], X[3] = 0.0, [0.0, -0.0, 1e-60]
     write_vectors(tmp_path / "v.npz", ["a", "b", "c", "d"], X)
     summary = bring(tmp_path, "case,age\na,1\nb,2\nc,3\nd,4\n")
     assert (summary.n_imported, summary.all_zero) == (2, ("b", "d"))
-    assert "2 with vectors of nothing but zeros, left out: b, d" in summary.text()
+    assert "2 with vectors of only zeros, left out: b, d" in summary.text()
     store = Store(tmp_path / "c.duckdb")
     assert store.vectors(summary.set_id)[0] == ["a/volume", "c/volume"]
-    assert store.failures()["reason"].tolist() == ["its vector in v.npz holds nothing but zeros"] * 2
+    assert store.failures()["reason"].tolist() == ["its vector in v.npz contains only zeros"] * 2
     write_vectors(tmp_path / "v.npz", ["a"], np.zeros((1, 3)))
-    with pytest.raises(VectorTableError, match="nothing but zeros"):
+    with pytest.raises(VectorTableError, match="only zeros"):
         bring(tmp_path, "case,age\na,1\n")
 
 
@@ -107,7 +107,7 @@ def test_importing_again_changes_labels_and_neither_doubles_nor_loses_vectors(tm
     assert first.set_id == second.set_id
     assert (first.n_imported, first.n_present) == (2, 0)
     assert (second.n_imported, second.n_present) == (1, 1)
-    assert "1 new vector of 3 numbers (1 more were there already)" in second.text()
+    assert "1 new vector of 3 dimensions (1 more were already there)" in second.text()
     assert store.revision() != revision
     table, _ = store.table(first.set_id)
     assert table[["case_id", "patient_id", "stage"]].to_numpy().tolist() == [
@@ -135,7 +135,7 @@ def test_an_existing_cohort_keeps_its_scans_and_gains_a_set(tmp_path: Path, stor
     assert (info.name, info.cohort_csv, info.n_cases) == ("lungs", str(cohort.path), 4)
 
 
-def test_stages_that_do_not_compare_with_those_of_the_cohort_are_refused_whole(tmp_path: Path, store: Store) -> None:
+def test_stages_that_cannot_be_compared_with_the_cohort_refuse_the_whole_import(tmp_path: Path, store: Store) -> None:
     write_vectors(tmp_path / "v.npz", ["c1", "new"])
     (tmp_path / "l.csv").write_text("case,stage\nc1,benign\nnew,aggressive\n")
     before = store.cases()
@@ -151,7 +151,23 @@ def test_labels_may_name_scans_that_are_there(tmp_path: Path) -> None:
     cases = Store(tmp_path / "c.duckdb").cases()
     assert cases["image_path"].tolist() == [str((tmp_path / "a.nii.gz").resolve()), None]
     assert cases.loc[0, ["seed_x", "seed_y", "seed_z"]].tolist() == [1, 2, 3]
-    assert any("Images or masks that are not known: 1, such as ../../b.nii.gz" in note for note in summary.notes)
+    assert any(
+        "images, masks or seeds that cannot be used: 1, such as ../../b.nii.gz" in note for note in summary.notes
+    )
+
+
+def test_a_wrong_seed_is_noted_and_its_row_is_used(tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.npz", ["a", "b"])
+    summary = bring(tmp_path, "case,seed_x,seed_y,seed_z\na,1,two,3\nb,1,2,3\n")
+    assert summary.n_imported == 2
+    assert Store(tmp_path / "c.duckdb").cases()["seed_x"].isna().tolist() == [True, False]
+    assert any("seeds that cannot be used: 1, such as 'two' is not a number" in note for note in summary.notes)
+
+
+def test_labels_may_give_the_label_of_a_mask_that_the_store_has(tmp_path: Path) -> None:
+    write_vectors(tmp_path / "v.npz", ["a", "b"])
+    bring(tmp_path, "case,mask_label\na,2.0\nb,Tumour\n")
+    assert Store(tmp_path / "c.duckdb").cases()["mask_label"].tolist() == ["2", "Tumour"]
 
 
 def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
@@ -165,7 +181,7 @@ def test_columns_are_mapped_by_option(tmp_path: Path) -> None:
         bring(tmp_path, labels, mapping={"case_id": "Nr", "stage": "stage"}, stage="Wie")
 
 
-def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp_path: Path) -> None:
+def test_an_unnamed_stage_column_without_stages_becomes_a_covariate(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b"])
     labels = "case,stage\na,blue\nb,green\n"
     summary = bring(tmp_path, labels)
@@ -177,7 +193,7 @@ def test_a_stage_column_that_nobody_named_and_that_holds_none_stays_a_column(tmp
     assert table["stage"].tolist() == ["blue", "green"]
     assert Store(tmp_path / "c.duckdb").info().stage_order == ()
     assert any("the order of the stages 'blue', 'green' is not known" in note for note in summary.notes)
-    with pytest.raises(CohortError, match=r"'stage' of l\.csv holds no stages, only missing values: name another"):
+    with pytest.raises(CohortError, match=r"'stage' of l\.csv has no stages, only missing values: name another"):
         bring(tmp_path, "case,stage\na,Unknown\nb,'--\n", stage="stage")
     summary = bring(tmp_path, "case,stage\na,T1\nb,green\n", stage="stage")
     assert any("left out of the order of the stages: 1 case, 'green' in 'stage'" in note for note in summary.notes)
@@ -194,7 +210,7 @@ def test_labels_are_read_by_the_rules_of_the_cohort(tmp_path: Path) -> None:
     assert table["age"].tolist()[0] == 61.5
     assert table["age"].isna().tolist() == [False, True]
     assert table["sex"].where(table["sex"].notna(), None).tolist() == [None, "f"]
-    assert any("row 4 of l.csv is left out: it has no patient" in note for note in summary.notes)
+    assert any("row 4 of l.csv is left out: no patient" in note for note in summary.notes)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +221,7 @@ def test_labels_are_read_by_the_rules_of_the_cohort(tmp_path: Path) -> None:
         ("who,age\na,1\nb,2\n", {}, "no column of case ids such as 'ids': map one of who, age"),
         ("case,age\n,1\na/b,2\n", {}, "no row of l.csv can be used.*no case id.*slash"),
         ("case,age\na,1\n", {"view": "slices"}, "no view 'slices' to import: choose volume or lesion"),
-        ("case,age\na,1\n", {"name": "\n"}, "no name for the vectors"),
+        ("case,age\na,1\n", {"name": "\n"}, "is not a usable model name"),
         ("case,age\na,1\n", {"stage": "nobody"}, "no column 'nobody' for stage"),
         ("0,1\na,1\n", {}, "has no header"),
     ],
@@ -219,7 +235,7 @@ def test_what_cannot_be_imported_says_why_and_leaves_no_file(
     assert not (tmp_path / "c.duckdb").exists()
 
 
-def test_rows_without_id_or_patient_are_left_out_and_said_so(tmp_path: Path) -> None:
+def test_rows_without_id_or_patient_are_left_out_and_noted(tmp_path: Path) -> None:
     write_vectors(tmp_path / "v.npz", ["a", "b", "c"])
     summary = bring(tmp_path, "case,patient\na,p\nb,unknown\n,q\nc,p,1\n")
     assert (summary.n_imported, summary.unlabelled) == (1, ("b", "c"))

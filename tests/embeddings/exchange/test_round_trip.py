@@ -1,4 +1,4 @@
-"""What `export` writes, `import` brings back to the bit: Parquet, h5ad and CSV."""
+"""`import` restores what `export` wrote bit for bit: Parquet, h5ad and CSV."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def everything(store: Store) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_all_sets_come_back_to_the_bit(full: Store, tmp_path: Path, kind: str) -> None:
+def test_all_sets_are_restored_bit_for_bit(full: Store, tmp_path: Path, kind: str) -> None:
     out = tmp_path / f"all.{kind}"
     assert export(full, out, kind) == 4 + 12
     summaries = import_export(tmp_path / "back.duckdb", out)
@@ -107,7 +107,7 @@ def test_an_export_reads_each_vector_once(
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["lesion", "slices"])
-def test_an_h5ad_of_one_set_comes_back_to_the_bit(full: Store, tmp_path: Path, number: int) -> None:
+def test_an_h5ad_of_one_set_is_restored_bit_for_bit(full: Store, tmp_path: Path, number: int) -> None:
     anndata = pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
     set_id = full.sets()["set_id"][number]
     out = tmp_path / "one.h5ad"
@@ -127,7 +127,7 @@ def test_an_h5ad_of_one_set_comes_back_to_the_bit(full: Store, tmp_path: Path, n
         assert found[name] == expected[name], name
 
 
-def test_the_stored_map_goes_with_an_h5ad_and_else_one_is_laid_out(full: Store, tmp_path: Path) -> None:
+def test_an_h5ad_contains_the_stored_map_or_a_new_one(full: Store, tmp_path: Path) -> None:
     anndata = pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
     lesions, slices = full.sets()["set_id"]
     ids = full.vectors(slices)[0]
@@ -145,8 +145,8 @@ def test_the_stored_map_goes_with_an_h5ad_and_else_one_is_laid_out(full: Store, 
     assert "X_umap" not in anndata.read_h5ad(tmp_path / "lesions.h5ad").obsm
 
 
-def test_an_h5ad_holds_one_set(full: Store, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="say with --set which of"):
+def test_an_h5ad_contains_one_set(full: Store, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="choose it with --set from"):
         export(full, tmp_path / "all.h5ad", "h5ad")
 
 
@@ -157,7 +157,7 @@ def test_importing_twice_or_into_the_same_store_changes_nothing(full: Store, tmp
     summaries = import_export(full.path, out)
     assert everything(full) == before
     assert [(one.n_imported, one.n_present) for one in summaries] == [(0, 4), (0, 12)]
-    assert "0 new vectors of 6 numbers (12 more were there already), of 2 patients" in summaries[1].text()
+    assert "0 new vectors of 6 dimensions (12 more were already there), of 2 patients" in summaries[1].text()
 
 
 def scale_vectors(path: Path, factor: float) -> None:
@@ -185,9 +185,7 @@ def forget_the_hash(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "h5ad"])
-def test_vectors_that_were_changed_after_their_export_become_a_set_of_their_own(
-    full: Store, tmp_path: Path, kind: str
-) -> None:
+def test_vectors_changed_after_their_export_become_a_separate_set(full: Store, tmp_path: Path, kind: str) -> None:
     if kind == "h5ad":
         pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
     set_id = full.sets()["set_id"][0]
@@ -212,7 +210,7 @@ def test_vectors_that_were_changed_after_their_export_become_a_set_of_their_own(
     assert (again.set_id, again.n_imported, again.n_present) == (summary.set_id, 0, 4)
 
 
-def test_part_of_an_export_and_one_in_another_order_are_told_apart(full: Store, tmp_path: Path) -> None:
+def test_part_of_an_export_and_another_order_are_distinguished(full: Store, tmp_path: Path) -> None:
     set_id = full.sets()["set_id"][0]
     out = tmp_path / "one.parquet"
     export(full, out, "parquet", set_id)
@@ -222,7 +220,7 @@ def test_part_of_an_export_and_one_in_another_order_are_told_apart(full: Store, 
     assert import_export(tmp_path / "part.duckdb", out)[0].set_id != set_id
 
 
-def test_an_export_of_before_the_hash_is_compared_with_what_the_file_has(full: Store, tmp_path: Path) -> None:
+def test_an_old_export_without_a_hash_is_compared_with_the_file(full: Store, tmp_path: Path) -> None:
     out = tmp_path / "all.parquet"
     export(full, out, "parquet")
     forget_the_hash(out)
@@ -234,7 +232,7 @@ def test_an_export_of_before_the_hash_is_compared_with_what_the_file_has(full: S
     scale_vectors(out, 2.0)
     summaries = import_export(full.path, out)
     assert {one.set_id for one in summaries}.isdisjoint(before)
-    assert all("differ from those that the file has" in one.text() for one in summaries)
+    assert all("differ from those in the cohort file" in one.text() for one in summaries)
     for set_id in before.keys() & set(full.sets()["set_id"]):
         assert full.vectors(set_id)[1].tobytes() == before[set_id][1]
 
@@ -255,7 +253,7 @@ def test_vectors_of_zeros_in_an_export_are_left_out_and_named(full: Store, tmp_p
     assert store.vectors(summary.set_id)[0] == ["c0/lesion", "c2/lesion", "c3/lesion"]
     assert store.failures()["item_id"].tolist() == ["c1/lesion"]
     change_parquet(out, lambda frame: frame.assign(vector=[0 * v for v in frame["vector"]]))
-    with pytest.raises(NotOurExportError, match="holds nothing but zeros"):
+    with pytest.raises(NotOurExportError, match="contains only zeros"):
         import_export(tmp_path / "none.duckdb", out)
 
 
@@ -322,7 +320,7 @@ def test_a_csv_needs_its_description(full: Store, tmp_path: Path) -> None:
         import_export(tmp_path / "back.duckdb", out)
 
 
-def test_h5ad_files_that_lie_or_link_are_refused(full: Store, tmp_path: Path) -> None:
+def test_h5ad_files_with_wrong_headers_or_links_are_refused(full: Store, tmp_path: Path) -> None:
     pytest.importorskip("anndata", reason="the optional extra h5ad is not installed")
     import h5py
 
@@ -344,8 +342,8 @@ def test_h5ad_files_that_lie_or_link_are_refused(full: Store, tmp_path: Path) ->
         file["uns/secret"] = h5py.ExternalLink("/etc/hostname", "/")
 
     cases = {
-        "claim": (claim, "claims vectors that it does not hold"),
-        "link": (link, "links to other places"),
+        "claim": (claim, "claims vectors that it does not contain"),
+        "link": (link, "links to other data"),
         "bare": (lambda file: file["uns"].__delitem__("flexict"), "was not exported by this program"),
         "words": (
             lambda file: file["X"].attrs.modify("encoding-type", "odd") or file.__delitem__("X"),
@@ -356,18 +354,16 @@ def test_h5ad_files_that_lie_or_link_are_refused(full: Store, tmp_path: Path) ->
         with pytest.raises(NotOurExportError, match=sentence):
             import_export(tmp_path / "back.duckdb", spoil(name, change))
     out.write_bytes(b"no HDF5")
-    with pytest.raises(NotOurExportError, match="no readable h5ad"):
+    with pytest.raises(NotOurExportError, match="not a readable h5ad"):
         import_export(tmp_path / "back.duckdb", out)
     assert not (tmp_path / "back.duckdb").exists()
 
 
-def test_the_command_line_brings_an_export_back(
-    full: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_line_imports_an_export(full: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "all.parquet"
     assert main(["export", str(full.path), "--format", "parquet", "--out", str(out)]) == 0
     assert main(["import", str(tmp_path / "back.duckdb"), "--vectors", str(out)]) == 0
-    assert "12 vectors of 6 numbers, of 2 patients" in capsys.readouterr().out
+    assert "12 vectors of 6 dimensions, of 2 patients" in capsys.readouterr().out
     (tmp_path / "other.csv").write_text("id,a\nx,1\n")
     assert main(["import", str(tmp_path / "new.duckdb"), "--vectors", str(tmp_path / "other.csv")]) == 2
     assert "or give --labels" in capsys.readouterr().err

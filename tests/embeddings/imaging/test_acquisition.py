@@ -1,4 +1,4 @@
-"""How a scan was acquired: read from its file, kept in the store, and nothing in it that identifies anyone."""
+"""How a scan was acquired: read from its file and stored, without anything that identifies a person."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def dataset(**tags: object) -> Dataset:
     return found
 
 
-def test_a_dicom_series_tells_grid_and_scanner(tmp_path: Path) -> None:
+def test_a_dicom_series_states_grid_and_scanner(tmp_path: Path) -> None:
     folder = series(
         tmp_path / "ct",
         SliceThickness=3.0,
@@ -92,7 +92,7 @@ def test_a_dicom_series_tells_grid_and_scanner(tmp_path: Path) -> None:
     )
 
 
-def test_the_slices_of_a_coronal_series_lie_along_its_stack(tmp_path: Path) -> None:
+def test_slices_of_a_coronal_series_are_counted_along_its_stack(tmp_path: Path) -> None:
     found = acquisition_of("c", inspect(series(tmp_path / "ct", axes=(1, 0, 0, 0, 0, -1))))
     assert (found.spacing_xy_mm, found.spacing_z_mm, found.n_slices) == (0.7, 2.5, 4)
 
@@ -123,7 +123,7 @@ def test_the_series_of_a_real_scanner(real_ct: Path) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
-def test_slices_of_a_nifti_lie_along_the_patient_however_its_axes_are_stored(
+def test_slices_of_a_nifti_are_counted_along_the_patient_for_any_order_of_axes(
     tmp_path: Path, order: tuple[int, int, int]
 ) -> None:
     affine, shape, spacing = np.zeros((4, 4)), [0, 0, 0], (0.8, 0.8, 3.0)
@@ -136,7 +136,7 @@ def test_slices_of_a_nifti_lie_along_the_patient_however_its_axes_are_stored(
     assert found == AcquisitionRecord("c", spacing_xy_mm=0.8, spacing_z_mm=3.0, n_slices=7)
 
 
-def test_the_commonest_value_of_the_slices_counts_and_missing_ones_do_not() -> None:
+def test_the_most_frequent_value_of_the_slices_is_used_and_missing_ones_are_ignored() -> None:
     slices = [
         dataset(KVP=120, ConvolutionKernel="B30f"),
         dataset(KVP=140, ConvolutionKernel=""),
@@ -149,7 +149,7 @@ def test_the_commonest_value_of_the_slices_counts_and_missing_ones_do_not() -> N
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
 @pytest.mark.parametrize("value", ["", None, "0", "-1", "1e9", "nan", "inf"])
-def test_impossible_numbers_are_as_good_as_none(value: str | None) -> None:
+def test_impossible_numbers_count_as_missing(value: str | None) -> None:
     assert scanner_settings([dataset(KVP=value, SliceThickness=value)]) == ScannerSettings()
 
 
@@ -159,7 +159,7 @@ def test_a_kernel_or_scanner_that_says_it_is_unknown_is_missing(marker: str) -> 
     assert scanner_settings(slices) == ScannerSettings(scanner_model="Force")
 
 
-def test_a_number_that_is_none_costs_nothing_but_itself(tmp_path: Path) -> None:
+def test_an_unreadable_number_is_missing_and_the_rest_is_read(tmp_path: Path) -> None:
     folder = series(tmp_path / "ct", KVP="123456", Manufacturer="GE")
     for file in folder.iterdir():
         file.write_bytes(file.read_bytes().replace(b"123456", b"high! "))
@@ -169,7 +169,7 @@ def test_a_number_that_is_none_costs_nothing_but_itself(tmp_path: Path) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
-def test_whatever_a_scanner_is_called_fits_in_one_printable_line(text: str) -> None:
+def test_any_scanner_name_becomes_one_printable_line(text: str) -> None:
     found = scanner_settings([dataset(Manufacturer=text)]).manufacturer
     assert found is None or (
         found == found.strip() and 0 < len(found) <= 64 and "\n" not in found and "\0" not in found
@@ -181,9 +181,7 @@ def record(case_id: str, **changes: object) -> AcquisitionRecord:
     return AcquisitionRecord(case_id, **(values | changes))
 
 
-def test_acquisitions_stand_beside_the_cases_without_columns_that_say_nothing(
-    store: Store, identity: Make, items: Make
-) -> None:
+def test_acquisitions_are_joined_to_cases_without_empty_columns(store: Store, identity: Make, items: Make) -> None:
     set_id = store.open_set(identity())
     store.commit(
         set_id,
@@ -199,7 +197,7 @@ def test_acquisitions_stand_beside_the_cases_without_columns_that_say_nothing(
     assert store.acquisitions()["case_id"].tolist() == ["c0", "c1", "c2"]
 
 
-def test_a_scan_read_anew_replaces_what_was_known(store: Store, identity: Make, items: Make) -> None:
+def test_reading_a_scan_again_replaces_its_acquisition(store: Store, identity: Make, items: Make) -> None:
     set_id = store.open_set(identity())
     store.commit(set_id, items(["c0"]), acquisitions=[record("c0", kernel="soft")])
     store.commit(set_id, acquisitions=[record("c0", spacing_z_mm=1.0)])

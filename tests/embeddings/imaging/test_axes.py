@@ -1,4 +1,4 @@
-"""Where voxels lie: the sform of a NIfTI before its qform, and one rule for sheared axes in every format."""
+"""Position of voxels: the sform of a NIfTI before its qform, and one rule for sheared axes in every format."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ OTHERS = {
 
 @pytest.mark.parametrize("codes", [(1, 1), (2, 1), (1, 2), (4, 1), (1, 4)])
 @pytest.mark.parametrize("other", OTHERS)
-def test_the_sform_goes_before_a_qform_that_says_otherwise(tmp_path: Path, other: str, codes: tuple[int, int]) -> None:
+def test_the_sform_takes_precedence_over_a_different_qform(tmp_path: Path, other: str, codes: tuple[int, int]) -> None:
     path = nifti(tmp_path / "a.nii", OTHERS[other], RAS, codes)
     assert_lies_where_nibabel_says(path)
     (note,) = inspect(path).notes
     assert note.startswith("its sform and qform place it up to ")
-    assert note.endswith(" mm apart: the sform is read")
+    assert note.endswith(" mm apart: the sform is used")
 
 
-def test_how_far_they_are_apart_is_told(tmp_path: Path) -> None:
+def test_the_distance_between_sform_and_qform_is_noted(tmp_path: Path) -> None:
     path = nifti(tmp_path / "a.nii", OTHERS["moved by a voxel"], RAS)
-    assert inspect(path).notes == ("its sform and qform place it up to 2.5 mm apart: the sform is read",)
+    assert inspect(path).notes == ("its sform and qform place it up to 2.5 mm apart: the sform is used",)
     csv = tmp_path / "cohort.csv"
     csv.write_text("case_id,patient_id,image_path\na,p,a.nii\n")
     report = read_cohort(csv)
@@ -78,7 +78,7 @@ def test_how_far_they_are_apart_is_told(tmp_path: Path) -> None:
     assert report.ok
 
 
-def test_the_spacing_is_that_of_the_sform_too(tmp_path: Path) -> None:
+def test_the_spacing_also_comes_from_the_sform(tmp_path: Path) -> None:
     path = nifti(tmp_path / "a.nii", affine_of(np.eye(3), spacing=(0.8, 0.9, 3.0)), RAS)
     assert_lies_where_nibabel_says(path)
     assert read_image(path).spacing == pytest.approx((0.8, 0.9, 3.0))
@@ -86,13 +86,13 @@ def test_the_spacing_is_that_of_the_sform_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codes", [(0, 1), (1, 0)])
-def test_the_only_form_whose_code_is_set_counts(tmp_path: Path, codes: tuple[int, int]) -> None:
+def test_only_a_form_with_its_code_set_is_used(tmp_path: Path, codes: tuple[int, int]) -> None:
     path = nifti(tmp_path / "a.nii", OTHERS["x flipped"], RAS, codes)
     assert_lies_where_nibabel_says(path)
     assert inspect(path).notes == ()
 
 
-def test_less_than_half_a_voxel_apart_is_not_told(tmp_path: Path) -> None:
+def test_a_distance_below_half_a_voxel_is_not_noted(tmp_path: Path) -> None:
     path = nifti(tmp_path / "a.nii", affine_of(np.eye(3), start=(12.3, -34, 56)), RAS)
     assert_lies_where_nibabel_says(path)
     assert inspect(path).notes == ()
@@ -109,12 +109,12 @@ def test_microns_are_microns_in_both_forms(tmp_path: Path) -> None:
     assert volume.same_grid(same)
 
 
-def test_a_sform_of_no_length_leaves_the_qform_and_says_so(tmp_path: Path) -> None:
+def test_a_sform_with_an_axis_of_zero_length_gives_way_to_the_qform_with_a_note(tmp_path: Path) -> None:
     broken = RAS.copy()
     broken[:, 2] = 0
     path = nifti(tmp_path / "a.nii", broken, RAS)
     assert read_image(path).spacing == pytest.approx((0.8, 0.9, 2.5))
-    assert inspect(path).notes == ("its sform is damaged (an axis of no length): the qform is read",)
+    assert inspect(path).notes == ("its sform is damaged (an axis of zero length): the qform is used",)
 
 
 def test_a_mask_and_its_ct_are_placed_by_the_same_form(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_any_sform_is_read_as_nibabel_reads_it(
     assert_lies_where_nibabel_says(nifti(tmp_path / "a.nii", sform, qform, codes), atol=5e-3)
 
 
-def test_ordinary_files_are_placed_as_before(real_ct: Path) -> None:
+def test_ordinary_files_keep_the_geometry_of_itk(real_ct: Path) -> None:
     for path in sorted(real_ct.glob("*/*.nii.gz"))[:12]:
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(path))
@@ -207,7 +207,7 @@ def test_sheared_axes_are_refused_in_every_format(tmp_path: Path, name: str, deg
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_axes_off_square_by_little_are_read_as_square_in_every_format(tmp_path: Path, name: str) -> None:
+def test_slightly_oblique_axes_are_squared_in_every_format(tmp_path: Path, name: str) -> None:
     path = write_sheared(tmp_path / name, 1.0)
     volume = read_image(path)
     np.testing.assert_allclose(volume.direction.T @ volume.direction, np.eye(3), atol=1e-9)
@@ -219,7 +219,7 @@ def test_axes_off_square_by_little_are_read_as_square_in_every_format(tmp_path: 
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_square_axes_are_left_as_they_are(tmp_path: Path, name: str) -> None:
+def test_square_axes_are_unchanged(tmp_path: Path, name: str) -> None:
     path = write_sheared(tmp_path / name, 0.0)
     assert inspect(path).notes == ()
     np.testing.assert_allclose(read_image(path).direction, np.eye(3), atol=1e-7)

@@ -1,4 +1,4 @@
-"""Images of every kind come out in HU and LPS; masks on the grid of their CT."""
+"""Images of every format are read in HU and LPS; masks on the grid of their CT."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_format_gives_the_same_volume(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd", "a.mha", "a.mhd"])
-def test_the_header_alone_tells_the_grid(tmp_path: Path, name: str) -> None:
+def test_the_header_alone_gives_the_grid(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, ct_array())
     header = inspect(path)
     assert header.shape_zyx == SHAPE_ZYX
@@ -69,7 +69,7 @@ def test_the_header_alone_tells_the_grid(tmp_path: Path, name: str) -> None:
     index=st.tuples(*[st.integers(0, n - 1) for n in SHAPE_ZYX]),
     code=st.sampled_from(["sform", "qform"]),
 )
-def test_a_ras_nifti_in_any_direction_lands_in_lps(
+def test_a_ras_nifti_in_any_direction_is_converted_to_lps(
     tmp_path_factory: pytest.TempPathFactory,
     angles: tuple[float, float, float],
     spacing: tuple[float, float, float],
@@ -134,7 +134,7 @@ def test_a_big_endian_nifti_reads_the_same(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "a.nii").array, ct_array())
 
 
-def test_a_fourth_axis_of_one_is_no_fourth_axis(tmp_path: Path) -> None:
+def test_a_fourth_axis_of_size_one_is_dropped(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(ct_array().T[..., None], np.eye(4)), tmp_path / "a.nii.gz")
     np.testing.assert_array_equal(read_image(tmp_path / "a.nii.gz").array, ct_array())
 
@@ -175,7 +175,7 @@ def test_values_that_cannot_be_hu_are_warned_about(array: np.ndarray, warns: boo
     assert (plausibility(volume) is not None) == warns
 
 
-def test_a_mask_comes_as_zero_and_one_on_the_grid_of_its_ct(tmp_path: Path) -> None:
+def test_a_mask_is_zero_and_one_on_the_grid_of_its_ct(tmp_path: Path) -> None:
     ct = read_image(write(tmp_path / "ct.nii.gz", ct_array()))
     inside = np.zeros(SHAPE_ZYX, dtype=bool)
     inside[2:4, 1:3, 2:6] = True
@@ -191,7 +191,7 @@ def test_a_mask_comes_as_zero_and_one_on_the_grid_of_its_ct(tmp_path: Path) -> N
         assert mask.same_grid(ct)
 
 
-def test_masks_that_mark_no_one_lesion_on_this_ct_are_refused(tmp_path: Path) -> None:
+def test_masks_that_do_not_mark_one_lesion_on_this_ct_are_refused(tmp_path: Path) -> None:
     ct = read_image(write(tmp_path / "ct.nii.gz", ct_array()))
     empty = np.zeros(SHAPE_ZYX, np.uint8)
     labels = empty.copy()
@@ -200,7 +200,7 @@ def test_masks_that_mark_no_one_lesion_on_this_ct_are_refused(tmp_path: Path) ->
     one[1, 1, 1] = 1
     with pytest.raises(ImageError, match=r"empty\.nii\.gz is a mask without voxels"):
         read_mask(write(tmp_path / "empty.nii.gz", empty), ct)
-    with pytest.raises(ImageError, match=r"holds 3 labels \(1, 2, 3\)"):
+    with pytest.raises(ImageError, match=r"contains 3 labels \(1, 2, 3\)"):
         read_mask(write(tmp_path / "labels.nii.gz", labels), ct)
     with pytest.raises(ImageError, match=r"lies outside its CT \(.* from -10\.0 / 20\.0 / 299\.0 against"):
         read_mask(write(tmp_path / "moved.nii.gz", one, origin=(-10.0, 20.0, 299.0)), ct)

@@ -1,4 +1,4 @@
-"""Files that are no usable CT: one sentence each, with the file's name and what to do."""
+"""Unusable files: one sentence each, with the file's name and what to do."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_other_content_under_an_image_name(tmp_path: Path, name: str, content: b
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
-def test_a_nifti_cut_off_is_refused_not_filled(nifti: Path, share: float) -> None:
+def test_a_truncated_nifti_is_refused_not_filled(nifti: Path, share: float) -> None:
     raw = nifti.read_bytes()
     packed = gzip.compress(raw)
     for name, content in (("cut.nii", raw), ("cut.nii.gz", packed)):
@@ -96,7 +96,7 @@ def test_a_flipped_bit_inside_gzip_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cut.nrrd", "cut.mha"])
 @pytest.mark.parametrize("compressed", [False, True])
-def test_nrrd_and_mha_cut_off_are_refused(tmp_path: Path, name: str, compressed: bool) -> None:
+def test_truncated_nrrd_and_mha_are_refused(tmp_path: Path, name: str, compressed: bool) -> None:
     array = np.random.default_rng(0).integers(-1000, 1000, (12, 13, 14)).astype(np.int16)
     sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / name), compressed)
     raw = (tmp_path / name).read_bytes()
@@ -147,7 +147,7 @@ def test_colour_voxels(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(colour, np.eye(4)), tmp_path / "rgb.nii")
     assert "colour" in refusal(tmp_path / "rgb.nii", inspect)
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 4, 4, 3), np.uint8), isVector=True), str(tmp_path / "rgb.mha"))
-    assert "single number a voxel" in refusal(tmp_path / "rgb.mha", inspect)
+    assert "one number per voxel" in refusal(tmp_path / "rgb.mha", inspect)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -165,12 +165,12 @@ def test_an_image_of_one_value(tmp_path: Path, value: int) -> None:
 
 
 @pytest.mark.parametrize("mm", [0.0, -1.0, np.nan, np.inf, 20.5, 1e-30])
-def test_spacings_that_no_ct_has(nifti: Path, mm: float) -> None:
+def test_impossible_spacings_are_refused(nifti: Path, mm: float) -> None:
     refusal(patched(nifti, PIXDIM + 12, struct.pack("<f", mm)), inspect)
 
 
 @pytest.mark.parametrize("mm", ["0", "-1", "nan", "50"])
-def test_spacings_that_no_ct_has_in_mha(tmp_path: Path, mm: float) -> None:
+def test_impossible_spacings_in_mha_are_refused(tmp_path: Path, mm: float) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(np.ones((3, 3, 3), np.int16)), str(tmp_path / "a.mha"))
     raw = (tmp_path / "a.mha").read_bytes()
     (tmp_path / "a.mha").write_bytes(raw.replace(b"ElementSpacing = 1 1 1", f"ElementSpacing = 1 1 {mm}".encode()))

@@ -1,4 +1,4 @@
-"""Threads that meet damaged files of any format at the same moment leave the process alive."""
+"""Threads that read damaged files of any format at the same time do not end the process."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_the_outline_is_that_of_the_label_of_the_case(store_path: Path, tmp_path
     (one,), (other,) = plain[0]["slices"], chosen[0]["slices"]
     assert chosen[1][other["mask"]] == plain[1][one["mask"]]
     refused, _ = unpack(answer(shown_of(store_path, several), None))
-    assert any("No outline" in note and "holds 2 labels (1, 2)" in note for note in refused["panels"][0]["notes"])
+    assert any("No outline" in note and "contains 2 labels (1, 2)" in note for note in refused["panels"][0]["notes"])
     signatures = {shown_of(store_path, several.assign(mask_label=label)).signature for label in ("1", "2", None)}
     assert len(signatures) == 3
 

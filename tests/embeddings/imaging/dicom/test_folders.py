@@ -1,4 +1,4 @@
-"""What lies in a folder beside good slices: lost slices are counted, copies read once, files without preamble read."""
+"""Other files in a folder of slices: lost slices are counted, copies read once, files without preamble read."""
 
 from __future__ import annotations
 
@@ -61,47 +61,47 @@ def refusal(folder: Path) -> str:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", LOST)
-def test_slices_that_are_lost_cost_the_scan_and_are_counted(tmp_path: Path, kind: str, place: str) -> None:
+def test_a_scan_with_lost_slices_is_refused_and_they_are_counted(tmp_path: Path, kind: str, place: str) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     spoil(folder, PLACES[place], LOST[kind])
     said = refusal(folder)
-    assert "holds 8 files that cannot be read as DICOM" in said
+    assert "contains 8 files that cannot be read as DICOM" in said
     assert "beside 16 slices" in said
 
 
 @pytest.mark.parametrize("kind", ["empty", "zeros", "garbage", "an error page"])
 @pytest.mark.parametrize("rename", ["{0:03}", "IM{0:05}", "1.2.840.113619.2.55.{0}", "{0:03}.IMA", "CT_{0}.slice"])
-def test_lost_slices_are_known_by_any_name_that_slices_have(tmp_path: Path, rename: str, kind: str) -> None:
+def test_lost_slices_are_recognised_by_any_naming_of_slices(tmp_path: Path, rename: str, kind: str) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     for number, file in enumerate(sorted(folder.iterdir())):
         file.rename(folder / rename.format(number))
     spoil(folder, [22, 23], LOST[kind])
-    assert "holds 2 files that cannot be read as DICOM" in refusal(folder)
+    assert "contains 2 files that cannot be read as DICOM" in refusal(folder)
 
 
-def test_slices_that_do_not_say_their_modality_are_not_left_out_unsaid(tmp_path: Path) -> None:
+def test_slices_without_a_modality_are_not_silently_left_out(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     files = sorted(folder.iterdir())
     for file in files[20:]:
         ds = pydicom.dcmread(file)
         del ds.Modality
         ds.save_as(file)
-    assert "holds 4 files that cannot be read as DICOM slices" in refusal(folder)
+    assert "contains 4 files that cannot be read as DICOM slices" in refusal(folder)
     for file in files:
         ds = pydicom.dcmread(file)
         ds.Modality = ""
         ds.save_as(file)
-    assert "holds DICOM of modality unknown" in refusal(folder)
+    assert "contains DICOM of modality unknown" in refusal(folder)
 
 
-def test_a_download_that_did_not_end_is_a_lost_slice(tmp_path: Path) -> None:
+def test_an_incomplete_download_is_a_lost_slice(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     last = sorted(folder.iterdir())[-1]
     last.rename(f"{last}.part").write_bytes(b"\0" * 900)
-    assert "holds 1 file that cannot be read as DICOM" in refusal(folder)
+    assert "contains 1 file that cannot be read as DICOM" in refusal(folder)
 
 
-def test_what_is_evidently_no_slice_may_lie_beside_the_slices(tmp_path: Path) -> None:
+def test_files_that_are_clearly_not_slices_are_accepted_beside_them(tmp_path: Path) -> None:
     volume = scan()
     folder = write_ct_series(tmp_path / "ct", volume)
     for name, content in {
@@ -125,13 +125,13 @@ def test_what_is_evidently_no_slice_may_lie_beside_the_slices(tmp_path: Path) ->
     assert inspect(folder).notes == ()
 
 
-def test_a_folder_of_nothing_but_lost_slices_says_how_many(tmp_path: Path) -> None:
+def test_a_folder_of_only_lost_slices_states_their_number(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     spoil(folder, range(N), LOST["zeros"])
-    assert "holds 24 files that cannot be read as DICOM slices and no DICOM slices" in refusal(folder)
+    assert "contains 24 files that cannot be read as DICOM slices and no DICOM slices" in refusal(folder)
 
 
-def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp_path: Path) -> None:
+def test_a_series_that_states_its_number_of_images_is_read_if_complete(tmp_path: Path) -> None:
     def counted(ds: Dataset) -> None:
         ds.AcquisitionNumber, ds.ImagesInAcquisition = 1, N
 
@@ -142,10 +142,10 @@ def test_a_series_that_says_how_many_images_it_has_is_read_where_it_has_them(tmp
     np.testing.assert_array_equal(read_image(folder).array, volume.array)
     (note,) = inspect(folder).notes
     assert note == (
-        "2 files that cannot be read as DICOM slices are left out: the series states 24 images, and all are there"
+        "2 files that cannot be read as DICOM slices are left out: the series states 24 images, and all are present"
     )
     spoil(folder, [23], LOST["empty"])  # now it has fewer than it says
-    assert "holds 3 files that cannot be read as DICOM" in refusal(folder)
+    assert "contains 3 files that cannot be read as DICOM" in refusal(folder)
 
 
 def test_lost_slices_of_a_real_series_are_counted(real_ct: Path, tmp_path: Path) -> None:
@@ -153,12 +153,12 @@ def test_lost_slices_of_a_real_series_are_counted(real_ct: Path, tmp_path: Path)
     folder = Path(shutil.copytree(source, tmp_path / "ct"))
     spoil(folder, range(30, 41), LOST["zeros"])
     assert (
-        "holds 11 files that cannot be read as DICOM slices (empty, damaged or of another kind) beside 30"
+        "contains 11 files that cannot be read as DICOM slices (empty, damaged or of another kind) beside 30"
         in refusal(folder)
     )
 
 
-def test_validate_says_of_lost_slices_what_embed_records(tmp_path: Path) -> None:
+def test_validate_reports_lost_slices_as_embed_records_them(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     spoil(folder, range(16, 24), LOST["zeros"])
     csv = tmp_path / "cohort.csv"
@@ -166,7 +166,7 @@ def test_validate_says_of_lost_slices_what_embed_records(tmp_path: Path) -> None
     csv.write_text("case_id,patient_id,image_path\na,p,ct\nb,q,whole\n")
     (problem,) = read_cohort(csv).problems
     assert (problem.case_id, problem.severity) == ("a", "error")
-    assert "holds 8 files that cannot be read" in problem.reason
+    assert "contains 8 files that cannot be read" in problem.reason
     job.run(csv, tmp_path / "out.duckdb", encoder=TinyEncoder(), view="volume", workers=1)
     failures = Store(tmp_path / "out.duckdb").failures()
     assert failures[["case_id", "reason"]].to_numpy().tolist() == [["a", problem.reason]]
@@ -260,7 +260,7 @@ CHANGES: dict[str, Callable[[Dataset], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_slices_that_lie_there_twice_are_read_once(tmp_path: Path, change: str) -> None:
+def test_repeated_slices_are_read_once(tmp_path: Path, change: str) -> None:
     if change == "lossless compression":
         pytest.importorskip("jpeg_ls", reason="pyjpegls, which writes JPEG-LS, is not installed")
     volume = scan()
@@ -292,15 +292,15 @@ def test_validate_notes_copies(tmp_path: Path) -> None:
     assert len(report.cases) == 1
 
 
-def test_different_images_at_one_place_are_refused_also_under_one_uid(tmp_path: Path) -> None:
+def test_different_images_at_one_position_are_refused_even_under_one_uid(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan())
     ds = pydicom.dcmread(folder / "003.dcm")
     ds.PixelData = bytes(2) + ds.PixelData[2:]
     ds.save_as(folder / "003 (1).dcm")
-    assert "two different slices at the same place" in refusal(folder)
+    assert "two different slices at the same position" in refusal(folder)
 
 
-def test_copies_make_no_series_the_longer_one(tmp_path: Path) -> None:
+def test_copies_do_not_make_a_series_longer(tmp_path: Path) -> None:
     longer = scan(8, seed=1)
     folder = write_ct_series(tmp_path / "ct", longer)
     for file in list(folder.iterdir()):
@@ -315,7 +315,7 @@ def test_copies_make_no_series_the_longer_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(folder).array, longer.array)
 
 
-def test_a_multiframe_file_that_lies_there_twice_is_read_once(tmp_path: Path) -> None:
+def test_a_repeated_multiframe_file_is_read_once(tmp_path: Path) -> None:
     volume = scan(5)
     (tmp_path / "ct").mkdir()
     write_enhanced(tmp_path / "ct" / "all.dcm", volume)
@@ -324,14 +324,14 @@ def test_a_multiframe_file_that_lies_there_twice_is_read_once(tmp_path: Path) ->
     assert "copy of another" in inspect(tmp_path / "ct").notes[0]
 
 
-def test_the_hash_of_a_folder_tells_what_is_left_out_too(tmp_path: Path) -> None:
+def test_the_hash_of_a_folder_covers_files_that_are_left_out(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", scan(4))
     before = content_sha256(folder)
     shutil.copy(folder / "003.dcm", folder / "copy.dcm")
     assert content_sha256(folder) != before
 
 
-def test_a_binary_file_that_begins_like_dicom_is_no_slice(tmp_path: Path) -> None:
+def test_a_binary_file_that_begins_like_dicom_is_not_a_slice(tmp_path: Path) -> None:
     volume = scan()
     folder = write_ct_series(tmp_path / "ct", volume)
     content = io.BytesIO(b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100" + b"\xff" * 300)

@@ -1,4 +1,4 @@
-"""A tilted gantry's slices come out on a rectangular grid, every structure where it is in the patient."""
+"""Slices of a tilted gantry are resampled to a rectangular grid, with every structure in its place in the patient."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_ball_stays_where_it_is_and_keeps_its_size(x: float, y: float) -> None
     assert tilt.degrees == pytest.approx(np.degrees(np.arctan(np.hypot(x, y) / SLICE_MM)))
 
 
-def test_a_tilted_dicom_series_is_read_upright_and_says_so(tmp_path: Path) -> None:
+def test_a_tilted_dicom_series_is_resampled_and_noted(tmp_path: Path) -> None:
     shift = (0.0, 0.7)
     grid = Volume(tilted_ball(shift), (*PIXEL_MM, SLICE_MM), (-40.0, 20.0, -300.0), np.eye(3))
     folder = write_ct_series(tmp_path / "ct", grid)

@@ -1,4 +1,4 @@
-"""What DICOM files say of a patient, a place, a device or a day reaches no database and no record of a run."""
+"""Patient, place, device and date in DICOM files reach no database and no run record."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def leaks(text: str, canaries: Sequence[str] = CANARIES) -> list[str]:
     return found
 
 
-def test_the_files_do_hold_what_is_searched_for(study: Study) -> None:
+def test_the_files_contain_what_is_searched_for(study: Study) -> None:
     for name in ("ct0/000.dcm", "seg.dcm", "rt.dcm"):
         whole = (study.folder / name).read_bytes().decode("latin-1")
         for canary in (WORD, DAY, TIME, CODE, ROOT):
@@ -280,8 +280,8 @@ def test_nothing_that_identifies_is_stored(study: Study, views: tuple[str, ...],
     assert all(summary.n_embedded >= 2 for summary in summaries)
     assert all(summary.n_failed >= 5 for summary in summaries)
     for said in (
-        "holds 2 ROIs, 2 of them with GTV",
-        "holds 2 segments (1, 2)",
+        "contains 2 ROIs, 2 of them with GTV",
+        "contains 2 segments (1, 2)",
         "outlines outside its CT",
         "lacks 1 slice",
     ):
@@ -301,7 +301,7 @@ def test_the_report_of_a_cohort_names_nobody(study: Study) -> None:
     said = {
         kind: "\n".join(p.reason for p in report.problems if p.column == kind) for kind in ("image_path", "mask_path")
     }
-    assert "holds 2 ROIs, 2 of them with GTV" in said["mask_path"]
+    assert "contains 2 ROIs, 2 of them with GTV" in said["mask_path"]
     assert leaks(said["mask_path"]) == []
     # Which of several series is read may be told by its UID: the report is shown, and not kept.
     assert leaks(said["image_path"], [canary for canary in CANARIES if canary != ROOT]) == []

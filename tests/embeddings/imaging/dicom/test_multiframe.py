@@ -1,4 +1,4 @@
-"""Enhanced CT: frames find their place and their HU; every transfer syntax gives the same voxels."""
+"""Enhanced CT: position and HU of frames; every transfer syntax gives the same voxels."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_frames_are_ordered_by_position_and_come_in_hu(tmp_path: Path, in_folder
     assert inspect(path).kind == "DICOM"
 
 
-def test_each_frame_has_a_slope_of_its_own(tmp_path: Path) -> None:
+def test_each_frame_is_rescaled_by_its_own_slope(tmp_path: Path) -> None:
     volume = grid()
     slopes = [1.0, 0.5, 2.0, 0.25, 1.0, 0.5]
     found = read_image(write_enhanced(tmp_path / "all.dcm", volume, slopes=slopes))
@@ -110,23 +110,25 @@ def test_compressed_frames_are_the_same_voxels(tmp_path: Path, compress: Any, sl
     ("changes", "sentence"),
     [
         ({"NumberOfFrames": 60}, "fewer pixels than its header claims"),
-        ({"NumberOfFrames": 5}, "5 frames but the places of 6"),
-        ({"PerFrameFunctionalGroupsSequence": None}, "6 frames but the places of 0"),
+        ({"NumberOfFrames": 5}, "5 frames but positions for 6"),
+        ({"PerFrameFunctionalGroupsSequence": None}, "6 frames but positions for 0"),
         ({"SharedFunctionalGroupsSequence": None}, "frames without position, orientation or pixel size"),
         ({"PixelData": bytes(10)}, "fewer pixels than its header claims"),
         ({"Modality": "MR"}, "modality MR"),
     ],
     ids=["too many frames", "too few frames", "no places", "no sizes", "no pixels", "MR"],
 )
-def test_an_enhanced_file_that_lies_is_refused(tmp_path: Path, changes: dict[str, object], sentence: str) -> None:
+def test_an_enhanced_file_with_a_wrong_header_is_refused(
+    tmp_path: Path, changes: dict[str, object], sentence: str
+) -> None:
     path = write_enhanced(tmp_path / "all.dcm", grid(), **changes)
     with pytest.raises(ImageError, match=sentence):
         read_image(path)
 
 
-def test_one_frame_alone_is_no_volume(tmp_path: Path) -> None:
+def test_a_single_frame_is_not_a_volume(tmp_path: Path) -> None:
     folder = write_ct_series(tmp_path / "ct", grid())
-    with pytest.raises(ImageError, match="give the folder that holds the series"):
+    with pytest.raises(ImageError, match="give the folder that contains the series"):
         read_image(next(folder.iterdir()))
 
 

@@ -1,4 +1,4 @@
-"""Padding outside the field of view becomes air; other values that no CT has are doubted in words."""
+"""Padding outside the field of view becomes air; other impossible CT values give a warning."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_value_of_tissue_is_padding_only_outside_the_body(tmp_path: Path) -> N
     slope=st.sampled_from([1.0, 0.5, 2.0, -1.0]),
     intercept=st.integers(-2048, 2048),
 )
-def test_hu_is_padding_where_the_stored_number_is(
+def test_hu_is_padding_where_the_stored_value_is(
     value: int, limit: int | None, signed: bool, slope: float, intercept: int
 ) -> None:
     dtype = np.int16 if signed else np.uint16
@@ -150,7 +150,7 @@ def test_hu_is_padding_where_the_stored_number_is(
 
 
 @pytest.mark.parametrize("value", [None, "", "many"])
-def test_a_padding_that_is_no_number_is_none(value: str | None) -> None:
+def test_a_padding_value_that_is_not_a_number_is_ignored(value: str | None) -> None:
     tags = Dataset()
     tags.add(pydicom.DataElement(0x00280120, "LO", value))
     assert padding_of(tags, (1.0, -1024.0)) is None
@@ -179,7 +179,7 @@ def test_unsigned_voxels_can_become_air() -> None:
         ({}, None),
     ],
 )
-def test_values_that_no_ct_has_are_doubted_in_words(
+def test_impossible_ct_values_give_a_warning(
     tmp_path: Path, name: str, values: dict[tuple[int, int, int], int], words: str | None
 ) -> None:
     array = hu().astype(np.int32)
@@ -196,14 +196,14 @@ def test_values_that_no_ct_has_are_doubted_in_words(
         assert re.search(words, doubt)
 
 
-def test_an_intercept_applied_twice_is_doubted(tmp_path: Path) -> None:
+def test_an_intercept_applied_twice_gives_a_warning(tmp_path: Path) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(hu() - np.int16(1024)), str(tmp_path / "a.nii.gz"))
     doubt = read_scan(tmp_path / "a.nii.gz")[2]
     assert doubt is not None
     assert "less dense than air" in doubt
 
 
-def test_the_padding_of_a_real_series_is_air_without_a_doubt(real_ct: Path) -> None:
+def test_the_padding_of_a_real_series_is_air_without_a_warning(real_ct: Path) -> None:
     folder = real_ct / "dicom" / "CRLM-CT-1004" / "image"
     volume, _, doubt = read_scan(folder)
     assert doubt is None
@@ -214,7 +214,7 @@ def test_the_padding_of_a_real_series_is_air_without_a_doubt(real_ct: Path) -> N
     np.testing.assert_array_equal(volume.array[z][padded], -1024)
 
 
-def test_a_doubt_about_padding_reaches_the_store_and_declared_padding_does_not(tmp_path: Path) -> None:
+def test_a_warning_about_padding_is_stored_and_declared_padding_gives_none(tmp_path: Path) -> None:
     padded_series(tmp_path / "declared", 63536, signed=False)
     other = padded_series(tmp_path / "undeclared", 63536, signed=False)
     for file in other.iterdir():

@@ -64,7 +64,7 @@ def test_slices_are_ordered_by_position_and_come_in_hu(tmp_path: Path) -> None:
     assert inspect(tmp_path / "ct").kind == "DICOM"
 
 
-def test_a_slope_of_each_slice_is_applied_to_it(tmp_path: Path) -> None:
+def test_each_slice_is_rescaled_by_its_own_slope(tmp_path: Path) -> None:
     stored = np.random.default_rng(1).integers(0, 2000, (3, ROWS, COLUMNS))
     (tmp_path / "ct").mkdir()
     for i, slope in enumerate((1.0, 0.5, 0.25)):
@@ -90,7 +90,7 @@ def test_a_coronal_series_keeps_its_axes(tmp_path: Path) -> None:
     assert volume.array[index] == stored[2, 4, 5] - 1024
 
 
-def test_the_series_with_most_slices_is_taken_and_said_so(tmp_path: Path) -> None:
+def test_the_series_with_most_slices_is_read_and_noted(tmp_path: Path) -> None:
     series_folder(tmp_path / "ct", heights=(0, 5), series="1.1")
     stored = series_folder(tmp_path / "ct", heights=(0, 2, 4, 6), series="1.2")
     series_folder(tmp_path / "ct", heights=(0, 1, 2, 3, 4), series="1.3", ImageType=["DERIVED", "PRIMARY", "LOCALIZER"])
@@ -107,12 +107,14 @@ def test_the_series_with_most_slices_is_taken_and_said_so(tmp_path: Path) -> Non
     [
         ((0, 2, 4, 8, 10), "lacks 1 slice "),
         ((0, 2, 4, 10, 12), "lacks 2 slices"),
-        ((0, 2, 2, 4), "same place"),
+        ((0, 2, 2, 4), "same position"),
         ((0, 2, 4.5, 6.5, 8.5), "unevenly spaced"),
         ((0,), "single slice"),
     ],
 )
-def test_slices_that_make_no_even_stack_are_refused(tmp_path: Path, heights: tuple[float, ...], said: str) -> None:
+def test_slices_that_do_not_form_an_even_stack_are_refused(
+    tmp_path: Path, heights: tuple[float, ...], said: str
+) -> None:
     series_folder(tmp_path / "ct", heights=heights)
     with pytest.raises(ImageError, match=said):
         inspect(tmp_path / "ct")
@@ -123,7 +125,7 @@ def test_rounded_positions_are_even_enough(tmp_path: Path) -> None:
     assert inspect(tmp_path / "ct").spacing[2] == pytest.approx(0.625)
 
 
-def test_original_slices_go_before_more_derived_ones_and_thin_before_thick(tmp_path: Path) -> None:
+def test_original_slices_are_preferred_to_derived_ones_and_thin_to_thick(tmp_path: Path) -> None:
     series_folder(tmp_path / "ct", heights=(0, 1, 2, 3, 4), series="1.1", ImageType=["DERIVED", "SECONDARY", "MPR"])
     series_folder(tmp_path / "ct", heights=(0, 5, 10), series="1.2", SliceThickness=5, ConvolutionKernel="B70f")
     series_folder(tmp_path / "ct", heights=(0, 2, 4), series="1.3", SliceThickness=2, ConvolutionKernel="B30f")
@@ -209,7 +211,7 @@ def test_a_damaged_byte_is_read_past_or_refused_in_one_sentence(tmp_path: Path, 
     assert file.name not in said  # such names may hold a patient's
 
 
-def test_much_that_is_deflated_is_not_inflated(tmp_path: Path) -> None:
+def test_a_large_deflated_file_is_not_inflated(tmp_path: Path) -> None:
     series_folder(tmp_path / "ct")
     file = next((tmp_path / "ct").iterdir())
     tags = pydicom.dcmread(file)

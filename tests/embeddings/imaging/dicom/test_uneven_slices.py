@@ -1,4 +1,4 @@
-"""A complete series of two spacings is resampled to the finer one; a series that lacks slices is refused."""
+"""A complete series with two spacings is resampled to the finer one; a series that lacks slices is refused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def expected(volume: Volume, direction: np.ndarray | None = None) -> np.ndarray:
 
 @pytest.mark.parametrize("order", ["fine first", "fine last", "fine between", "a gap between"])
 @pytest.mark.parametrize("name", ["LPS", "oblique"])
-def test_a_head_of_two_spacings_is_resampled_to_the_finer(tmp_path: Path, order: str, name: str) -> None:
+def test_a_head_with_two_spacings_is_resampled_to_the_finer(tmp_path: Path, order: str, name: str) -> None:
     at = {
         "fine first": HEAD,
         "fine last": heights((13, 7.0), (14, 4.0)),
@@ -132,7 +132,7 @@ def test_frames_of_two_spacings(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.array[:-1, 0, 0], -900 + 8 * 4.0 * np.arange(len(found.array) - 1), atol=1)
 
 
-def test_validate_notes_two_spacings_and_the_store_says_how_it_was_acquired(tmp_path: Path) -> None:
+def test_validate_notes_two_spacings_and_the_store_keeps_the_acquisition(tmp_path: Path) -> None:
     folder = head(tmp_path / "ct", HEAD)
     csv = tmp_path / "cohort.csv"
     csv.write_text("case_id,patient_id,image_path\na,p,ct\n")
@@ -147,7 +147,7 @@ def test_validate_notes_two_spacings_and_the_store_says_how_it_was_acquired(tmp_
 
 
 @pytest.mark.parametrize("text", [b"inf   ", b"1.5   ", b"\0\0\0\0\0\0", b"1\\2\\3 "])
-def test_an_instance_number_that_is_none_costs_nothing(tmp_path: Path, text: bytes) -> None:
+def test_an_unreadable_instance_number_is_ignored(tmp_path: Path, text: bytes) -> None:
     folder = head(tmp_path / "ct", HEAD, InstanceNumber=12345)
     before = read_image(folder)
     for file in list(folder.iterdir())[:3]:
@@ -198,7 +198,7 @@ def test_a_spacing_that_missing_slices_explain_needs_evidence() -> None:
     assert "it is not known" in refusal(DOUBLE, evidence_of(None, [4.0] * 28))
 
 
-def test_numbers_that_jump_tell_of_missing_slices_at_any_spacing() -> None:
+def test_gaps_in_instance_numbers_mean_missing_slices_at_any_spacing() -> None:
     numbers = [*range(15), *range(16, 41, 2)]
     assert "lacks 13 slices" in refusal(HEAD, evidence_of(numbers, UNKNOWN))
 
@@ -213,11 +213,11 @@ def test_numbers_that_jump_tell_of_missing_slices_at_any_spacing() -> None:
         (heights((10, 15.0), (10, 25.0)), "unevenly spaced"),
         (heights((5, 2.0), (1, 2.5), (5, 2.0)), "unevenly spaced"),
         (heights((2, 2.0), (2, 3.0)), "unevenly spaced"),
-        (np.insert(HEAD, 3, HEAD[3]), "two different slices at the same place"),
+        (np.insert(HEAD, 3, HEAD[3]), "two different slices at the same position"),
         (np.where(np.arange(28) == 3, np.nan, HEAD), "without a finite position"),
     ],
 )
-def test_stacks_that_are_incomplete_or_of_no_pattern(at: np.ndarray, said: str) -> None:
+def test_incomplete_or_irregular_stacks_are_refused(at: np.ndarray, said: str) -> None:
     assert said in refusal(at)
 
 
@@ -260,7 +260,9 @@ def acquired_blocks(slices: range) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("where", DRAWN)
 @pytest.mark.parametrize("name", ["LPS", "oblique"])
 @pytest.mark.parametrize("kind", ["SEG", "RTSTRUCT"])
-def test_a_lesion_drawn_on_the_acquired_slices_lands_on_them(tmp_path: Path, kind: str, where: str, name: str) -> None:
+def test_a_lesion_drawn_on_the_acquired_slices_is_placed_on_them(
+    tmp_path: Path, kind: str, where: str, name: str
+) -> None:
     direction, slices = DIRECTIONS[name], DRAWN[where]
     volume, header, _ = read_scan(head(tmp_path / "ct", HEAD, direction))
     drawn, outline = acquired_blocks(slices)
@@ -288,7 +290,7 @@ def test_a_lesion_drawn_on_the_acquired_slices_lands_on_them(tmp_path: Path, kin
     assert ((np.array(centre) - START) @ direction)[2] == pytest.approx((low + high) / 2, abs=2.0)
 
 
-def test_validate_and_embed_take_a_mask_of_the_acquired_slices(tmp_path: Path) -> None:
+def test_validate_and_embed_accept_a_mask_of_the_acquired_slices(tmp_path: Path) -> None:
     folder = head(tmp_path / "ct", HEAD)
     drawn, _ = acquired_blocks(DRAWN["in the wide part"])
     places = Volume(np.zeros((1, ROWS, COLUMNS)), (*PIXEL_MM, 1.0), tuple(START), np.eye(3))

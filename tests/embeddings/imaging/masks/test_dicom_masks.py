@@ -1,4 +1,4 @@
-"""SEG and RTSTRUCT files as masks on a CT's grid: placed by position, of known volume, or refused."""
+"""SEG and RTSTRUCT files as masks on a CT's grid: placed by position, with the correct volume, or refused."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class TestSegmentations:
         path = write_seg(tmp_path / "m.dcm", grid, drawn * 255, highest=255, syntax=RLELossless)
         np.testing.assert_array_equal(read_mask(path, grid).array, drawn)
 
-    def test_position_in_the_shared_groups_serves_a_single_frame(self, tmp_path: Path) -> None:
+    def test_a_position_in_the_shared_groups_is_used_for_a_single_frame(self, tmp_path: Path) -> None:
         grid = grid_of()
 
         def share(ds: Dataset) -> None:
@@ -185,7 +185,7 @@ class TestSegmentationsOnOtherGrids:
             del ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness
 
         path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)], change=silent)
-        with pytest.raises(ImageError, match="does not say how far its slices are apart"):
+        with pytest.raises(ImageError, match="does not state the distance of its slices"):
             read_mask(path, grid)
 
     def test_frames_far_apart_of_thin_slices_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:
@@ -207,22 +207,22 @@ class TestSegments:
         np.testing.assert_array_equal(read_mask(path, grid, label).array, expected)
 
     @pytest.mark.parametrize(("bits", "number"), [(8, 2), (16, 300)])
-    def test_a_label_map_holds_numbers_of_segments(self, tmp_path: Path, bits: int, number: int) -> None:
+    def test_a_label_map_contains_segment_numbers(self, tmp_path: Path, bits: int, number: int) -> None:
         grid = grid_of()
         stored = np.random.default_rng(2).choice([0, 1, number], size=grid.shape)
         path = write_labelmap(tmp_path / "m.dcm", grid, stored, {1: "Kidney", number: "Tumour"}, bits)
         for label in (str(number), "tumour"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, stored == number)
-        with pytest.raises(ImageError, match=rf"holds 2 segments \(1 'Kidney', {number} 'Tumour'\)"):
+        with pytest.raises(ImageError, match=rf"contains 2 segments \(1 'Kidney', {number} 'Tumour'\)"):
             read_mask(path, grid)
 
-    def test_the_background_of_a_label_map_is_no_segment(self, tmp_path: Path) -> None:
+    def test_the_background_of_a_label_map_is_not_a_segment(self, tmp_path: Path) -> None:
         grid = grid_of()
         stored = blob(grid.shape) * 4
         path = write_labelmap(tmp_path / "m.dcm", grid, stored, {0: "Background", 4: "Tumour"}, 8)
         np.testing.assert_array_equal(read_mask(path, grid).array, stored == 4)
 
-    def test_segments_without_frames_are_passed_over(self, tmp_path: Path) -> None:
+    def test_segments_without_frames_are_ignored(self, tmp_path: Path) -> None:
         grid = grid_of()
         second = Dataset()
         second.SegmentNumber, second.SegmentLabel = 2, "Second tumour"
@@ -236,7 +236,7 @@ class TestSegments:
             read_mask(path, grid, "second tumour")
 
     @pytest.mark.parametrize("label", ["4", "0", "liver"])
-    def test_a_label_that_no_segment_has_lists_those_there_are(self, tmp_path: Path, label: str) -> None:
+    def test_an_unknown_segment_label_lists_the_known_ones(self, tmp_path: Path, label: str) -> None:
         grid = grid_of()
         path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), segments=(1, 2), change=named("Kidney", "Tumour"))
         with pytest.raises(ImageError, match=f"no segment '{label}', its segments are 1 'Kidney', 2 'Tumour': correct"):
@@ -249,11 +249,11 @@ class TestSegmentationsRefused:
         [
             (
                 {"segments": (1, 2, 5)},
-                r"holds 3 segments \(1 'lesion', 2 'lesion', 5 'lesion'\): give the lesion's .* in a column mask_label",
+                r"contains 3 segments \(1 'lesion', 2 'lesion', 5 'lesion'\): give the lesion's .* column mask_label",
             ),
             (
                 {"segments": tuple(range(1, 21))},
-                r"holds 20 segments \(1 'lesion', 2 'lesion', .*, 12 'lesion', \.\.\.\)",
+                r"contains 20 segments \(1 'lesion', 2 'lesion', .*, 12 'lesion', \.\.\.\)",
             ),
             ({"axes": OBLIQUE[:, :2].T}, "frames in no regular stack"),
             ({"axes": np.array([1, 0, 0, 1, 0, 0])}, "skewed rows and columns"),
@@ -261,7 +261,7 @@ class TestSegmentationsRefused:
             ({"places": [(z + 0.4, z / 3, 0) for z in range(9)]}, "frames in no regular stack"),
             ({"pixel_mm": (1.8, 1.4), "places": [(z, 40, 0) for z in range(9)]}, "lies outside its CT"),
             ({"places": [(z + 20, 0, 0) for z in range(9)]}, "no frame inside its CT"),
-            ({"places": [(z // 2, 0, 0) for z in range(9)]}, "two frames at the same place"),
+            ({"places": [(z // 2, 0, 0) for z in range(9)]}, "two frames at the same position"),
             ({"places": [(z, 1e9, 0) for z in range(9)]}, "far beyond its CT|between the voxels"),
         ],
     )
@@ -279,19 +279,19 @@ class TestSegmentationsRefused:
     @pytest.mark.parametrize(
         ("name", "value", "said"),
         [
-            ("NumberOfFrames", 2**31 - 1, "claims 2147483647 frames and places 9"),
+            ("NumberOfFrames", 2**31 - 1, "has 2147483647 frames but positions for 9"),
             ("Rows", 65535, "cut off or damaged"),
-            ("SegmentationType", "SURFACE", "no binary, fractional or label map"),
-            ("SegmentationType", "LABELMAP", "no binary, fractional or label map"),  # of one bit
-            ("BitsAllocated", 32, "no binary, fractional or label map"),
-            ("SamplesPerPixel", 3, "no binary, fractional or label map"),
-            ("Rows", None, "lacks tags"),
-            ("SegmentSequence", [], "holds no segment"),
-            ("PerFrameFunctionalGroupsSequence", [], "places 0"),
-            ("SharedFunctionalGroupsSequence", [], "lacks tags"),
+            ("SegmentationType", "SURFACE", "not a binary, fractional or label map"),
+            ("SegmentationType", "LABELMAP", "not a binary, fractional or label map"),  # of one bit
+            ("BitsAllocated", 32, "not a binary, fractional or label map"),
+            ("SamplesPerPixel", 3, "not a binary, fractional or label map"),
+            ("Rows", None, "lacks required DICOM tags"),
+            ("SegmentSequence", [], "contains no segment"),
+            ("PerFrameFunctionalGroupsSequence", [], "positions for 0"),
+            ("SharedFunctionalGroupsSequence", [], "lacks required DICOM tags"),
         ],
     )
-    def test_headers_that_lie(self, tmp_path: Path, name: str, value: object, said: str) -> None:
+    def test_wrong_headers_are_refused(self, tmp_path: Path, name: str, value: object, said: str) -> None:
         grid = grid_of()
         path = write_seg(tmp_path / "m.dcm", grid, blob(grid.shape), change=lambda ds: setattr(ds, name, value))
         with pytest.raises(ImageError, match=said):
@@ -331,7 +331,7 @@ class TestSegmentationsRefused:
         length = int.from_bytes(whole[at - 2 : at], "little")
         text = "\\".join(map(str, position)).encode().ljust(length)
         path.write_bytes(whole[:at] + text + whole[at + length :])
-        with pytest.raises(ImageError, match=r"m\.dcm lacks tags"):
+        with pytest.raises(ImageError, match=r"m\.dcm lacks required DICOM tags"):
             find_dicom_mask(path)
 
     @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
@@ -399,7 +399,7 @@ class TestPaths:
         with pytest.raises(ImageError, match="does not exist"):
             read_mask(folder / "none.dcm", grid)
 
-    def test_a_mask_without_extension_is_known_by_its_content(self, tmp_path: Path) -> None:
+    def test_a_mask_without_extension_is_recognised_by_its_content(self, tmp_path: Path) -> None:
         grid = grid_of()
         path = write_seg(tmp_path / "1.2.840.1", grid, blob(grid.shape))
         np.testing.assert_array_equal(read_mask(path, grid).array, blob(grid.shape))

@@ -1,4 +1,4 @@
-"""RTSTRUCT outlines as masks: of known area and volume on any grid, or refused."""
+"""RTSTRUCT outlines as masks: correct area and volume on any grid, or refused."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class TestStructureSets:
         mask = read_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
         np.testing.assert_array_equal(mask.array, expected)
 
-    def test_outlines_that_say_they_are_exclusive_cancel_where_they_overlap(self, tmp_path: Path) -> None:
+    def test_exclusive_outlines_cancel_where_they_overlap(self, tmp_path: Path) -> None:
         grid = grid_of()
         outlines = [on_plane(grid, 4, box(2.5, 6.5, 1.5, 7.5)), on_plane(grid, 4, box(4.5, 9.5, 3.5, 9.5))]
         path = write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}, kind="CLOSEDPLANAR_XOR")
@@ -160,9 +160,9 @@ class TestStructureSets:
         mask, notes = read_noted_mask(write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines}), grid)
         assert mask.array.sum() == n_voxels
         assert len(notes) == 1
-        assert notes[0].startswith(f"{count} outlines of the lesion leave the CT and are cut at its edge")
+        assert notes[0].startswith(f"{count} outlines of the lesion extend beyond the CT and are cut at its edge")
 
-    def test_gtvs_without_outlines_are_passed_over(self, tmp_path: Path) -> None:
+    def test_gtvs_without_outlines_are_ignored(self, tmp_path: Path) -> None:
         grid = grid_of()
         drawn = [on_plane(grid, 4, box(2.5, 9.5, 1.5, 7.5))]
         for rois in ({"GTV 1": drawn, "GTV 2": []}, {"GTV 1": [], "BODY": drawn * 2, "GTV 2": drawn}):
@@ -180,7 +180,7 @@ class TestStructureSets:
 
     @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 40))
-    def test_a_star_is_filled_as_its_angles_tell(self, tmp_path: Path, seed: int, n: int) -> None:
+    def test_a_star_is_filled_as_its_angles_predict(self, tmp_path: Path, seed: int, n: int) -> None:
         """Inside a star-shaped outline is what lies nearer to its centre than the edge in that direction."""
         grid = grid_of((3, 41, 41), OBLIQUE)
         rng = np.random.default_rng(seed)
@@ -202,15 +202,15 @@ class TestStructureSetsRefused:
     @pytest.mark.parametrize(
         ("names", "said"),
         [
-            (["Jane Roe", "CTV"], "holds 2 ROIs, 0 of them with GTV"),
+            (["Jane Roe", "CTV"], "contains 2 ROIs, 0 of them with GTV"),
             (
                 ["GTV Roe 1", "GTV 2", "BODY"],
-                r"holds 3 ROIs, 2 of them with GTV in the name \(1, 2 'GTV 2', 3 'BODY'\)",
+                r"contains 3 ROIs, 2 of them with GTV in the name \(1, 2 'GTV 2', 3 'BODY'\)",
             ),
-            ([], "holds no ROI"),
+            ([], "contains no ROI"),
         ],
     )
-    def test_rois_are_told_by_number_and_by_no_name_that_may_identify(
+    def test_rois_are_listed_by_number_without_names_that_may_identify(
         self, tmp_path: Path, names: list[str], said: str
     ) -> None:
         rois = {name: [on_plane(grid_of(), 2, box(2.5, 9.5, 1.5, 7.5))] for name in names}
@@ -219,7 +219,7 @@ class TestStructureSetsRefused:
         assert "Roe" not in str(error.value)
 
     @pytest.mark.parametrize("label", ["4", "GTV", "0", "lung left"])
-    def test_a_label_that_no_roi_has_lists_those_there_are(self, tmp_path: Path, label: str) -> None:
+    def test_an_unknown_roi_label_lists_the_known_ones(self, tmp_path: Path, label: str) -> None:
         rois = {name: [on_plane(grid_of(), 2, box(2.5, 9.5, 1.5, 7.5))] for name in ("GTV-1", "Jane Roe", "Lung_R")}
         with pytest.raises(ImageError, match=rf"no ROI '{label}', its ROIs are 1 'GTV-1', 2, 3 'Lung_R': correct"):
             find_dicom_mask(write_rtstruct(tmp_path / "m.dcm", rois), label)
@@ -271,18 +271,18 @@ class TestStructureSetsRefused:
         at = whole.index(b"\x06\x30\x50\x00DS") + 8
         length = int.from_bytes(whole[at - 2 : at], "little")
         path.write_bytes(whole[:at] + text.ljust(length) + whole[at + length :])
-        with pytest.raises(ImageError, match=r"m\.dcm lacks tags"):
+        with pytest.raises(ImageError, match=r"m\.dcm lacks required DICOM tags"):
             find_dicom_mask(path)
 
-    def test_outlines_too_long_to_be_tested(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_outlines_with_too_many_points_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("embeddings.imaging.masks.dicom_rtstruct._MOST_TESTS", 10)
         grid = grid_of()
         path = write_rtstruct(tmp_path / "m.dcm", {"lesion": [on_plane(grid, 4, box(2.5, 9.5, 1.5, 7.5))]})
-        with pytest.raises(ImageError, match="far too many points"):
+        with pytest.raises(ImageError, match="too many points"):
             read_mask(path, grid)
 
     @pytest.mark.filterwarnings("ignore:Invalid value:UserWarning")
-    def test_a_file_cut_anywhere_is_no_other_error(self, tmp_path: Path) -> None:
+    def test_a_file_cut_anywhere_gives_an_image_error(self, tmp_path: Path) -> None:
         grid = grid_of()
         outlines = [on_plane(grid, z, box(2.5, 9.5, 1.5, 7.5)) for z in (3, 4, 5)]
         path = write_rtstruct(tmp_path / "m.dcm", {"lesion": outlines})

@@ -1,4 +1,4 @@
-"""A mask on any grid comes to that of its CT: without loss where voxels meet, else by the nearest."""
+"""A mask on any grid is resampled to that of its CT: without loss where voxels coincide, else by nearest neighbours."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_origin_rounded_by_less_than_a_tenth_of_a_voxel_is_taken_as_rounded(
     np.testing.assert_array_equal(mask.array, drawn)
     assert bool(notes) == noted
     if noted:
-        assert notes == (f"the mask lies {off_mm:.2g} mm off the voxels of its CT and is taken as rounded",)
+        assert notes == (f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is taken as rounding",)
 
 
 def test_a_mask_that_covers_a_part_of_its_ct_lies_where_it_was_drawn(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_voxels_outside_the_ct_are_left_out_and_counted(tmp_path: Path) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_another_grid_gives_each_voxel_of_the_ct_its_nearest_as_simpleitk_does(
+def test_on_another_grid_each_voxel_of_the_ct_takes_its_nearest_as_in_simpleitk(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     angles = data.draw(st.tuples(*[st.floats(-3, 3)] * 3))
@@ -124,7 +124,7 @@ def test_a_resampled_mask_is_noted_with_both_spacings(tmp_path: Path) -> None:
     assert "48 x 40 x 20 voxels of 1 x 1 x 2.5 mm against 60 x 50 x 40 voxels of 0.8 x 0.8 x 1.25 mm" in notes[0]
 
 
-def test_a_mask_beside_its_ct_is_refused_with_both_places(tmp_path: Path) -> None:
+def test_a_mask_outside_its_ct_is_refused_with_both_positions(tmp_path: Path) -> None:
     grid = grid_of()
     x, y, z = grid.origin
     beside = Volume(blob(grid.shape), grid.spacing, (x + 50, y, z), grid.direction)

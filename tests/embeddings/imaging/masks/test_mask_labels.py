@@ -1,4 +1,4 @@
-"""Masks of several labels: the lesion's is given by number or name, and what is there is listed where it is not."""
+"""Masks with several labels: the lesion's is given by number or name; an error lists the labels."""
 
 from __future__ import annotations
 
@@ -53,21 +53,23 @@ class TestPlainMasks:
         for label in ("1", "2", "3"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, int(label) == KITS)
 
-    def test_without_a_label_what_is_there_is_listed(self, tmp_path: Path) -> None:
+    def test_without_a_label_all_labels_are_listed(self, tmp_path: Path) -> None:
         grid = grid_of()
         many = np.arange(np.prod(grid.shape)).reshape(grid.shape) % 105  # TotalSegmentator has 104
-        with pytest.raises(ImageError, match=r"holds 3 labels \(1, 2, 3\): give the lesion's .* --mask-label"):
+        with pytest.raises(ImageError, match=r"contains 3 labels \(1, 2, 3\): give the lesion's .* --mask-label"):
             read_mask(write(tmp_path / "k.nii.gz", grid, KITS), grid)
-        with pytest.raises(ImageError, match=r"holds 104 labels \(1, 2, .*, 12, \.\.\.\)"):
+        with pytest.raises(ImageError, match=r"contains 104 labels \(1, 2, .*, 12, \.\.\.\)"):
             read_mask(write(tmp_path / "t.nii.gz", grid, many.astype(np.uint8)), grid)
 
     @pytest.mark.parametrize("label", ["4", "0", "-1", "1.5", "tumour", "1e999", "nan"])
-    def test_a_label_that_is_not_there_lists_those_that_are(self, tmp_path: Path, label: str) -> None:
+    def test_an_unknown_label_lists_the_known_ones(self, tmp_path: Path, label: str) -> None:
         grid = grid_of()
-        with pytest.raises(ImageError, match=f"holds no label '{label}', its labels are 1, 2, 3: correct mask_label"):
+        with pytest.raises(
+            ImageError, match=f"contains no label '{label}', its labels are 1, 2, 3: correct mask_label"
+        ):
             read_mask(write(tmp_path / "k.nii.gz", grid, KITS), grid, label)
 
-    def test_the_only_label_of_a_mask_is_its_own(self, tmp_path: Path) -> None:
+    def test_the_only_label_of_a_mask_needs_no_choice(self, tmp_path: Path) -> None:
         grid = grid_of()
         path = write(tmp_path / "m.nii.gz", grid, (KITS == 2) * np.uint8(255))
         for label in (None, "255"):
@@ -83,14 +85,14 @@ class TestPlainMasks:
 
 
 class TestSlicerSegmentations:
-    def test_segments_of_one_layer_are_told_by_value_or_name(self, tmp_path: Path) -> None:
+    def test_segments_of_one_layer_are_chosen_by_value_or_name(self, tmp_path: Path) -> None:
         grid = grid_of(direction=DIRECTIONS["RAS"])
         keys = slicer_keys(("Kidney", 1, 0), ("Tumour", 2, 0), ("Cyst", 3, 0))
         path = write(tmp_path / "m.seg.nrrd", grid, KITS, keys)
         for label in ("2", "tumour", " TUMOUR"):
             np.testing.assert_array_equal(read_mask(path, grid, label).array, KITS == 2)
         with pytest.raises(
-            ImageError, match=r"holds 3 segments \(1 'Kidney', 2 'Tumour', 3 'Cyst'\): give the lesion's"
+            ImageError, match=r"contains 3 segments \(1 'Kidney', 2 'Tumour', 3 'Cyst'\): give the lesion's"
         ):
             read_mask(path, grid)
         with pytest.raises(ImageError, match="no segment 'liver', its segments are 1 'Kidney', 2 'Tumour', 3 'Cyst'"):
@@ -126,7 +128,7 @@ class TestSlicerSegmentations:
         with pytest.raises(ImageError, match="mask without voxels"):
             read_mask(path, grid, "Nothing yet")
 
-    def test_one_label_that_the_header_does_not_describe_is_taken_as_of_any_mask(self, tmp_path: Path) -> None:
+    def test_a_single_label_missing_from_the_header_is_read_as_in_a_plain_mask(self, tmp_path: Path) -> None:
         grid = grid_of()
         path = write(tmp_path / "m.seg.nrrd", grid, (KITS == 1) * np.uint8(5), slicer_keys(("Tumour", 1, 0)))
         np.testing.assert_array_equal(read_mask(path, grid).array, KITS == 1)
@@ -178,7 +180,7 @@ class TestCohorts:
         assert report.covariate_types == {}
         assert report.to_dict()["cases"][1]["mask_label"] == "Tumour"
 
-    def test_a_label_for_all_masks_gives_way_to_that_of_a_row(self, folder: Path) -> None:
+    def test_the_label_of_a_row_overrides_that_for_all_masks(self, folder: Path) -> None:
         rows = ["a,p,ct.nii.gz,kits.nii.gz,", "b,q,ct.nii.gz,m.seg.nrrd,Cyst", "c,r,ct.nii.gz,,"]
         (folder / "c.csv").write_text("\n".join(["case,patient,image,mask,mask_label", *rows]))
         report = read_cohort(folder / "c.csv", mask_label="2", check_images=False)
@@ -186,7 +188,7 @@ class TestCohorts:
         report = read_cohort(folder / "c.csv", mask_label="2")
         assert not [p for p in report.problems if p.column == "mask"]
 
-    def test_validate_finds_masks_without_voxels_and_labels_that_are_not_there(self, folder: Path) -> None:
+    def test_validate_finds_masks_without_voxels_and_unknown_labels(self, folder: Path) -> None:
         for name in "abcde":
             (folder / f"{name}.nii.gz").write_bytes((folder / "ct.nii.gz").read_bytes())
         rows = ["a,1,a.nii.gz,empty.nii.gz,", "b,2,b.nii.gz,kits.nii.gz,", "c,3,c.nii.gz,kits.nii.gz,7"]
@@ -197,7 +199,7 @@ class TestCohorts:
         reasons = {p.case_id: p.reason for p in report.problems if p.column == "mask"}
         assert sorted(reasons) == ["a", "b", "c", "d"]
         assert "mask without voxels" in reasons["a"]
-        assert "holds 3 labels (1, 2, 3)" in reasons["b"]
+        assert "contains 3 labels (1, 2, 3)" in reasons["b"]
         assert "no label '7'" in reasons["c"]
         assert "no segment 'liver'" in reasons["d"]
         for case_id, mask, label in (
@@ -224,12 +226,12 @@ class TestCohorts:
         assert found["b"][0] == "error"
         assert "mask without voxels" in found["b"][1]
 
-    def test_the_command_line_takes_a_label_for_all_masks(
+    def test_the_command_line_accepts_a_label_for_all_masks(
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (folder / "c.csv").write_text("case,patient,image,mask\na,1,ct.nii.gz,kits.nii.gz\n")
         assert main(["validate", str(folder / "c.csv")]) == 2
-        assert "holds 3 labels (1, 2, 3)" in capsys.readouterr().out
+        assert "contains 3 labels (1, 2, 3)" in capsys.readouterr().out
         assert main(["validate", str(folder / "c.csv"), "--mask-label", "2.0"]) == 0
         assert main(["validate", str(folder / "c.csv"), "--mask-label", ""]) == 2
 
@@ -253,6 +255,6 @@ class TestCohorts:
 @pytest.mark.parametrize(
     ("text", "kept"), [("2", "2"), ("2.0", "2"), (" 02 ", "2"), ("2e0", "2"), ("2.5", "2.5"), (" GTV p ", "GTV p")]
 )
-def test_numbers_of_labels_are_kept_as_whole_numbers(text: str, kept: str) -> None:
+def test_label_numbers_are_stored_as_integers(text: str, kept: str) -> None:
     assert normal_label(text) == kept
     assert normal_label("2,0", decimal_comma=True) == "2"

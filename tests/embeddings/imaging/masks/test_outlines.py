@@ -1,4 +1,4 @@
-"""Closed outlines as pixels: what is inside one, and what several on a slice enclose together."""
+"""Closed outlines as pixels: the area of one, and of several on a slice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def on_edges(points: NDArray[np.float64], centres: NDArray[np.int64]) -> NDArray
     st.booleans(),
 )
 @example([(0, 0), (0, 0), (200, 200)], False)  # a line there and back, through centres
-def test_an_outline_of_any_form_encloses_what_a_crossing_test_says(
+def test_an_outline_of_any_form_encloses_what_a_crossing_test_finds(
     hundredths: list[tuple[int, int]], turned: bool
 ) -> None:
     points = np.array(hundredths, float) / 100 + 0.00317  # few centres of pixels on edges
@@ -69,7 +69,7 @@ class TestSeveral:
         np.testing.assert_array_equal(combined([OUTER] * 3, SHAPE), OUTER_AREA)
 
     @pytest.mark.parametrize("shift", [0.01, -0.01, 0.2, -0.2])
-    def test_an_outline_drawn_again_a_little_wider_or_narrower_is_no_hole(self, shift: float) -> None:
+    def test_an_outline_drawn_again_slightly_wider_or_narrower_is_not_a_hole(self, shift: float) -> None:
         wider = box(1.5 - shift, 20.5 + shift, 1.5 - shift, 16.5 + shift)
         np.testing.assert_array_equal(combined([OUTER, wider], SHAPE), OUTER_AREA)
 
@@ -99,7 +99,7 @@ class TestSeveral:
         expected = (OUTER_AREA & ~HOLE_AREA) | filled(other, SHAPE)
         np.testing.assert_array_equal(combined([OUTER, HOLE, other], SHAPE), expected)
 
-    def test_a_bridge_over_the_gap_of_a_ring_is_no_hole(self) -> None:
+    def test_a_bridge_over_the_gap_of_a_ring_is_not_a_hole(self) -> None:
         ring = np.array([[1.5, 1.5], [18.5, 1.5], [18.5, 4.5], [4.5, 4.5], [4.5, 12.5], [18.5, 12.5], [18.5, 15.5]])
         ring = np.vstack([ring, [[1.5, 15.5]]])
         bridge = box(14.5, 16.5, 2.5, 14.5)

@@ -135,8 +135,8 @@ def test_slices_of_a_former_scan_do_not_stay_beside_those_of_the_new(
 @pytest.mark.parametrize(
     ("scaled", "words"),
     [
-        (lambda hu: np.clip((hu + 1000) / 8, 0, 255).astype(np.uint8), "as of an 8-bit picture"),
-        (lambda hu: ((hu + 1000) / 2000).astype(np.float32), "as of an image scaled for display"),
+        (lambda hu: np.clip((hu + 1000) / 8, 0, 255).astype(np.uint8), "as in an 8-bit picture"),
+        (lambda hu: ((hu + 1000) / 2000).astype(np.float32), "as in an image scaled for display"),
     ],
 )
 def test_values_that_are_no_hu_are_embedded_and_doubted(
@@ -258,7 +258,7 @@ def test_a_label_for_the_whole_cohort_comes_with_the_command(make_cohort: MakeCo
     refused = go(csv, make_encoder(), "lesion")
     assert refused.n_failed == 2
     reasons = stored(csv).failures()["reason"].tolist()
-    assert all("holds 2 labels (1, 2): give the lesion's number or name" in reason for reason in reasons)
+    assert all("contains 2 labels (1, 2): give the lesion's number or name" in reason for reason in reasons)
     summary = go(csv, make_encoder(), "lesion", mask_label="2")
     assert (summary.n_embedded, summary.n_failed, summary.n_failed_before) == (2, 0, 0)
     assert stored(csv).failures().empty
