@@ -13,12 +13,13 @@ class Conversation {
     this.seq = Date.now() % 1e9;
     this.outstanding = null;
     this.told = "";
+    this.onceKnown = []; // What waits until the server knows what is shown.
     this.question = undefined; // What the map that was asked for last is about.
     this.timer = 0;
   }
 
   restart() {
-    this.outstanding = null;
+    this.answered();
     this.told = "";
     this.settled = null;
   }
@@ -28,7 +29,30 @@ class Conversation {
   }
 
   received(seq) {
-    if (this.outstanding && seq === this.outstanding.seq) this.outstanding = null;
+    if (this.outstanding && seq === this.outstanding.seq) this.answered();
+  }
+
+  /** No answer is waited for any more. */
+  answered() {
+    this.outstanding = null;
+    for (const act of this.onceKnown.splice(0)) act();
+  }
+
+  /** What the server should know of the view, as text. */
+  state() {
+    const { view, point } = this.viewer;
+    return JSON.stringify([view.plane, view.place, view.window, point, view.map]);
+  }
+
+  /** Whether the server knows what is shown now. */
+  known() {
+    return !this.outstanding && this.state() === this.told;
+  }
+
+  /** Tell the server what is shown now, and call `act` when it knows. */
+  tellThen(act) {
+    this.onceKnown.push(act);
+    if (this.state() !== this.told) this.ask([], [], this.state());
   }
 
   /** Ask for what is lacking, unless an answer is waited for. */
@@ -41,13 +65,13 @@ class Conversation {
         this.timer = setTimeout(() => this.next(), PATIENCE_MS - waited);
         return;
       }
-      this.outstanding = null;
+      this.answered();
     }
     const opens = viewer.unopened();
     const wants = this.wanted();
     const { map } = viewer;
     const asksMap = viewer.waitsForMap();
-    const state = JSON.stringify([viewer.view.plane, viewer.view.place, viewer.view.window, viewer.point, viewer.view.map]);
+    const state = this.state();
     if (opens.length || wants.length || asksMap || viewer.clicked) {
       this.ask(opens, wants, state);
     } else if (map?.waiting && viewer.view.map === map.kind) {

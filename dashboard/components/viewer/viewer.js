@@ -32,10 +32,13 @@ class Viewer {
     parent.append(this.root);
     this.watcher = new ResizeObserver(() => this.schedule());
     this.watcher.observe(this.root);
+    this.listening = new AbortController();
+    document.addEventListener("click", (event) => this.beforeDownload(event), { capture: true, signal: this.listening.signal });
   }
 
   close() {
     senderGone();
+    this.listening.abort();
     this.watcher.disconnect();
     this.conversation.close();
     clearTimeout(this.speaking);
@@ -258,6 +261,15 @@ class Viewer {
   hover(slot, at) {
     slot.pointer = at;
     this.schedule();
+  }
+
+  /** The server makes the files of the page from what it knows to be shown: tell it before the button is pressed. */
+  beforeDownload(event) {
+    const button = event.target.closest("[data-testid=stDownloadButton] button");
+    if (!button || !this.items || this.conversation.known()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    this.conversation.tellThen(() => button.click());
   }
 
   // ---- What is shown
