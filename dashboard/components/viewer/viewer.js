@@ -1,10 +1,38 @@
 // The viewer: what is shown, what the user does to it, and the panels on the page.
 
+import { contextOf, make } from "../elements.js";
+import { askFrom, senderCame, senderGone } from "../leaving.js";
+import { framed, panned, scrollRange, wholeScans, zoomed } from "./camera.js";
+import { Controls } from "./controls.js";
+import { Conversation } from "./conversation.js";
+import { clamp, fromScreen, projection, visible } from "./geometry.js";
+import { connectionOf } from "./message.js";
+import { paint } from "./painting.js";
+import { mapWords } from "./patch_overlay.js";
+import { offsetWords, PLANE_WORDS, shownOf, windowWords } from "./shown.js";
+import { SliceCache } from "./slices.js";
+import { describe, newSlot } from "./slots.js";
+import { wantedSlices } from "./wanted.js";
+
+/**
+ * @typedef {import("./geometry.js").Pair} Pair
+ * @typedef {import("./geometry.js").Place} Place
+ * @typedef {import("./geometry.js").Plane} Plane
+ * @typedef {import("./message.js").Blob} Blob
+ * @typedef {import("./message.js").Reply & import("./message.js").Beginning} FirstHeader
+ * @typedef {import("./slots.js").Slot} Slot
+ */
+
 const SPOKEN_AFTER_MS = 500;
+const LEVEL_HU = /** @type {const} */ ([-1500, 3000]);
+const WIDTH_HU = /** @type {const} */ ([1, 4000]);
+/** @type {WeakMap<Node, Viewer>} */
 const VIEWERS = new WeakMap();
 
-class Viewer {
+export class Viewer {
+  /** @param {HTMLElement | ShadowRoot} parent */
   constructor(parent) {
+    /** @type {import("./shown.js").View} */
     this.view = {
       plane: "axial", three: false, item: 0, place: [0, 0, 0], camera: { centre: [0, 0, 0], fov: 100 },
       window: { name: "Soft tissue", width: 400, level: 40 },
@@ -13,13 +41,37 @@ class Viewer {
     this.since = performance.now();
     senderCame();
     this.signature = "";
-    this.panels = [];
-    this.slots = [];
-    this.planes = {};
-    this.point = null;
-    this.direction = 1;
-    this.attempt = 0; // When a map that failed was asked for again, ms since 1970.
+    this.started = false;
     this.framed = false;
+    /** @type {import("./message.js").Beginning["items"]} Empty until the server has said what is shown. */
+    this.items = [];
+    /** @type {import("./message.js").Beginning["windows"]} */
+    this.windows = [];
+    /** @type {Record<string, Plane>} */
+    this.planes = {};
+    /** @type {(import("./shown.js").Panel | null)[]} */
+    this.panels = [];
+    /** @type {Slot[]} */
+    this.slots = [];
+    /** @type {number[]} */
+    this.outlineColour = [];
+    this.ramp = new Uint8Array();
+    this.footer = "";
+    /** @type {import("./message.js").Point | null} */
+    this.point = null;
+    this.clicked = false;
+    this.direction = 1;
+    /** @type {import("./patch_overlay.js").PatchMap | null} */
+    this.map = null;
+    /** @type {string | undefined} What `map` answers. */
+    this.mapFor = undefined;
+    this.attempt = 0; // When a map that failed was asked for again, ms since 1970.
+    this.drawing = 0;
+    this.toSay = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.speaking = undefined;
+    /** @type {(request: import("./message.js").Request) => void} */
+    this.send = () => {};
     this.cache = new SliceCache();
     this.conversation = new Conversation(this);
     this.controls = new Controls(this);
@@ -47,6 +99,7 @@ class Viewer {
 
   // ---- What comes from the server
 
+  /** @param {import("./message.js").Message} message */
   async receive({ header, blob }) {
     if (header.items && header.signature !== this.signature) this.begin(header, blob);
     if (header.signature !== this.signature) {
@@ -57,12 +110,16 @@ class Viewer {
     }
     this.conversation.received(header.seq);
     for (const panel of header.panels) await this.open(panel, blob);
-    if (!this.framed && this.panels.some((one) => one)) this.frame();
+    if (!this.framed && this.panels.some(Boolean)) this.frame();
     this.takeMap(header.map, blob);
     await Promise.all(header.slices.map((record) => this.cache.add(record, blob)));
     this.schedule();
   }
 
+  /**
+   * @param {FirstHeader} header
+   * @param {Blob} blob
+   */
   begin(header, blob) {
     this.signature = header.signature;
     this.items = header.items;
@@ -80,34 +137,35 @@ class Viewer {
     view.item = 0;
     if (!this.started) {
       view.plane = header.start.plane;
-      const [name, width, level] = this.windows.find(([one]) => one === header.start.window);
-      view.window = { name, width, level };
+      this.chooseWindow(header.start.window);
       this.started = true;
     }
     this.framed = false;
-    this.controls.fill(this.items, this.windows, header.maps, this.ramp);
+    this.controls.fill(header, this.ramp);
     this.conversation.restart();
     this.arrange();
   }
 
+  /**
+   * @param {import("./message.js").Reply["panels"][number]} panel
+   * @param {Blob} blob
+   */
   async open(panel, blob) {
     if (this.panels[panel.panel]) return;
-    const found = { ...panel };
-    if (panel.kind === "thumbnail") {
-      found.picture = await createImageBitmap(new Blob([blob(panel.png)], { type: "image/png" }));
-    }
-    this.panels[panel.panel] = found;
+    this.panels[panel.panel] = panel.kind !== "thumbnail" ? panel
+      : { ...panel, picture: await createImageBitmap(new Blob([blob(panel.png)], { type: "image/png" })) };
   }
 
+  /**
+   * @param {import("./message.js").Reply["map"]} map
+   * @param {Blob} blob
+   */
   takeMap(map, blob) {
     // The user may have clicked again meanwhile: the answer is to what was asked.
     this.mapFor = this.conversation.question;
     if (!map) return;
-    if (map.same) {
-      this.map = { ...this.map, waiting: map.waiting };
-      return;
-    }
-    this.map = { ...map, grids: map.grids.map((grid) => ({ ...grid, values: blob(grid.values).slice() })) };
+    if (map.same) this.map = this.map && { ...this.map, waiting: map.waiting };
+    else this.map = { ...map, grids: map.grids.map((grid) => ({ ...grid, values: blob(grid.values).slice() })) };
   }
 
   mapQuestion() {
@@ -121,33 +179,53 @@ class Viewer {
     return this.mapFor !== this.mapQuestion();
   }
 
+  /** The panels on the page that the server has not opened yet. */
   unopened() {
     const numbers = this.slots.map((slot) => slot.number);
     return [...new Set(numbers)].filter((n) => !this.panels[n]);
   }
 
+  /** The slices that are lacking. */
+  wanted() {
+    const slots = this.slots.flatMap(({ number, plane, canvas }) => {
+      const panel = this.panels[number];
+      if (panel?.kind !== "ct") return [];
+      const { clientWidth: width, clientHeight: height } = canvas;
+      const seen = width ? visible(projection(this.view.camera, plane(), width, height), width, height) : null;
+      return [{ number, panel, plane: plane(), seen }];
+    });
+    return wantedSlices(slots, this.view.place, this.direction, this.cache);
+  }
+
+  scans() {
+    return this.panels.filter((one) => one?.kind === "ct");
+  }
+
   // ---- What the user does
 
+  /** @param {string} name of a plane, or three */
   showPlane(name) {
     this.view.three = name === "three";
     if (!this.view.three) this.view.plane = name;
     this.arrange();
   }
 
+  /** @param {number} number */
   showItem(number) {
     this.view.item = number;
     this.arrange();
   }
 
-  set(name, value) {
-    this.view[name] = value;
+  /** @param {Partial<import("./shown.js").View>} values */
+  set(values) {
+    Object.assign(this.view, values);
     this.schedule();
   }
 
+  /** @param {string} name */
   chooseMap(name) {
-    this.view.map = name;
     this.mapFor = undefined;
-    this.schedule();
+    this.set({ map: name });
   }
 
   retryMap() {
@@ -156,117 +234,121 @@ class Viewer {
     this.schedule();
   }
 
+  /** @param {string} name of a window, or Own */
   chooseWindow(name) {
-    const found = this.windows.find(([one]) => one === name);
-    this.view.window = found ? { name, width: found[1], level: found[2] } : { ...this.view.window, name };
-    this.schedule();
+    const [, width, level] = this.windows.find(([one]) => one === name) ?? [name, this.view.window.width, this.view.window.level];
+    this.set({ window: { name, width, level } });
   }
 
-  ownWindow(which) {
-    const value = Number(this.controls[which].value);
+  /**
+   * @param {"width" | "level"} which
+   * @param {number} value HU
+   */
+  ownWindow(which, value) {
     if (!Number.isFinite(value) || (which === "width" && value < 1)) return;
-    this.view.window = { ...this.view.window, name: "Own", [which]: clamp(value, -1500, 4000) };
-    this.schedule();
+    this.set({ window: { ...this.view.window, name: "Own", [which]: clamp(value, -1500, 4000) } });
   }
 
+  /**
+   * @param {number} dx pixels, for the width
+   * @param {number} dy for the level
+   */
   dragWindow(dx, dy) {
     const { width, level } = this.view.window;
     const gain = Math.max(width / 300, 0.5);
-    this.view.window = { name: "Own", width: clamp(width + dx * gain, 1, 4000), level: clamp(level + dy * gain, -1500, 3000) };
-    this.schedule();
+    this.set({ window: { name: "Own", width: clamp(width + dx * gain, ...WIDTH_HU), level: clamp(level + dy * gain, ...LEVEL_HU) } });
   }
 
+  /**
+   * @param {Plane} plane
+   * @param {number} steps
+   */
   scroll(plane, steps) {
     const { low, high, step } = this.range(plane);
     const place = [...this.view.place];
     place[plane.through] = clamp(Math.round(place[plane.through] / step + steps) * step, low, high);
     this.direction = Math.sign(steps) || 1;
-    this.view.place = place;
-    this.schedule();
+    this.set({ place });
   }
 
+  /** @param {number} mm */
   scrollTo(mm) {
     const axis = this.planes[this.view.plane].through;
     this.direction = Math.sign(mm - this.view.place[axis]) || 1;
-    this.view.place = this.view.place.map((one, i) => (i === axis ? mm : one));
-    this.schedule();
+    this.set({ place: this.view.place.map((one, i) => (i === axis ? mm : one)) });
   }
 
   home() {
-    this.view.place = [0, 0, 0];
     this.frame();
-    this.schedule();
+    this.set({ place: [0, 0, 0] });
   }
 
-  /** Look at what was embedded, or at all where that is not known. */
   frame() {
-    const opened = this.panels.filter((one) => one?.kind === "ct");
-    const boxes = opened.filter((one) => one.box).map(({ box: [low, high] }) => Math.max(...high.map((mm, i) => mm - low[i])));
-    const whole = Math.max(...opened.map((one) => Math.max(...one.shape.map((n, i) => n * one.spacing[i]))), 0);
-    const stored = this.panels.filter((one) => one?.kind === "thumbnail").map((one) => one.pixel_mm * one.picture.width);
-    const box = Math.max(...boxes, 0);
-    const fov = box ? Math.min(whole, Math.max(100, box + Math.min(0.6 * box, 60))) : whole;
-    this.view.camera = { centre: [0, 0, 0], fov: fov || Math.max(...stored, 100) };
-    this.framed = opened.length > 0;
+    const scans = this.scans();
+    const pictures = this.panels.filter((one) => one?.kind === "thumbnail");
+    this.view.camera = framed(scans, pictures.map((one) => one.pixel_mm * one.picture.width));
+    this.framed = scans.length > 0;
   }
 
-  fit() {
-    const opened = this.panels.filter((one) => one?.kind === "ct");
-    if (!opened.length) return;
-    const ends = opened.flatMap((one) => one.shape.map((n, i) =>
-      2 * Math.max(one.centre[i] + 0.5, n - 0.5 - one.centre[i]) * one.spacing[i]));
-    this.view.camera = { centre: [0, 0, 0], fov: Math.max(...ends) };
-    this.schedule();
+  showAll() {
+    const scans = this.scans();
+    if (scans.length) this.set({ camera: wholeScans(scans) });
   }
 
+  /**
+   * @param {Slot} slot
+   * @param {number} dx pixels
+   * @param {number} dy
+   */
   pan(slot, dx, dy) {
-    const { camera } = this.view;
-    const plane = slot.plane();
-    const { scale } = projection(camera, plane, slot.canvas.clientWidth, slot.canvas.clientHeight);
-    const [right, down] = onScreen(plane, camera.centre);
-    camera.centre = fromScreen(plane, right - dx / scale, down - dy / scale, camera.centre);
-    this.schedule();
+    this.set({ camera: panned(this.view.camera, slot.plane(), sizeOf(slot.canvas), dx, dy) });
   }
 
+  /** @param {number} factor */
   zoomMiddle(factor) {
     const slot = this.slots[0];
     if (slot) this.zoom(factor, slot, [slot.canvas.clientWidth / 2, slot.canvas.clientHeight / 2]);
   }
 
-  zoom(factor, slot, [x, y]) {
-    const { camera } = this.view;
-    const plane = slot.plane();
-    const [width, height] = [slot.canvas.clientWidth, slot.canvas.clientHeight];
-    const before = projection(camera, plane, width, height);
-    camera.fov = clamp(camera.fov / factor, 5, 2000);
-    const after = projection(camera, plane, width, height);
-    // What is under the pointer stays there.
-    const [right, down] = onScreen(plane, camera.centre);
-    camera.centre = fromScreen(plane,
-      right + (x - before.left) / before.scale - (x - after.left) / after.scale,
-      down + (y - before.top) / before.scale - (y - after.top) / after.scale, camera.centre);
-    this.schedule();
+  /**
+   * @param {number} factor
+   * @param {Slot} slot
+   * @param {Pair} at
+   */
+  zoom(factor, slot, at) {
+    this.set({ camera: zoomed(this.view.camera, slot.plane(), sizeOf(slot.canvas), factor, at) });
   }
 
+  /**
+   * @param {Slot} slot
+   * @param {Pair} at
+   */
   pick(slot, at) {
-    if (!slot.shown.slice) return;
+    if (!slot.shown.cut) return;
     const place = this.placeAt(slot, at);
     this.point = { panel: slot.number, place, n: Date.now() };
-    const { through } = slot.plane();
-    this.view.place = place.map((mm, axis) => (axis === through ? this.view.place[axis] : mm));
     this.clicked = true;
-    this.schedule();
+    const { through } = slot.plane();
+    this.set({ place: place.map((mm, axis) => (axis === through ? this.view.place[axis] : mm)) });
   }
 
+  /**
+   * @param {Slot} slot
+   * @param {Pair | null} at
+   */
   hover(slot, at) {
     slot.pointer = at;
     this.schedule();
   }
 
-  /** The server makes the files of the page from what it knows to be shown: tell it before the button is pressed. */
+  /**
+   * The server makes the files of the page from what it knows to be shown: tell it before the button is pressed.
+   * @param {MouseEvent} event
+   */
   beforeDownload(event) {
-    const button = event.target.closest("[data-testid=stDownloadButton] button");
-    if (!button || !this.items || this.conversation.known()) return;
+    const clicked = /** @type {Element} */ (event.target);
+    const button = /** @type {HTMLElement | null} */ (clicked.closest("[data-testid=stDownloadButton] button"));
+    if (!button || !this.items.length || this.conversation.known()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     this.conversation.tellThen(() => button.click());
@@ -274,47 +356,34 @@ class Viewer {
 
   // ---- What is shown
 
+  /**
+   * The place at a pixel of a slot that shows a slice.
+   * @param {Slot} slot
+   * @param {Pair} at
+   */
   placeAt(slot, [x, y]) {
     const plane = slot.plane();
-    const { scale, left, top } = projection(this.view.camera, plane, slot.canvas.clientWidth, slot.canvas.clientHeight);
+    const { width, height } = sizeOf(slot.canvas);
+    const { scale, left, top } = projection(this.view.camera, plane, width, height);
     const place = [...this.view.place];
-    place[plane.through] = slot.shown.position;
+    place[plane.through] = slot.shown.cut?.position ?? place[plane.through];
     return fromScreen(plane, (x - left) / scale, (y - top) / scale, place);
   }
 
-  stepOf(plane) {
-    const spacings = this.panels.filter((one) => one?.kind === "ct").map((one) => one.spacing[plane.through]);
-    return spacings.length ? Math.min(...spacings) : 1;
-  }
-
-  /** How far one can scroll, in whole steps. */
+  /** @param {Plane} plane */
   range(plane) {
-    const step = this.stepOf(plane);
-    const opened = this.panels.filter((one) => one?.kind === "ct");
-    const low = Math.min(0, ...opened.map((one) => slicePosition(one, plane, 0)));
-    const high = Math.max(0, ...opened.map((one) => slicePosition(one, plane, one.shape[plane.through] - 1)));
-    return { low: Math.floor(low / step) * step, high: Math.ceil(high / step) * step, step };
-  }
-
-  offsetWords(plane = this.planes[this.view.plane]) {
-    const mm = this.view.place[plane.through];
-    const [on, back] = WAYS[plane.name];
-    return Math.abs(mm) < 0.05 ? "at the centre" : `${Math.abs(mm).toFixed(1)} mm ${mm > 0 ? on : back}`;
-  }
-
-  windowWords() {
-    const { name, width, level } = this.view.window;
-    return `window ${name}, width ${Math.round(width)}, level ${signed(Math.round(level))} HU`;
+    return scrollRange(this.scans(), plane);
   }
 
   mapText() {
-    return mapWords(this.view, this.waitsForMap() ? null : this.map, this.point, this.saidOfPoint ?? "Cosine similarity with the patch under the ring.");
+    return mapWords(this.view.map, this.waitsForMap() ? null : this.map, this.point);
   }
 
   /** Make the slots anew: a panel an item, or the three planes of one. */
   arrange() {
     const { view } = this;
-    const focused = this.slots.findIndex((slot) => slot.canvas === slot.canvas.getRootNode().activeElement);
+    const { activeElement } = /** @type {Document | ShadowRoot} */ (this.root.getRootNode());
+    const focused = this.slots.findIndex((slot) => slot.canvas === activeElement);
     const wanted = view.three ? Object.keys(this.planes).map((plane) => ({ number: view.item, plane }))
       : this.items.map((_, number) => ({ number, plane: null }));
     this.slots = wanted.map(({ number, plane }) => newSlot(this, number, plane));
@@ -327,21 +396,21 @@ class Viewer {
     if (this.drawing) return;
     this.drawing = requestAnimationFrame(() => {
       this.drawing = 0;
-      if (!this.items) return;
+      if (!this.items.length) return;
       this.draw();
       this.conversation.next();
     });
   }
 
   draw() {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
     for (const slot of this.slots) {
-      look(slot, this);
-      const { clientWidth: width, clientHeight: height } = slot.canvas;
+      slot.shown = shownOf(slot.number, slot.plane(), this);
+      const { width, height } = sizeOf(slot.canvas);
       if (!width) continue;
-      const ratio = Math.min(window.devicePixelRatio || 1, 2);
       const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
       if (slot.canvas.width !== across || slot.canvas.height !== down) Object.assign(slot.canvas, { width: across, height: down });
-      paint(slot.canvas.getContext("2d"), width, height, ratio, slot.shown, this);
+      paint(contextOf(slot.canvas), width, height, ratio, slot.shown, this);
       describe(slot, this);
     }
     this.controls.update();
@@ -350,10 +419,11 @@ class Viewer {
 
   /** Say slice and window once they rest. */
   speak() {
-    const first = this.slots.find((slot) => slot.shown.slice);
-    const plane = first ? first.plane() : this.planes[this.view.plane];
-    const said = `${this.view.three ? "Three planes" : PLANE_WORDS[plane.name]}, ${this.offsetWords(plane)}. `
-      + `${first ? first.place.textContent : ""}. ${this.windowWords()}`;
+    const { view } = this;
+    const first = this.slots.find((slot) => slot.shown.cut);
+    const plane = first ? first.plane() : this.planes[view.plane];
+    const said = `${view.three ? "Three planes" : PLANE_WORDS[plane.name]}, ${offsetWords(plane, view.place)}. `
+      + `${first ? first.place.textContent : ""}. ${windowWords(view)}`;
     if (said === this.toSay) return;
     this.toSay = said;
     clearTimeout(this.speaking);
@@ -361,21 +431,22 @@ class Viewer {
   }
 }
 
+/** @param {HTMLCanvasElement} canvas */
+const sizeOf = ({ clientWidth, clientHeight }) => ({ width: clientWidth, height: clientHeight });
+
+/** @param {import("@streamlit/component-v2-lib").FrontendRendererArgs<{}, {channel: string}>} component */
 export default function slices({ data, parentElement }) {
-  let viewer = VIEWERS.get(parentElement);
-  if (!viewer) {
-    viewer = new Viewer(parentElement);
-    VIEWERS.set(parentElement, viewer);
-  }
-  const line = lineOf(data.channel);
-  viewer.send = (request) => askFrom(viewer.since, () => line.send?.(request));
-  if (line.viewer !== viewer) {
-    line.viewer = viewer;
-    if (line.message) viewer.receive(line.message);
+  const viewer = VIEWERS.get(parentElement) ?? new Viewer(parentElement);
+  VIEWERS.set(parentElement, viewer);
+  const connection = connectionOf(data.channel);
+  viewer.send = (request) => askFrom(viewer.since, () => connection.send?.(request));
+  if (connection.viewer !== viewer) {
+    connection.viewer = viewer;
+    if (connection.message) viewer.receive(connection.message);
   }
   return () => {
     viewer.close();
     VIEWERS.delete(parentElement);
-    if (line.viewer === viewer) line.viewer = null;
+    if (connection.viewer === viewer) connection.viewer = null;
   };
 }
