@@ -7,7 +7,7 @@ import { savePicture } from "./picture.js";
 import { offsetWords, PLANE_WORDS } from "./shown.js";
 
 export class Controls {
-  /** @param {import("./viewer.js").Viewer} viewer */
+  /** @param {import("./slice_viewer.js").Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     const { view } = viewer;
@@ -106,7 +106,7 @@ export class Controls {
       this.high.textContent = "1";
       this.scale.setAttribute("aria-label", `Colours from cosine ${lowest.toFixed(2)} (dark) to 1 (bright)`);
     }
-    this.spinner.hidden = !(view.map !== "off" && (viewer.waitsForMap() || map?.waiting));
+    this.spinner.hidden = !(view.map !== "off" && (viewer.maps.waits(view, viewer.point) || map?.waiting));
     this.again.hidden = view.map === "off" || !this.spinner.hidden || map?.kind !== view.map || !map?.errors.some(Boolean);
     const said = viewer.mapText();
     if (this.words.textContent !== said) this.words.textContent = said;

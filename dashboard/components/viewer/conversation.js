@@ -7,7 +7,7 @@ const POLL_MS = 600;
 const SETTLE_MS = 700;
 
 export class Conversation {
-  /** @param {import("./viewer.js").Viewer} viewer */
+  /** @param {import("./slice_viewer.js").Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.seq = Date.now() % 1e9;
@@ -18,8 +18,6 @@ export class Conversation {
     this.settled = "";
     /** @type {(() => void)[]} What waits until the server knows what is shown. */
     this.onceKnown = [];
-    /** @type {string | undefined} What the map that was asked for last is about. */
-    this.question = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
   }
@@ -51,9 +49,9 @@ export class Conversation {
     return JSON.stringify([view.plane, view.place, view.window, point, view.map]);
   }
 
-  /** Whether the server knows what is shown now. */
+  /** Whether the server knows what is shown now, if anything is. */
   known() {
-    return !this.outstanding && this.state() === this.told;
+    return !this.viewer.items.length || (!this.outstanding && this.state() === this.told);
   }
 
   /**
@@ -81,7 +79,7 @@ export class Conversation {
     const wants = viewer.wanted();
     const { map } = viewer;
     const state = this.state();
-    if (opens.length || wants.length || viewer.waitsForMap() || viewer.clicked) {
+    if (opens.length || wants.length || viewer.maps.waits(viewer.view, viewer.point) || viewer.clicked) {
       this.ask(opens, wants, state);
     } else if (map?.waiting && viewer.view.map === map.kind) {
       this.timer = setTimeout(() => this.ask([], [], state), POLL_MS);
@@ -106,7 +104,7 @@ export class Conversation {
     this.seq += 1;
     this.outstanding = { seq: this.seq, at: performance.now() };
     this.told = state;
-    this.question = viewer.mapQuestion();
+    viewer.maps.ask(view, viewer.point);
     viewer.clicked = false;
     viewer.send({
       signature: viewer.signature,
@@ -119,7 +117,7 @@ export class Conversation {
       point: viewer.point,
       map: view.map,
       map_key: viewer.map?.kind === view.map ? viewer.map.key : "",
-      attempt: viewer.attempt,
+      attempt: viewer.maps.attempt,
     });
     viewer.schedule();
   }

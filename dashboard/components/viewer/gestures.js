@@ -45,7 +45,7 @@ const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 /**
  * Listen on the canvas of a slot. All panels follow, so that what is done to one is done to the view.
  * @param {import("./slots.js").Slot} slot
- * @param {import("./viewer.js").Viewer} viewer
+ * @param {import("./slice_viewer.js").Viewer} viewer
  */
 export function listen(slot, viewer) {
   const { canvas } = slot;

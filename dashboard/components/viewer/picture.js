@@ -22,7 +22,7 @@ export function pictureName(cases, planes) {
 
 /**
  * Draw all slots on one canvas and save it.
- * @param {import("./viewer.js").Viewer} viewer
+ * @param {import("./slice_viewer.js").Viewer} viewer
  */
 export function savePicture(viewer) {
   const { slots } = viewer;

@@ -5,7 +5,7 @@ import { listen } from "./gestures.js";
 import { cursorWords, noteWords, PLANE_WORDS, placeWords, shownOf } from "./shown.js";
 
 /**
- * @typedef {import("./viewer.js").Viewer} Viewer
+ * @typedef {import("./slice_viewer.js").Viewer} Viewer
  *
  * A panel on the page: of an item in the view's plane, or in a plane of its own.
  * @typedef {ReturnType<typeof newSlot>} Slot

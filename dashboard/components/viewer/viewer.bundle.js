@@ -1,27 +1,3 @@
-// dashboard/components/elements.js
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(name.slice("on".length), value);
-    else if (value !== null && value !== void 0) element.setAttribute(name, String(value));
-  }
-  element.append(...children);
-  return element;
-}
-function canvasOf(width, height) {
-  return make("canvas", { width, height });
-}
-function contextOf(canvas) {
-  return (
-    /** @type {CanvasRenderingContext2D} */
-    canvas.getContext("2d")
-  );
-}
-function pointerAt(element, event) {
-  const box = element.getBoundingClientRect();
-  return [event.clientX - box.left, event.clientY - box.top];
-}
-
 // dashboard/components/leaving.js
 var LEAVING_MS = 1e4;
 window.flexictLeaving ??= { leftAt: -Infinity, lastPath: location.pathname, onItsWay: false, senders: 0, listening: null };
@@ -65,6 +41,44 @@ function noteClick(event) {
 }
 function noteReturn() {
   if (location.pathname !== leaving.lastPath) leaving.leftAt = performance.now();
+}
+
+// dashboard/components/browser_payload.js
+function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+// dashboard/components/viewer/message.js
+function connectionOf(channel) {
+  window.flexictConnections ??= /* @__PURE__ */ new Map();
+  const found = window.flexictConnections.get(channel) ?? { viewer: null, message: null, send: null };
+  window.flexictConnections.set(channel, found);
+  return found;
+}
+
+// dashboard/components/elements.js
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice("on".length), value);
+    else if (value !== null && value !== void 0) element.setAttribute(name, String(value));
+  }
+  element.append(...children);
+  return element;
+}
+function canvasOf(width, height) {
+  return make("canvas", { width, height });
+}
+function contextOf(canvas) {
+  return (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+}
+function pointerAt(element, event) {
+  const box = element.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
 }
 
 // dashboard/components/viewer/geometry.js
@@ -334,12 +348,6 @@ function mapWords(wanted, map, point) {
   if (!map.grids.length) return errors.length ? `No map: ${errors.join("; ")}` : "No map of these scans.";
   if (wanted === "pca") return `First three principal components of the patches of all panels, as colours without a unit.${trouble}`;
   return `Cosine similarity with the patch under the ring.${trouble}`;
-}
-
-// dashboard/components/browser_payload.js
-function inflate(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).arrayBuffer();
 }
 
 // dashboard/components/viewer/slices.js
@@ -765,7 +773,7 @@ function write2(context, text, x, y, most, font) {
 
 // dashboard/components/viewer/controls.js
 var Controls = class {
-  /** @param {import("./viewer.js").Viewer} viewer */
+  /** @param {import("./slice_viewer.js").Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     const { view } = viewer;
@@ -890,7 +898,7 @@ var Controls = class {
       this.high.textContent = "1";
       this.scale.setAttribute("aria-label", `Colours from cosine ${lowest.toFixed(2)} (dark) to 1 (bright)`);
     }
-    this.spinner.hidden = !(view.map !== "off" && (viewer.waitsForMap() || map?.waiting));
+    this.spinner.hidden = !(view.map !== "off" && (viewer.maps.waits(view, viewer.point) || map?.waiting));
     this.again.hidden = view.map === "off" || !this.spinner.hidden || map?.kind !== view.map || !map?.errors.some(Boolean);
     const said = viewer.mapText();
     if (this.words.textContent !== said) this.words.textContent = said;
@@ -913,7 +921,7 @@ var PATIENCE_MS = 3e4;
 var POLL_MS = 600;
 var SETTLE_MS = 700;
 var Conversation = class {
-  /** @param {import("./viewer.js").Viewer} viewer */
+  /** @param {import("./slice_viewer.js").Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.seq = Date.now() % 1e9;
@@ -921,7 +929,6 @@ var Conversation = class {
     this.told = "";
     this.settled = "";
     this.onceKnown = [];
-    this.question = void 0;
     this.timer = void 0;
   }
   restart() {
@@ -946,9 +953,9 @@ var Conversation = class {
     const { view, point } = this.viewer;
     return JSON.stringify([view.plane, view.place, view.window, point, view.map]);
   }
-  /** Whether the server knows what is shown now. */
+  /** Whether the server knows what is shown now, if anything is. */
   known() {
-    return !this.outstanding && this.state() === this.told;
+    return !this.viewer.items.length || !this.outstanding && this.state() === this.told;
   }
   /**
    * Tell the server what is shown now, and call `act` when it knows.
@@ -974,7 +981,7 @@ var Conversation = class {
     const wants = viewer.wanted();
     const { map } = viewer;
     const state = this.state();
-    if (opens.length || wants.length || viewer.waitsForMap() || viewer.clicked) {
+    if (opens.length || wants.length || viewer.maps.waits(viewer.view, viewer.point) || viewer.clicked) {
       this.ask(opens, wants, state);
     } else if (map?.waiting && viewer.view.map === map.kind) {
       this.timer = setTimeout(() => this.ask([], [], state), POLL_MS);
@@ -997,7 +1004,7 @@ var Conversation = class {
     this.seq += 1;
     this.outstanding = { seq: this.seq, at: performance.now() };
     this.told = state;
-    this.question = viewer.mapQuestion();
+    viewer.maps.ask(view, viewer.point);
     viewer.clicked = false;
     viewer.send({
       signature: viewer.signature,
@@ -1010,19 +1017,90 @@ var Conversation = class {
       point: viewer.point,
       map: view.map,
       map_key: viewer.map?.kind === view.map ? viewer.map.key : "",
-      attempt: viewer.attempt
+      attempt: viewer.maps.attempt
     });
     viewer.schedule();
   }
 };
 
-// dashboard/components/viewer/message.js
-function connectionOf(channel) {
-  window.flexictConnections ??= /* @__PURE__ */ new Map();
-  const found = window.flexictConnections.get(channel) ?? { viewer: null, message: null, send: null };
-  window.flexictConnections.set(channel, found);
-  return found;
+// dashboard/components/viewer/downloads.js
+function tellBeforeDownloads(conversation) {
+  const listener = (event) => {
+    const clicked = (
+      /** @type {Element} */
+      event.target
+    );
+    const button = (
+      /** @type {HTMLElement | null} */
+      clicked.closest("[data-testid=stDownloadButton] button")
+    );
+    if (!button || conversation.known()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    conversation.tellThen(() => button.click());
+  };
+  document.addEventListener("click", listener, { capture: true });
+  return () => document.removeEventListener("click", listener, { capture: true });
 }
+
+// dashboard/components/viewer/map_answers.js
+var MapAnswers = class _MapAnswers {
+  constructor() {
+    this.map = null;
+    this.asked = void 0;
+    this.answered = void 0;
+    this.attempt = 0;
+  }
+  /**
+   * What a map is about: another question needs another map.
+   * @param {View} view
+   * @param {Point} point
+   */
+  static question({ map }, point) {
+    return JSON.stringify([map, map === "similarity" ? point : null]);
+  }
+  /**
+   * @param {View} view
+   * @param {Point} point
+   */
+  ask(view, point) {
+    this.asked = _MapAnswers.question(view, point);
+  }
+  /** Ask again, whatever was answered. */
+  again() {
+    this.answered = void 0;
+  }
+  retry() {
+    this.attempt = Date.now();
+    this.again();
+  }
+  /**
+   * @param {import("./message.js").Reply["map"]} map
+   * @param {import("./message.js").Blob} blob
+   */
+  receive(map, blob) {
+    this.answered = this.asked;
+    if (!map) return;
+    if (map.same) this.map = this.map && { ...this.map, waiting: map.waiting };
+    else this.map = { ...map, grids: map.grids.map((grid) => ({ ...grid, values: blob(grid.values).slice() })) };
+  }
+  /**
+   * Whether a map is wanted that was not asked for yet, or whose answer is on its way.
+   * @param {View} view
+   * @param {Point} point
+   */
+  waits(view, point) {
+    if (view.map === "off" || view.map === "similarity" && !point) return false;
+    return this.answered !== _MapAnswers.question(view, point);
+  }
+  /**
+   * @param {View} view
+   * @param {Point} point
+   */
+  words(view, point) {
+    return mapWords(view.map, this.waits(view, point) ? null : this.map, point);
+  }
+};
 
 // dashboard/components/viewer/slots.js
 function newSlot(viewer, number, planeName) {
@@ -1133,7 +1211,7 @@ function contains(outer, inner) {
   return outer.left <= inner.left && outer.top <= inner.top && outer.right >= inner.right && outer.bottom >= inner.bottom;
 }
 
-// dashboard/components/viewer/viewer.js
+// dashboard/components/viewer/slice_viewer.js
 var SPOKEN_AFTER_MS = 500;
 var LEVEL_HU = (
   /** @type {const} */
@@ -1143,7 +1221,6 @@ var WIDTH_HU = (
   /** @type {const} */
   [1, 4e3]
 );
-var VIEWERS = /* @__PURE__ */ new WeakMap();
 var Viewer = class {
   /** @param {HTMLElement | ShadowRoot} parent */
   constructor(parent) {
@@ -1176,9 +1253,7 @@ var Viewer = class {
     this.point = null;
     this.clicked = false;
     this.direction = 1;
-    this.map = null;
-    this.mapFor = void 0;
-    this.attempt = 0;
+    this.maps = new MapAnswers();
     this.drawing = 0;
     this.toSay = "";
     this.speaking = void 0;
@@ -1198,12 +1273,11 @@ var Viewer = class {
     parent.append(this.root);
     this.watcher = new ResizeObserver(() => this.schedule());
     this.watcher.observe(this.root);
-    this.listening = new AbortController();
-    document.addEventListener("click", (event) => this.beforeDownload(event), { capture: true, signal: this.listening.signal });
+    this.stopTelling = tellBeforeDownloads(this.conversation);
   }
   close() {
     senderGone();
-    this.listening.abort();
+    this.stopTelling();
     this.watcher.disconnect();
     this.conversation.close();
     clearTimeout(this.speaking);
@@ -1221,7 +1295,7 @@ var Viewer = class {
     this.conversation.received(header.seq);
     for (const panel of header.panels) await this.open(panel, blob);
     if (!this.framed && this.panels.some(Boolean)) this.frame();
-    this.takeMap(header.map, blob);
+    this.maps.receive(header.map, blob);
     await Promise.all(header.slices.map((record) => this.cache.add(record, blob)));
     this.schedule();
   }
@@ -1239,7 +1313,7 @@ var Viewer = class {
     this.footer = header.footer;
     this.panels = header.items.map(() => null);
     this.cache = new SliceCache();
-    this.map = null;
+    this.maps.map = null;
     this.point = null;
     const { view } = this;
     view.place = [...header.start.place];
@@ -1262,24 +1336,8 @@ var Viewer = class {
     if (this.panels[panel.panel]) return;
     this.panels[panel.panel] = panel.kind !== "thumbnail" ? panel : { ...panel, picture: await createImageBitmap(new Blob([blob(panel.png)], { type: "image/png" })) };
   }
-  /**
-   * @param {import("./message.js").Reply["map"]} map
-   * @param {Blob} blob
-   */
-  takeMap(map, blob) {
-    this.mapFor = this.conversation.question;
-    if (!map) return;
-    if (map.same) this.map = this.map && { ...this.map, waiting: map.waiting };
-    else this.map = { ...map, grids: map.grids.map((grid) => ({ ...grid, values: blob(grid.values).slice() })) };
-  }
-  mapQuestion() {
-    return JSON.stringify([this.view.map, this.view.map === "similarity" ? this.point : null]);
-  }
-  /** Whether a map is wanted that was not asked for yet, or whose answer is on its way. */
-  waitsForMap() {
-    const { view } = this;
-    if (view.map === "off" || view.map === "similarity" && !this.point) return false;
-    return this.mapFor !== this.mapQuestion();
+  get map() {
+    return this.maps.map;
   }
   /** The panels on the page that the server has not opened yet. */
   unopened() {
@@ -1319,12 +1377,11 @@ var Viewer = class {
   }
   /** @param {string} name */
   chooseMap(name) {
-    this.mapFor = void 0;
+    this.maps.again();
     this.set({ map: name });
   }
   retryMap() {
-    this.attempt = Date.now();
-    this.mapFor = void 0;
+    this.maps.retry();
     this.schedule();
   }
   /** @param {string} name of a window, or Own */
@@ -1421,24 +1478,6 @@ var Viewer = class {
     slot.pointer = at;
     this.schedule();
   }
-  /**
-   * The server makes the files of the page from what it knows to be shown: tell it before the button is pressed.
-   * @param {MouseEvent} event
-   */
-  beforeDownload(event) {
-    const clicked = (
-      /** @type {Element} */
-      event.target
-    );
-    const button = (
-      /** @type {HTMLElement | null} */
-      clicked.closest("[data-testid=stDownloadButton] button")
-    );
-    if (!button || !this.items.length || this.conversation.known()) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    this.conversation.tellThen(() => button.click());
-  }
   // ---- What is shown
   /**
    * The place at a pixel of a slot that shows a slice.
@@ -1458,7 +1497,7 @@ var Viewer = class {
     return scrollRange(this.scans(), plane);
   }
   mapText() {
-    return mapWords(this.view.map, this.waitsForMap() ? null : this.map, this.point);
+    return this.maps.words(this.view, this.point);
   }
   /** Make the slots anew: a panel an item, or the three planes of one. */
   arrange() {
@@ -1512,6 +1551,9 @@ var Viewer = class {
   }
 };
 var sizeOf = ({ clientWidth, clientHeight }) => ({ width: clientWidth, height: clientHeight });
+
+// dashboard/components/viewer/viewer.js
+var VIEWERS = /* @__PURE__ */ new WeakMap();
 function slices({ data, parentElement }) {
   const viewer = VIEWERS.get(parentElement) ?? new Viewer(parentElement);
   VIEWERS.set(parentElement, viewer);
@@ -1528,6 +1570,5 @@ function slices({ data, parentElement }) {
   };
 }
 export {
-  Viewer,
   slices as default
 };
