@@ -11,7 +11,7 @@
  * @property {number} across
  * @property {number} down
  * @property {boolean} turned whether `down` runs upwards on the screen
- * @property {string[]} letters at the left, right, top and bottom edge
+ * @property {string} letters at the left, right, top and bottom edge
  *
  * @typedef {object} Grid where the voxels of a scan lie
  * @property {number[]} shape voxels along x, y, z
