@@ -8,7 +8,7 @@ import { readArrays, readFrame } from "../../dashboard/components/browser_payloa
  * @param {object} header
  * @param {...Uint8Array} blocks
  */
-export function frame(header, ...blocks) {
+function frame(header, ...blocks) {
   const head = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(head.length);
