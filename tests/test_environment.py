@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "environment.sh"
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "scripts" / "environment.sh"
 
 
 def run(tmp_path: Path, python: str) -> subprocess.CompletedProcess[str]:
@@ -42,3 +45,31 @@ def test_a_missing_venv_module_is_named_with_the_package_that_brings_it(tmp_path
     assert done.returncode == 1
     assert "apt-get install python3-venv" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def browser_code(tmp_path: Path, node: str | None, *words: str) -> subprocess.CompletedProcess[str]:
+    """Check the JavaScript on a machine with this version of node, or without it."""
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    if node is not None:
+        for name in ("node", "npm"):
+            (tmp_path / name).write_text(f"#!/bin/sh\necho {node}\n")
+            (tmp_path / name).chmod(0o755)
+    command = ["sh", str(ROOT / "scripts" / "browser_code.sh"), *words]
+    return subprocess.run(
+        command, cwd=tmp_path, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(("node", "found"), [(None, "none"), ("v18.20.4", "v18.20.4")])
+def test_without_a_new_node_the_checks_pass_and_say_what_was_not_checked(
+    tmp_path: Path, node: str | None, found: str
+) -> None:
+    done = browser_code(tmp_path, node)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"JavaScript not checked: node 20 or newer with npm is needed (node found: {found}).\n"
+
+
+def test_without_node_nothing_is_bundled_and_that_is_an_error(tmp_path: Path) -> None:
+    done = browser_code(tmp_path, None, "bundle")
+    assert done.returncode == 1
+    assert "node 20 or newer" in done.stdout

@@ -1,13 +1,14 @@
 // A page that is left asks the server for nothing any more. Streamlit would run that part of it after the next page, and
 // for that empty the window of what the next page shows.
-const LEAVING_MS = 10000;
-// Shared by all components of the window, each of which is sent a program of its own, again and again.
-const leaving = (window.flexictLeaving ??= {
-  leftAt: -Infinity, lastPath: location.pathname, onItsWay: false, senders: 0, listening: null,
-});
 
-/** What asks the server says when it comes; the clicks of the window are watched until the last such has gone. */
-function senderCame() {
+const LEAVING_MS = 10000;
+
+// Shared by all components of the window, each of which brings a copy of this module, again and again.
+window.flexictLeaving ??= { leftAt: -Infinity, lastPath: location.pathname, onItsWay: false, senders: 0, listening: null };
+const leaving = window.flexictLeaving;
+
+/** A component that asks the server says when it comes; the clicks of the window are watched until the last has gone. */
+export function senderCame() {
   leaving.senders += 1;
   if (leaving.senders > 1) return;
   leaving.lastPath = location.pathname;
@@ -17,13 +18,17 @@ function senderCame() {
   window.addEventListener("popstate", noteReturn, until);
 }
 
-function senderGone() {
+export function senderGone() {
   leaving.senders -= 1;
-  if (leaving.senders === 0) leaving.listening.abort();
+  if (leaving.senders === 0) leaving.listening?.abort();
 }
 
-/** Send something, unless the page into which the sender came at `since` (of performance.now) is being left. */
-function askFrom(since, send) {
+/**
+ * Send something, unless the page into which the sender came is being left.
+ * @param {number} since when the sender came, of performance.now
+ * @param {() => void} send
+ */
+export function askFrom(since, send) {
   // So long after the click, the page was not left.
   if (leaving.leftAt > since && performance.now() - leaving.leftAt < LEAVING_MS) return;
   leaving.lastPath = location.pathname;
@@ -33,6 +38,10 @@ function askFrom(since, send) {
   setTimeout(() => { leaving.onItsWay = false; });
 }
 
+/**
+ * The link to another page of the app that a click follows, if it does.
+ * @param {MouseEvent} event
+ */
 function linkOf(event) {
   const link = event.composedPath().find((one) => one instanceof HTMLAnchorElement);
   const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || (link?.target && link.target !== "_self");
@@ -40,7 +49,10 @@ function linkOf(event) {
   return link.origin === location.origin && link.pathname !== location.pathname ? link : null;
 }
 
-// Before the page hears of the click itself.
+/**
+ * Before the page hears of the click itself.
+ * @param {MouseEvent} event
+ */
 function noteClick(event) {
   const link = linkOf(event);
   if (!link) return;

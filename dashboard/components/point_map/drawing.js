@@ -1,14 +1,57 @@
 // Points and densities on a canvas. Few points get shapes; many are written as squares of pixels, which is quick.
+
+import { canvasOf, contextOf } from "../elements.js";
+
+/**
+ * @typedef {CanvasRenderingContext2D} Context
+ * @typedef {import("./contents.js").Group} Group
+ *
+ * @typedef {object} Scene
+ * @property {Group[]} groups by code
+ * @property {number} width CSS pixels
+ * @property {number} height
+ * @property {number} ratio pixels of the canvas in a CSS pixel
+ * @property {boolean} anySelected what is not selected is drawn faded
+ *
+ * @typedef {object} Points
+ * @property {Float32Array} xs
+ * @property {Float32Array} ys
+ * @property {Uint8Array} codes
+ * @property {Uint32Array} order in which they are drawn
+ * @property {Uint8Array} selected 1 for each selected point
+ * @property {number} radius
+ * @property {string} ink of the rims, and of the rings round selected points
+ *
+ * @typedef {object} Cells
+ * @property {number} columns
+ * @property {number} rows
+ * @property {Uint8Array} counts
+ * @property {Uint8Array} group
+ * @property {Uint8Array} share
+ */
+
 const SHAPED_POINTS = 12000;
 
-function rgb(hex) {
+/**
+ * @param {string} hex such as #e69f00
+ * @returns {[number, number, number]}
+ */
+export function rgb(hex) {
   const number = parseInt(hex.slice(1), 16);
   return [(number >> 16) & 255, (number >> 8) & 255, number & 255];
 }
 
-function tracePath(context, symbol, x, y, r) {
+/**
+ * @param {Context} context
+ * @param {string} symbol
+ * @param {number} x
+ * @param {number} y
+ * @param {number} r
+ */
+export function tracePath(context, symbol, x, y, r) {
+  /** @param {number[][]} corners */
   const polygon = (corners) => {
-    corners.forEach(([dx, dy], i) => context[i ? "lineTo" : "moveTo"](x + dx * r, y + dy * r));
+    for (const [dx, dy] of corners) context.lineTo(x + dx * r, y + dy * r);
     context.closePath();
   };
   context.beginPath();
@@ -25,12 +68,17 @@ function tracePath(context, symbol, x, y, r) {
   } else context.arc(x, y, r, 0, 2 * Math.PI);
 }
 
-// One picture a group, drawn once and stamped many times.
+/**
+ * One picture a group, drawn once and stamped many times.
+ * @param {Group} group
+ * @param {number} radius
+ * @param {number} ratio
+ * @param {string} rim
+ */
 function stamp(group, radius, ratio, rim) {
   const edge = Math.ceil((radius + 2) * 2 * ratio);
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = edge;
-  const context = canvas.getContext("2d");
+  const canvas = canvasOf(edge, edge);
+  const context = contextOf(canvas);
   context.scale(ratio, ratio);
   tracePath(context, group.symbol, edge / ratio / 2, edge / ratio / 2, radius);
   context.fillStyle = group.colour;
@@ -43,15 +91,36 @@ function stamp(group, radius, ratio, rim) {
   return canvas;
 }
 
+/**
+ * Draw points: with their shapes unless too many are on the screen.
+ * @param {Context} context
+ * @param {Scene & Points} scene
+ */
+export function drawPoints(context, scene) {
+  (onScreen(scene) <= SHAPED_POINTS ? drawShapes : drawPixels)(context, scene);
+}
+
+/** @param {Scene & Points} scene */
+function onScreen({ xs, ys, width, height }) {
+  let count = 0;
+  for (let i = 0; i < xs.length; i++) if (xs[i] >= 0 && ys[i] >= 0 && xs[i] <= width && ys[i] <= height) count++;
+  return count;
+}
+
+/**
+ * @param {Context} context
+ * @param {Scene & Points} scene
+ */
 function drawShapes(context, scene) {
-  const { xs, ys, codes, order, groups, radius, ratio, selected, anySelected, rim, width, height } = scene;
-  const stamps = groups.map((group) => stamp(group, radius, ratio, rim));
+  const { xs, ys, codes, order, groups, radius, ratio, selected, anySelected, ink, width, height } = scene;
+  const stamps = groups.map((group) => stamp(group, radius, ratio, ink));
   const half = stamps.length ? stamps[0].width / ratio / 2 : 0;
   for (const faded of anySelected ? [true, false] : [false]) {
     context.globalAlpha = faded ? 0.22 : 1;
     for (const i of order) {
       if (anySelected && (selected[i] === 1) === faded) continue;
-      const x = xs[i], y = ys[i];
+      const x = xs[i];
+      const y = ys[i];
       if (x < -half || y < -half || x > width + half || y > height + half) continue;
       context.drawImage(stamps[codes[i]], x - half, y - half, half * 2, half * 2);
     }
@@ -59,7 +128,7 @@ function drawShapes(context, scene) {
   context.globalAlpha = 1;
   if (!anySelected) return;
   context.lineWidth = 2;
-  context.strokeStyle = scene.ring;
+  context.strokeStyle = ink;
   for (const i of order) {
     if (selected[i] !== 1) continue;
     context.beginPath();
@@ -68,49 +137,76 @@ function drawShapes(context, scene) {
   }
 }
 
+/**
+ * @param {Context} context
+ * @param {Scene & Points} scene
+ */
 function drawPixels(context, scene) {
-  const { xs, ys, codes, groups, ratio, selected, anySelected, radius } = scene;
   const { width, height } = context.canvas;
-  const image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  const inks = groups.map((group) => { const [r, g, b] = rgb(group.colour); return (b << 16) | (g << 8) | r; });
-  const edge = Math.max(2, Math.round(radius * 2 * ratio * 0.8));
-  for (const faded of anySelected ? [true, false] : [false]) {
-    const alpha = (faded ? 60 : 235) << 24;
-    for (let i = 0; i < xs.length; i++) {
-      if (anySelected && (selected[i] === 1) === faded) continue;
-      const left = Math.round(xs[i] * ratio - edge / 2), top = Math.round(ys[i] * ratio - edge / 2);
-      if (left < 0 || top < 0 || left + edge > width || top + edge > height) continue;
-      const ink = (inks[codes[i]] | alpha) >>> 0;
-      for (let row = top; row < top + edge; row++) pixels.fill(ink, row * width + left, row * width + left + edge);
-    }
-  }
-  const layer = document.createElement("canvas");
-  layer.width = width;
-  layer.height = height;
-  layer.getContext("2d").putImageData(image, 0, 0);
+  const layer = canvasOf(width, height);
+  const layerContext = contextOf(layer);
+  const image = layerContext.createImageData(width, height);
+  fillSquares(new Uint32Array(image.data.buffer), width, height, scene);
+  layerContext.putImageData(image, 0, 0);
   context.save();
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.drawImage(layer, 0, 0);
   context.restore();
 }
 
-// Cells coloured by their most frequent group, the stronger the more items they hold.
-function drawDensity(context, scene) {
-  const { counts, groupOf, share, columns, rows, groups, place, anySelected } = scene;
-  const layer = document.createElement("canvas");
-  layer.width = columns;
-  layer.height = rows;
-  const layerContext = layer.getContext("2d");
-  const image = layerContext.createImageData(columns, rows);
-  const inks = groups.map((group) => rgb(group.colour));
-  for (let cell = 0; cell < counts.length; cell++) {
-    if (!counts[cell]) continue;
-    const [r, g, b] = inks[groupOf[cell]];
-    const shown = anySelected ? 0.15 + 0.85 * (share[cell] / 255) : 1;
-    image.data.set([r, g, b, Math.round((90 + 165 * (counts[cell] / 255)) * shown)], cell * 4);
+/**
+ * Squares of one colour, selected points above those that are not.
+ * @param {Uint32Array} pixels ABGR, are written
+ * @param {number} width of the picture
+ * @param {number} height
+ * @param {Pick<Scene & Points, "xs" | "ys" | "codes" | "groups" | "ratio" | "selected" | "anySelected" | "radius">} scene
+ */
+export function fillSquares(pixels, width, height, { xs, ys, codes, groups, ratio, selected, anySelected, radius }) {
+  const inks = groups.map((group) => {
+    const [r, g, b] = rgb(group.colour);
+    return (b << 16) | (g << 8) | r;
+  });
+  const edge = Math.max(2, Math.round(radius * 2 * ratio * 0.8));
+  for (const faded of anySelected ? [true, false] : [false]) {
+    const alpha = (faded ? 60 : 235) << 24;
+    for (let i = 0; i < xs.length; i++) {
+      if (anySelected && (selected[i] === 1) === faded) continue;
+      const left = Math.round(xs[i] * ratio - edge / 2);
+      const top = Math.round(ys[i] * ratio - edge / 2);
+      if (left < 0 || top < 0 || left + edge > width || top + edge > height) continue;
+      const ink = (inks[codes[i]] | alpha) >>> 0;
+      for (let row = top; row < top + edge; row++) pixels.fill(ink, row * width + left, row * width + left + edge);
+    }
   }
+}
+
+/**
+ * Draw the cells of a density in a rectangle of the screen.
+ * @param {Context} context
+ * @param {Scene & Cells} scene
+ * @param {{left: number, top: number, right: number, bottom: number}} place
+ */
+export function drawDensity(context, scene, { left, top, right, bottom }) {
+  const layer = canvasOf(scene.columns, scene.rows);
+  const layerContext = contextOf(layer);
+  const image = layerContext.createImageData(scene.columns, scene.rows);
+  image.data.set(densityPixels(scene));
   layerContext.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
-  context.drawImage(layer, place.left, place.top, place.width, place.height);
+  context.drawImage(layer, left, top, right - left, bottom - top);
+}
+
+/**
+ * Cells coloured by their most frequent group, the stronger the more items are in them, as RGBA.
+ * @param {Pick<Scene & Cells, "counts" | "group" | "share" | "groups" | "anySelected">} scene
+ */
+export function densityPixels({ counts, group, share, groups, anySelected }) {
+  const pixels = new Uint8ClampedArray(4 * counts.length);
+  const inks = groups.map((one) => rgb(one.colour));
+  for (let cell = 0; cell < counts.length; cell++) {
+    if (!counts[cell]) continue;
+    const shown = anySelected ? 0.15 + 0.85 * (share[cell] / 255) : 1;
+    pixels.set([...inks[group[cell]], Math.round((90 + 165 * (counts[cell] / 255)) * shown)], cell * 4);
+  }
+  return pixels;
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,18 @@ from embeddings.store.store import Store, StoreError
 
 HERE = Path(__file__).parent
 MOST_PICTURES = 60
-SHARED = ("../browser_payload.js", "payload.js", "../leaving.js")
-
-
-@cache
-def _source(*names: str) -> str:
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+_MAP_SCRIPT, _PICTURES_SCRIPT, _STYLE = (
+    (HERE / name).read_text(encoding="utf-8") for name in ("point_map.bundle.js", "pictures.bundle.js", "point_map.css")
+)
 
 
 def _map_component() -> Callable[..., Any]:
     # Registered anew each time: a server that is started again within a test knows no component.
-    return st.components.v2.component(
-        "flexict_point_map",
-        css=_source("point_map.css"),
-        js=_source(*SHARED, "drawing.js", "frame.js", "tip.js", "gestures.js", "point_map.js"),
-    )
+    return st.components.v2.component("flexict_point_map", css=_STYLE, js=_MAP_SCRIPT)
 
 
 def _pictures_component() -> Callable[..., Any]:
-    return st.components.v2.component("flexict_pictures", js=_source(*SHARED, "pictures.js"))
+    return st.components.v2.component("flexict_pictures", js=_PICTURES_SCRIPT)
 
 
 def point_map(block: bytes, key: str, on_pick: Callable[[], None], on_move: Callable[[], None]) -> Any:

@@ -1,78 +1,131 @@
 // The map: wheel and drag move it, a lasso, a box or a click selects, and the selection is sent as a shape or an id.
-const HEIGHT = 560;
-const MOST_ZOOM = 400;
 
-class PointMap {
+import { contextOf } from "../elements.js";
+import { askFrom, senderCame, senderGone } from "../leaving.js";
+import { Camera, placed, radiusOf, WHOLE } from "./camera.js";
+import { readContents } from "./contents.js";
+import { drawDensity, drawPoints } from "./drawing.js";
+import { Frame, textColour } from "./frame.js";
+import { listen } from "./gestures.js";
+import { modeOf, nearest, nextPoint, pointsNear, rarestLast, selectWithin, unpacked } from "./selection.js";
+import { askForThumbnails, onThumbnails, thumbnails } from "./thumbnails.js";
+import { tipContents, tipPlace } from "./tip.js";
+
+/**
+ * @typedef {import("./selection.js").Pair} Pair
+ * @typedef {import("./selection.js").Mode} Mode
+ * @typedef {import("./camera.js").Zoom} Zoom
+ * @typedef {{kind: "item", item: string} | {kind: "group", group: string} | {kind: "lasso" | "box", polygon: Pair[]}} Pick
+ * @typedef {{picked: Pick & {mode: Mode, token: string}, viewport: number[]}} State
+ * @typedef {import("@streamlit/component-v2-lib").FrontendRendererArgs<State, import("../browser_payload.js").Bytes>} Component
+ */
+
+const HEIGHT = 560;
+const NEAR_PX = 14;
+const THUMBNAILS = { within: 160, most: 36 };
+const ASK_AFTER_MS = 160;
+
+export class PointMap {
+  /** @param {HTMLElement | ShadowRoot} root */
   constructor(root) {
     this.root = root;
     this.since = performance.now();
     senderCame();
-    this.tool = "lasso";
-    this.zoom = { scale: 1, x: 0, y: 0 };
-    this.pictures = (window.flexictPictures ??= new Map());
-    this.focusPoint = -1;
-    this.build();
-    this.listen();
+    this.size = { width: 0, height: HEIGHT };
+    this.ratio = 1;
+    /** @type {Readonly<Zoom>} */
+    this.zoom = WHOLE;
+    /** @type {import("./contents.js").Contents | null} */
+    this.contents = null;
+    this.xs = new Float32Array();
+    this.ys = new Float32Array();
+    this.selected = new Uint8Array();
+    this.order = new Uint32Array();
+    this.anySelected = false;
+    this.focusPoint = -1; // The point that the arrow keys went to.
+    this.tipPoint = -1;
+    this.turn = 0;
+    this.drawing = 0;
+    this.hovering = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.asking = undefined;
+    /** @type {Component["data"] | undefined} */
+    this.lastData = undefined;
+    /** @type {Component["setTriggerValue"]} */
+    this.send = () => {};
+    /** @type {Component["setStateValue"]} */
+    this.setState = () => {};
+    this.frame = new Frame({ zoom: (factor) => this.zoomAround(factor), whole: () => this.showWhole() });
+    root.append(this.frame.root);
+    listen(this.frame, this);
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(this.frame.stage);
+    this.stopListening = onThumbnails(() => { if (!this.frame.tip.hidden && this.tipPoint >= 0) this.showTip(this.tipPoint); });
   }
 
   destroy() {
     senderGone();
     this.observer.disconnect();
-    window.removeEventListener("flexict-pictures", this.onPictures);
+    this.stopListening();
   }
 
+  // ---- What is shown
+
+  /** @param {Component} component */
   async update({ data, setTriggerValue, setStateValue }) {
     this.send = setTriggerValue;
     this.setState = setStateValue;
-    if (this.lastData === data) return this.draw();
-    this.lastData = data;
-    const turn = (this.turn = (this.turn ?? 0) + 1);
-    const { header, arrays } = await decodePayload(data);
-    if (turn !== this.turn) return;
-    const sameMap = this.header && this.header.token === header.token;
-    this.header = header;
-    this.arrays = arrays;
-    this.bounds = header.bounds;
-    if (!sameMap) {
-      this.zoom = { scale: 1, x: 0, y: 0 };
-      this.focusPoint = -1;
-      this.tip.hidden = true;
+    if (this.lastData === data) {
+      this.draw();
+      return;
     }
-    this.prepare(sameMap && this.order && this.order.length === arrays.x?.length);
-    this.describe();
+    this.lastData = data;
+    this.turn += 1;
+    const { turn } = this;
+    const contents = await readContents(data);
+    if (turn !== this.turn) return;
+    const { header } = contents;
+    const sameMap = this.contents?.header.token === header.token;
+    this.contents = contents;
+    if (!sameMap) {
+      this.zoom = WHOLE;
+      this.leavePoint();
+    }
+    this.anySelected = header.n_selected > 0;
+    if (contents.mode === "points") this.takePoints(contents.arrays, sameMap && !header.binned);
+    this.frame.describe(header, (group, event) => this.pick({ kind: "group", group }, modeOf(event)));
     this.draw();
     // For whoever drives the page from outside: what is shown now.
-    const said = (this.root.host ?? this.root).dataset;
-    Object.assign(said, { mapPainted: String(performance.now()), mapSelected: String(header.n_selected), mapMode: header.mode });
+    Object.assign(hostOf(this.root).dataset, {
+      mapPainted: String(performance.now()), mapSelected: String(header.n_selected), mapMode: header.mode,
+    });
   }
 
-  prepare(sameOrder) {
-    const { header, arrays } = this;
-    const bits = arrays.selected;
-    if (header.mode === "points") {
-      const n = arrays.x.length;
-      this.selected = new Uint8Array(n);
-      for (let i = 0; i < n; i++) this.selected[i] = (bits[i >> 3] >> (7 - (i & 7))) & 1;
-      this.anySelected = header.n_selected > 0;
-      if (sameOrder && !header.binned) return;
-      // The rarest last, so that few points are not buried under many.
-      const counts = new Array(256).fill(0);
-      for (const code of arrays.code) counts[code]++;
-      const places = new Array(256).fill(0);
-      let next = 0;
-      for (const code of [...counts.keys()].sort((a, b) => counts[b] - counts[a])) { places[code] = next; next += counts[code]; }
-      this.order = new Uint32Array(n);
-      for (let i = 0; i < n; i++) this.order[places[arrays.code[i]]++] = i;
-    }
+  /**
+   * @param {import("./contents.js").Points} points
+   * @param {boolean} samePoints
+   */
+  takePoints({ x, code, selected }, samePoints) {
+    this.selected = unpacked(selected, x.length);
+    if (!samePoints || this.order.length !== x.length) this.order = rarestLast(code);
+  }
+
+  /** The arrays of the points; null where a density is shown. */
+  get points() {
+    return this.contents?.mode === "points" ? this.contents.arrays : null;
+  }
+
+  /** Null until there is something to show, and a width to show it in. */
+  get camera() {
+    return this.contents && this.size.width ? new Camera(this.contents.header.bounds, this.size, this.zoom) : null;
   }
 
   resize() {
-    const width = this.stage.clientWidth;
-    if (!width || width === this.width) return;
-    this.width = width;
-    this.height = HEIGHT;
+    const width = this.frame.stage.clientWidth;
+    if (!width || width === this.size.width) return;
+    this.size = { width, height: HEIGHT };
     this.ratio = Math.min(2, window.devicePixelRatio || 1);
-    for (const canvas of [this.canvas, this.overlay]) {
+    for (const canvas of [this.frame.canvas, this.frame.overlay]) {
       canvas.width = Math.round(width * this.ratio);
       canvas.height = Math.round(HEIGHT * this.ratio);
       canvas.style.height = `${HEIGHT}px`;
@@ -80,118 +133,176 @@ class PointMap {
     this.draw();
   }
 
-  // One unit of the map is as long across as it is high.
-  fit() {
-    const [x0, x1, y0, y1] = this.bounds;
-    const scale = Math.min((this.width - 40) / (x1 - x0 || 1), (this.height - 40) / (y1 - y0 || 1));
-    return { scale, cx: (x0 + x1) / 2, cy: (y0 + y1) / 2 };
-  }
-
-  toScreen(x, y) {
-    const { scale, cx, cy } = this.fit();
-    const k = scale * this.zoom.scale;
-    return [(x - cx - this.zoom.x) * k + this.width / 2, this.height / 2 - (y - cy - this.zoom.y) * k];
-  }
-
-  toMap(px, py) {
-    const { scale, cx, cy } = this.fit();
-    const k = scale * this.zoom.scale;
-    return [(px - this.width / 2) / k + cx + this.zoom.x, (this.height / 2 - py) / k + cy + this.zoom.y];
-  }
-
-  place() {
-    const { x, y } = this.arrays;
-    const [x0, x1, y0, y1] = this.header.view;
-    const [left, top] = this.toScreen(x0, y1);
-    const [right, bottom] = this.toScreen(x1, y0);
-    const kx = (right - left) / 65535, ky = (bottom - top) / 65535;
-    this.xs = new Float32Array(x.length);
-    this.ys = new Float32Array(x.length);
-    for (let i = 0; i < x.length; i++) {
-      this.xs[i] = left + x[i] * kx;
-      this.ys[i] = bottom - y[i] * ky;
-    }
-  }
-
-  radius() {
-    const shown = this.header.mode === "points" ? this.arrays.x.length / this.zoom.scale ** 2 : 1e6;
-    return shown <= 500 ? 5 : shown <= 5000 ? 3.5 : shown <= 30000 ? 2 : 1.3;
-  }
-
   draw() {
-    if (!this.header || !this.width) return;
-    const style = getComputedStyle(this.canvas);
-    const context = this.canvas.getContext("2d");
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
-    const shared = { groups: this.header.groups, ratio: this.ratio, width: this.width, height: this.height, anySelected: this.header.n_selected > 0 };
-    if (this.header.mode === "density") {
-      const [x0, x1, y0, y1] = this.header.view;
-      const [left, top] = this.toScreen(x0, y1);
-      const [right, bottom] = this.toScreen(x1, y0);
-      const place = { left, top, width: right - left, height: bottom - top };
-      const { counts, group, share } = this.arrays;
-      drawDensity(context, { ...shared, counts, groupOf: group, share, place, columns: this.header.columns, rows: this.header.rows });
+    const { contents, camera, ratio, size } = this;
+    if (!contents || !camera) return;
+    const context = contextOf(this.frame.canvas);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, size.width, size.height);
+    const { groups, view, n_selected } = contents.header;
+    if (contents.mode === "density") {
+      const { columns, rows } = contents.header;
+      drawDensity(context, { ...contents.arrays, ...size, groups, ratio, columns, rows, anySelected: n_selected > 0 }, camera.rectangle(view));
     } else {
-      this.place();
-      const scene = {
-        ...shared, xs: this.xs, ys: this.ys, codes: this.arrays.code, order: this.order, radius: this.radius(),
-        selected: this.selected, anySelected: this.anySelected,
-        rim: style.getPropertyValue("--st-text-color") || "black",
-        ring: style.getPropertyValue("--st-text-color") || "black",
-      };
-      (this.xs.length <= SHAPED_POINTS || this.onScreen() <= SHAPED_POINTS ? drawShapes : drawPixels)(context, scene);
+      Object.assign(this, placed(contents.arrays, view, camera));
+      const { xs, ys, order, selected, anySelected } = this;
+      drawPoints(context, {
+        ...size, groups, ratio, xs, ys, order, selected, anySelected, codes: contents.arrays.code,
+        radius: radiusOf(xs.length / this.zoom.scale ** 2), ink: textColour(this.frame.canvas),
+      });
     }
     if (this.focusPoint >= 0) this.showTip(this.focusPoint);
   }
 
-  onScreen() {
-    let count = 0;
-    for (let i = 0; i < this.xs.length; i++)
-      if (this.xs[i] >= 0 && this.ys[i] >= 0 && this.xs[i] <= this.width && this.ys[i] <= this.height) count++;
-    return count;
-  }
-
   redrawSoon() {
-    this.pending ??= requestAnimationFrame(() => { this.pending = null; this.draw(); });
+    this.drawing ||= requestAnimationFrame(() => {
+      this.drawing = 0;
+      this.draw();
+    });
   }
 
-  zoomAround(factor, px = this.width / 2, py = this.height / 2) {
-    const before = this.toMap(px, py);
-    this.zoom.scale = Math.min(MOST_ZOOM, Math.max(1, this.zoom.scale * factor));
-    const after = this.toMap(px, py);
-    this.zoom.x += before[0] - after[0];
-    this.zoom.y += before[1] - after[1];
-    if (this.zoom.scale === 1) this.zoom.x = this.zoom.y = 0;
-    this.moved();
+  // ---- Where one looks
+
+  /**
+   * @param {number} factor
+   * @param {Pair} [at] what stays where it is; the middle where it is not given
+   */
+  zoomAround(factor, at = [this.size.width / 2, this.size.height / 2]) {
+    if (this.camera) this.show(this.camera.zoomed(factor, ...at));
   }
 
-  resetView() {
-    this.zoom = { scale: 1, x: 0, y: 0 };
-    this.moved();
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
+  pan(dx, dy) {
+    if (this.camera) this.show(this.camera.moved(dx, dy));
   }
 
-  moved() {
+  showWhole() {
+    this.show(WHOLE);
+  }
+
+  /** @param {Readonly<Zoom>} zoom */
+  show(zoom) {
+    this.zoom = zoom;
     this.redrawSoon();
-    if (!this.header || !this.header.binned) return;
+    if (!this.contents?.header.binned) return;
     clearTimeout(this.asking);
     this.asking = setTimeout(() => {
-      const [x0, y1] = this.toMap(0, 0);
-      const [x1, y0] = this.toMap(this.width, this.height);
-      askFrom(this.since, () => this.setState("viewport", [x0, x1, y0, y1]));
-    }, 160);
+      const viewport = this.camera?.viewport();
+      if (viewport) askFrom(this.since, () => this.setState("viewport", viewport));
+    }, ASK_AFTER_MS);
+  }
+
+  // ---- What is selected
+
+  /**
+   * @param {Pair} at
+   * @param {Mode} mode
+   */
+  pickNearest([x, y], mode) {
+    const point = this.points ? nearest(this.xs, this.ys, x, y, NEAR_PX) : -1;
+    if (point >= 0) this.pickPoint(point, mode);
+  }
+
+  /**
+   * @param {number} point
+   * @param {Mode} mode
+   */
+  pickPoint(point, mode) {
+    if (this.points) this.pick({ kind: "item", item: this.points.text.ids[point] }, mode);
+  }
+
+  /**
+   * @param {"lasso" | "box"} kind
+   * @param {Pair[]} corners on the screen
+   * @param {Mode} mode
+   */
+  pickShape(kind, corners, mode) {
+    const { camera } = this;
+    if (!camera) return;
+    if (this.points) {
+      // Shown at once; the server says the same a moment later.
+      this.anySelected = selectWithin(this.selected, this.xs, this.ys, corners, mode) > 0;
+      this.redrawSoon();
+    }
+    this.pick({ kind, polygon: corners.map(([x, y]) => camera.toMap(x, y)) }, mode);
+  }
+
+  /**
+   * @param {Pick} what
+   * @param {Mode} mode
+   */
+  pick(what, mode) {
+    const token = this.contents?.header.token;
+    if (token !== undefined) askFrom(this.since, () => this.send("picked", { ...what, mode, token }));
+  }
+
+  // ---- The point under the pointer, and the one that the arrow keys went to
+
+  /** @param {Pair} at */
+  hover([x, y]) {
+    this.hovering ||= requestAnimationFrame(() => {
+      this.hovering = 0;
+      const point = this.points ? nearest(this.xs, this.ys, x, y, NEAR_PX) : -1;
+      if (point < 0) this.hideTip();
+      else this.showTip(point);
+    });
+  }
+
+  /** @param {Pair} direction */
+  step(direction) {
+    this.focusPoint = this.focusPoint < 0 ? nearest(this.xs, this.ys, this.size.width / 2, this.size.height / 2, 1e6)
+      : nextPoint(this.xs, this.ys, this.focusPoint, direction);
+    if (this.focusPoint < 0) return;
+    this.showTip(this.focusPoint);
+    // biome-ignore lint/performance/useDomNodeTextContent: the lines as they are shown are read out one by one
+    this.frame.live.textContent = this.frame.tip.innerText.replace(/\n+/g, ", ");
+  }
+
+  leavePoint() {
+    this.focusPoint = -1;
+    this.hideTip();
+  }
+
+  hideTip() {
+    this.frame.tip.hidden = true;
+  }
+
+  /** @param {number} point */
+  showTip(point) {
+    if (!this.contents || !this.points) return;
+    this.tipPoint = point;
+    const { tip } = this.frame;
+    const { store } = this.contents.header;
+    const { ids } = this.points.text;
+    const lacks = (/** @type {number} */ one) => !thumbnails().has(store + ids[one]);
+    // Those round it too, so that the next pictures are there already.
+    if (lacks(point)) askForThumbnails(pointsNear(this.xs, this.ys, point, lacks, THUMBNAILS).map((one) => ids[one]));
+    tip.replaceChildren(...tipContents(this.points.text, point, thumbnails().get(store + ids[point])));
+    tip.hidden = false;
+    const [left, top] = tipPlace(this.xs[point], this.ys[point], this.size, { width: tip.offsetWidth, height: tip.offsetHeight });
+    tip.style.transform = `translate(${left}px, ${top}px)`;
   }
 }
 
-Object.assign(PointMap.prototype, frameMethods, tipMethods, gestureMethods);
+/**
+ * @param {HTMLElement | ShadowRoot} root
+ * @returns {HTMLElement}
+ */
+function hostOf(root) {
+  return root instanceof ShadowRoot ? /** @type {HTMLElement} */ (root.host) : root;
+}
 
-export default function (component) {
-  const root = component.parentElement;
+/** @param {Component} component */
+export default function map(component) {
+  const root = /** @type {(HTMLElement | ShadowRoot) & {pointMap?: PointMap}} */ (component.parentElement);
   root.pointMap ??= new PointMap(root);
   root.pointMap.update(component);
   // Called between two updates as well as at the end: only what has left the page is taken down.
   return () => setTimeout(() => {
-    if ((root.host ?? root).isConnected || !root.pointMap) return;
+    if (hostOf(root).isConnected || !root.pointMap) return;
     root.pointMap.destroy();
     root.pointMap = undefined;
   });

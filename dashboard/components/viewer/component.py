@@ -1,44 +1,21 @@
 """The viewer as two Streamlit components: what is seen, and the feed that brings its messages.
 
-Their JavaScript and CSS are read from the files beside this one. Streamlit greys out what it runs again, and sends a
-component its program with every message: so what is seen stands outside the fragment that answers.
+Their programs are bundled from the modules beside this one (`make bundle`). Streamlit greys out what it runs again, and
+sends a component its program with every message: so what is seen stands outside the fragment that answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 VIEWER, FEED = "slice_viewer", "slice_viewer_feed"
-# Each is sent to the browser as one module: the parts in the order in which they use each other.
-FEED_SCRIPTS = ("../browser_payload.js", "message.js", "feed.js")
-VIEWER_SCRIPTS = (
-    "../browser_payload.js",
-    "../leaving.js",
-    "message.js",
-    "geometry.js",
-    "slices.js",
-    "painting.js",
-    "patch_overlay.js",
-    "controls.js",
-    "gestures.js",
-    "picture.js",
-    "conversation.js",
-    "slots.js",
-    "viewer.js",
-)
-STYLES = "viewer.css"
 _FOLDER = Path(__file__).parent
-
-
-def _joined(names: Sequence[str]) -> str:
-    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
-
-
-_VIEWER_SCRIPT, _FEED_SCRIPT, _STYLE = _joined(VIEWER_SCRIPTS), _joined(FEED_SCRIPTS), _joined([STYLES])
+_VIEWER_SCRIPT, _FEED_SCRIPT, _STYLE = (
+    (_FOLDER / name).read_text(encoding="utf-8") for name in ("viewer.bundle.js", "feed.bundle.js", "viewer.css")
+)
 
 
 def last_request(key: str) -> Any:

@@ -1,13 +1,22 @@
+// The feed: brings the server's messages to the viewer of their channel, and its requests to the server.
+
+import { connectionOf, readMessage } from "./message.js";
+
+/** @typedef {import("@streamlit/component-v2-lib").FrontendRendererArgs<{request: import("./message.js").Request}, Uint8Array<ArrayBuffer>>} Component */
+
+/** @type {WeakMap<Node, (request: import("./message.js").Request) => void>} */
 const FEEDS = new WeakMap();
 
+/** @param {Component} component */
 export default function feed({ data, parentElement, setStateValue }) {
   const message = readMessage(data);
-  const line = lineOf(message.header.channel);
+  const connection = connectionOf(message.header.channel);
+  /** @param {import("./message.js").Request} request */
   const send = (request) => setStateValue("request", request);
-  Object.assign(line, { message, send });
+  Object.assign(connection, { message, send });
   FEEDS.set(parentElement, send);
-  line.viewer?.receive(message);
+  connection.viewer?.receive(message);
   return () => {
-    if (line.send === FEEDS.get(parentElement)) Object.assign(line, { message: null, send: null });
+    if (connection.send === FEEDS.get(parentElement)) Object.assign(connection, { message: null, send: null });
   };
 }

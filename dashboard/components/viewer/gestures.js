@@ -1,20 +1,61 @@
 // Wheel, mouse, touch and keys on a canvas.
 
+import { pointerAt } from "../elements.js";
+
+/** @typedef {import("./geometry.js").Pair} Pair */
+
 const DRAG_PX = 4;
-const ZOOM_STEP = 1.15;
+export const ZOOM_STEP = 1.15;
 const PAGE_MM = 10;
+const NOTCH_PX = 50;
 
-/** Listen on the canvas of a slot. All panels follow, so that what is done to one is done to the view. */
-function listen(slot, viewer) {
+/** A wheel in whole steps: a notch is some 100 pixels or 3 lines; a touchpad sends many small turns. */
+export class Wheel {
+  turned = 0;
+
+  /**
+   * The steps that a turn makes, up or down the scan.
+   * @param {{deltaY: number, deltaMode: number}} turn
+   */
+  steps({ deltaY, deltaMode }) {
+    const unit = deltaMode === 0 ? NOTCH_PX : 1;
+    this.turned += deltaY / unit;
+    const steps = Math.abs(deltaY) >= unit ? Math.sign(deltaY) : Math.trunc(this.turned);
+    if (steps !== 0) this.turned = 0;
+    return -steps;
+  }
+}
+
+/**
+ * How much closer two fingers bring what they touch, of which one moves.
+ * @param {Pair} before
+ * @param {Pair} now
+ * @param {Pair} other the finger that rests
+ */
+export function pinch(before, now, other) {
+  return distance(now, other) / Math.max(distance(before, other), 1);
+}
+
+/**
+ * @param {Pair} a
+ * @param {Pair} b
+ */
+const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+
+/**
+ * Listen on the canvas of a slot. All panels follow, so that what is done to one is done to the view.
+ * @param {import("./slots.js").Slot} slot
+ * @param {import("./slice_viewer.js").Viewer} viewer
+ */
+export function listen(slot, viewer) {
   const { canvas } = slot;
+  /** @type {Map<number, Pair>} */
   const pointers = new Map();
+  /** @type {{last: Pair, moved: number, windowing: boolean, button: number} | null} */
   let drag = null;
-  let turned = 0;
-
-  const at = (event) => {
-    const frame = canvas.getBoundingClientRect();
-    return [event.clientX - frame.left, event.clientY - frame.top];
-  };
+  const wheel = new Wheel();
+  /** @param {MouseEvent} event */
+  const at = (event) => pointerAt(canvas, event);
 
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
@@ -23,13 +64,8 @@ function listen(slot, viewer) {
       viewer.zoom(event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP, slot, at(event));
       return;
     }
-    // A notch of a wheel is some 100 pixels; a touchpad sends many small turns.
-    const unit = event.deltaMode === 0 ? 50 : 1;
-    turned += event.deltaY / unit;
-    const steps = Math.abs(event.deltaY) >= unit ? Math.sign(event.deltaY) : Math.trunc(turned);
-    if (steps === 0) return;
-    turned = 0;
-    viewer.scroll(slot.plane(), -steps);
+    const steps = wheel.steps(event);
+    if (steps !== 0) viewer.scroll(slot.plane(), steps);
   }, { passive: false });
 
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -44,12 +80,11 @@ function listen(slot, viewer) {
   canvas.addEventListener("pointermove", (event) => {
     const now = at(event);
     viewer.hover(slot, now);
-    if (!drag || !pointers.has(event.pointerId)) return;
+    const before = pointers.get(event.pointerId);
+    if (!drag || !before) return;
     if (pointers.size === 2) {
       const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
-      const before = pointers.get(event.pointerId);
-      const apart = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
-      viewer.zoom(apart(now, other) / Math.max(apart(before, other), 1), slot, other);
+      viewer.zoom(pinch(before, now, other), slot, other);
       pointers.set(event.pointerId, now);
       drag.moved = DRAG_PX + 1;
       return;
@@ -63,6 +98,7 @@ function listen(slot, viewer) {
     else viewer.pan(slot, dx, dy);
   });
 
+  /** @param {PointerEvent} event */
   const end = (event) => {
     const clicked = drag && drag.moved <= DRAG_PX && drag.button === 0 && !drag.windowing;
     pointers.delete(event.pointerId);
@@ -76,9 +112,17 @@ function listen(slot, viewer) {
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const plane = slot.plane();
-    const far = Math.max(1, Math.round(PAGE_MM / viewer.stepOf(plane)));
-    const panned = { ArrowUp: [0, 20], ArrowDown: [0, -20], ArrowLeft: [20, 0], ArrowRight: [-20, 0] };
-    const { clientWidth: width, clientHeight: height } = canvas;
+    const far = Math.max(1, Math.round(PAGE_MM / viewer.range(plane).step));
+    /** @type {Pair} */
+    const middle = [canvas.clientWidth / 2, canvas.clientHeight / 2];
+    /** @type {Record<string, () => void>} */
+    const shifted = {
+      ArrowUp: () => viewer.pan(slot, 0, 20),
+      ArrowDown: () => viewer.pan(slot, 0, -20),
+      ArrowLeft: () => viewer.pan(slot, 20, 0),
+      ArrowRight: () => viewer.pan(slot, -20, 0),
+    };
+    /** @type {Record<string, () => void>} */
     const actions = {
       ArrowUp: () => viewer.scroll(plane, 1),
       ArrowRight: () => viewer.scroll(plane, 1),
@@ -87,12 +131,12 @@ function listen(slot, viewer) {
       PageUp: () => viewer.scroll(plane, far),
       PageDown: () => viewer.scroll(plane, -far),
       Home: () => viewer.home(),
-      "+": () => viewer.zoom(ZOOM_STEP, slot, [width / 2, height / 2]),
-      "=": () => viewer.zoom(ZOOM_STEP, slot, [width / 2, height / 2]),
-      "-": () => viewer.zoom(1 / ZOOM_STEP, slot, [width / 2, height / 2]),
-      Enter: () => viewer.pick(slot, [width / 2, height / 2]),
+      "+": () => viewer.zoom(ZOOM_STEP, slot, middle),
+      "=": () => viewer.zoom(ZOOM_STEP, slot, middle),
+      "-": () => viewer.zoom(1 / ZOOM_STEP, slot, middle),
+      Enter: () => viewer.pick(slot, middle),
     };
-    const action = event.shiftKey && panned[event.key] ? () => viewer.pan(slot, ...panned[event.key]) : actions[event.key];
+    const action = (event.shiftKey && shifted[event.key]) || actions[event.key];
     if (!action) return;
     event.preventDefault();
     event.stopPropagation(); // Streamlit has keys of its own.

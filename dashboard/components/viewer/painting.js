@@ -1,51 +1,70 @@
 // What is drawn on one canvas, from back to front.
 
-const INK = "#ffffff";
+import { onScreen, projection, scaleBarLength } from "./geometry.js";
+import { paintPatches } from "./patch_overlay.js";
+import { greyOf, outlineOf } from "./slices.js";
+
+/**
+ * @typedef {CanvasRenderingContext2D} Context
+ * @typedef {import("./geometry.js").Plane} Plane
+ * @typedef {import("./geometry.js").Projection} Projection
+ * @typedef {import("./shown.js").Cut} Cut
+ * @typedef {import("./shown.js").Scene} Scene
+ * @typedef {import("./slices.js").Slice} Slice
+ */
+
+export const INK = "#ffffff";
 const CROSSHAIR = "#56b4e9"; // Okabe-Ito sky blue: told from the orange outline without colour vision.
 const BOX = "#f0e442"; // Okabe-Ito yellow, dashed.
 
 /**
  * Draw a panel in a plane.
- * @param shown what the slot shows: plane, panel (of the server), slice, detail, thumbnail, position (item mm).
+ * @param {Context} context
+ * @param {number} width CSS pixels
+ * @param {number} height
+ * @param {number} ratio pixels of the canvas in a CSS pixel
+ * @param {import("./shown.js").Shown} shown
+ * @param {Scene} scene
  */
-function paint(context, width, height, ratio, shown, viewer) {
-  const { view } = viewer;
+export function paint(context, width, height, ratio, shown, scene) {
+  const { view } = scene;
+  const { plane, panel, cut } = shown;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.fillStyle = "#000000";
   context.fillRect(0, 0, width, height);
-  const { plane, panel } = shown;
   const place = projection(view.camera, plane, width, height);
-  if (shown.slice) {
-    for (const slice of [shown.slice, shown.detail]) {
-      if (slice) paintSlice(context, place, slice, view);
+  if (cut) {
+    for (const slice of [cut.slice, cut.detail]) {
+      if (slice) paintSlice(context, place, slice, view.window);
     }
-    paintPatches(context, place, shown, viewer);
-    const finest = shown.detail ?? shown.slice;
-    if (view.outline) paintOutline(context, ratio, place, finest, viewer);
-    if (view.box && panel.box) paintBox(context, place, shown);
-  } else if (shown.thumbnail) {
-    const mm = shown.thumbnail.width * panel.pixel_mm;
-    context.imageSmoothingEnabled = true;
-    context.drawImage(shown.thumbnail, place.left - (mm / 2) * place.scale, place.top - (mm / 2) * place.scale,
-      mm * place.scale, mm * place.scale);
-  }
-  if (shown.slice) {
-    paintPoint(context, place, shown, viewer);
+    paintPatches(context, place, { number: shown.number, plane, position: cut.position }, scene);
+    if (view.outline) paintOutline(context, place, cut.detail ?? cut.slice, scene.outlineColour);
+    if (view.box && cut.panel.box) paintBox(context, place, plane, cut.panel.box, cut.position);
+    if (scene.point?.panel === shown.number) paintPoint(context, place, plane, cut, scene.point.place);
     if (view.crosshair) paintCrosshair(context, place, width, height, plane, view.place);
-  }
-  if (shown.slice || shown.thumbnail) {
-    paintLetters(context, width, height, plane);
-    paintScaleBar(context, width, height, place.scale);
+  } else if (panel?.kind === "thumbnail") {
+    paintThumbnail(context, place, panel.picture, panel.pixel_mm);
   } else {
-    write(context, shown.waiting ?? "", width / 2, height / 2, "center", "middle");
+    write(context, shown.waiting, width / 2, height / 2, "center", "middle");
+    return;
   }
+  paintLetters(context, width, height, plane);
+  paintScaleBar(context, width, height, place.scale);
 }
 
-/** The middle of a pixel, where a thin line is not smeared over two. */
+/**
+ * The middle of a pixel, where a thin line is not smeared over two.
+ * @param {number} at
+ */
 const crisp = (at) => Math.floor(at) + 0.5;
 
-function paintSlice(context, place, slice, view) {
-  const { width, level } = view.window;
+/**
+ * @param {Context} context
+ * @param {Projection} place
+ * @param {Slice} slice
+ * @param {{width: number, level: number}} window
+ */
+function paintSlice(context, place, slice, { width, level }) {
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
   context.drawImage(
@@ -57,7 +76,26 @@ function paintSlice(context, place, slice, view) {
   );
 }
 
-function paintOutline(context, ratio, place, slice, viewer) {
+/**
+ * @param {Context} context
+ * @param {Projection} place
+ * @param {ImageBitmap} picture
+ * @param {number} pixelMm
+ */
+function paintThumbnail(context, place, picture, pixelMm) {
+  const edge = picture.width * pixelMm;
+  context.imageSmoothingEnabled = true;
+  context.drawImage(picture, place.left - (edge / 2) * place.scale, place.top - (edge / 2) * place.scale,
+    edge * place.scale, edge * place.scale);
+}
+
+/**
+ * @param {Context} context
+ * @param {Projection} place
+ * @param {Slice} slice
+ * @param {number[]} colour
+ */
+function paintOutline(context, place, slice, colour) {
   const path = outlineOf(slice);
   if (!path) return;
   const scaled = new Path2D();
@@ -67,15 +105,20 @@ function paintOutline(context, ratio, place, slice, viewer) {
   ]));
   context.lineWidth = 1.6;
   context.lineCap = "square";
-  context.strokeStyle = `rgb(${viewer.outlineColour.join(",")})`;
+  context.strokeStyle = `rgb(${colour.join(",")})`;
   context.stroke(scaled);
   context.lineCap = "butt";
 }
 
-/** The box that was embedded, where this slice cuts it. */
-function paintBox(context, place, shown) {
-  const { plane, panel, position } = shown;
-  const [low, high] = panel.box;
+/**
+ * The box that was embedded, where this slice cuts it.
+ * @param {Context} context
+ * @param {Projection} place
+ * @param {Plane} plane
+ * @param {number[][]} box
+ * @param {number} position
+ */
+function paintBox(context, place, plane, [low, high], position) {
   if (position < low[plane.through] || position > high[plane.through]) return;
   const [a, b] = [onScreen(plane, low), onScreen(plane, high)];
   const [left, top] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
@@ -88,6 +131,14 @@ function paintBox(context, place, shown) {
   context.setLineDash([]);
 }
 
+/**
+ * @param {Context} context
+ * @param {Projection} place
+ * @param {number} width
+ * @param {number} height
+ * @param {Plane} plane
+ * @param {import("./geometry.js").Place} at
+ */
 function paintCrosshair(context, place, width, height, plane, at) {
   const [right, down] = onScreen(plane, at);
   const x = crisp(place.left + right * place.scale);
@@ -102,13 +153,17 @@ function paintCrosshair(context, place, width, height, plane, at) {
   context.stroke();
 }
 
-/** A ring where the user clicked, on slices that hold the point. */
-function paintPoint(context, place, shown, viewer) {
-  const { point } = viewer;
-  if (!point || point.panel !== shown.number) return;
-  const axis = shown.plane.through;
-  if (Math.abs(point.place[axis] - shown.position) > shown.panel.spacing[axis]) return;
-  const [right, down] = onScreen(shown.plane, point.place);
+/**
+ * A ring where the user clicked, on slices that contain the point.
+ * @param {Context} context
+ * @param {Projection} place
+ * @param {Plane} plane
+ * @param {Cut} cut
+ * @param {import("./geometry.js").Place} point
+ */
+function paintPoint(context, place, plane, cut, point) {
+  if (Math.abs(point[plane.through] - cut.position) > cut.panel.spacing[plane.through]) return;
+  const [right, down] = onScreen(plane, point);
   context.beginPath();
   context.arc(place.left + right * place.scale, place.top + down * place.scale, 5, 0, 2 * Math.PI);
   context.lineWidth = 3;
@@ -119,6 +174,12 @@ function paintPoint(context, place, shown, viewer) {
   context.stroke();
 }
 
+/**
+ * @param {Context} context
+ * @param {number} width
+ * @param {number} height
+ * @param {Plane} plane
+ */
 function paintLetters(context, width, height, plane) {
   const [left, right, top, bottom] = plane.letters;
   write(context, left, 6, height / 2, "left", "middle");
@@ -127,10 +188,16 @@ function paintLetters(context, width, height, plane) {
   write(context, bottom, width / 2, height - 5, "center", "bottom");
 }
 
+/**
+ * @param {Context} context
+ * @param {number} width
+ * @param {number} height
+ * @param {number} scale
+ */
 function paintScaleBar(context, width, height, scale) {
   const mm = scaleBarLength(scale, width);
   const y = height - 10;
-  for (const [colour, thick] of [["#000000", 4], [INK, 2]]) {
+  for (const { colour, thick } of [{ colour: "#000000", thick: 4 }, { colour: INK, thick: 2 }]) {
     context.strokeStyle = colour;
     context.lineWidth = thick;
     context.beginPath();
@@ -141,7 +208,15 @@ function paintScaleBar(context, width, height, scale) {
   write(context, `${mm} mm`, 8, y - 4, "left", "bottom");
 }
 
-/** White letters with a black rim, which are read on any grey. */
+/**
+ * White letters with a black rim, which are read on any grey.
+ * @param {Context} context
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y
+ * @param {CanvasTextAlign} align
+ * @param {CanvasTextBaseline} baseline
+ */
 function write(context, text, x, y, align, baseline) {
   context.font = "600 13px system-ui, sans-serif";
   context.textAlign = align;

@@ -235,7 +235,7 @@ def places_on_map(page: Page) -> dict[str, tuple[float, float]]:
         """c => {
             const map = c.getRootNode().pointMap ?? c.getRootNode().querySelector('*').parentNode.pointMap;
             const box = c.getBoundingClientRect();
-            return Object.fromEntries(map.arrays.text.ids.map((id, i) => [id, [box.x + map.xs[i], box.y + map.ys[i]]]));
+            return Object.fromEntries(map.points.text.ids.map((id, i) => [id, [box.x + map.xs[i], box.y + map.ys[i]]]));
         }"""
     )
     return {item: (float(x), float(y)) for item, (x, y) in found.items()}
