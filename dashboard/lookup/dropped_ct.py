@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from dashboard.compute import background
 from dashboard.data.scans import forget_scans
 from dashboard.lookup import uploaded_ct
-from dashboard.lookup.process import LookUp, LookUpRequest
+from dashboard.lookup.process import SLOT, LookUpRequest
+from dashboard.session import state
 from dashboard.session.settings import Settings
 from flexict import Volume
 from flexict.errors import FlexiCTError
@@ -60,7 +62,7 @@ class DroppedCt:
         volume: the CT in LPS order, once read; notes: how it was read; doubt: why its values may not be in HU.
         point: marked in the lesion, LPS mm.
         preview: what the encoder will see, and of which request.
-        run: the look-up that was started last.
+        asked: what the user asked to look up last.
         ct_field, mask_field: the fields that the files come from.
     """
 
@@ -72,7 +74,7 @@ class DroppedCt:
     doubt: str | None = None
     point: tuple[float, float, float] | None = None
     preview: tuple[LookUpRequest, NDArray[np.float32]] | None = None
-    run: LookUp | None = None
+    asked: LookUpRequest | None = None
     ct_field: _Field = field(default_factory=_Field)
     mask_field: _Field = field(default_factory=_Field)
 
@@ -134,9 +136,8 @@ class DroppedCt:
         self.mask_field.problem = ""
 
     def _forget_results(self) -> None:
-        if self.run is not None:
-            self.run.end()
-        self.run = self.preview = None
+        background.registry().release(state.session_id(), SLOT)
+        self.asked = self.preview = None
 
     def _kept(self, where: _Field, file: Any, keep: Callable[[], Path]) -> Path | None:
         try:

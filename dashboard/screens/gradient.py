@@ -18,7 +18,7 @@ from dashboard.session.widget_state import SESSION
 from dashboard.wording import verdicts
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import StageGradient, p_words
+from embeddings.analysis import StageGradient, p_words, stage_gradient
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
@@ -53,7 +53,8 @@ def _page(found: Context) -> None:
     size_column = None if size == NO_SIZE else size
     notices.censored_left_out(staged.frame)
     notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, covariates, size=size_column))
-    kept = analyses.complete_rows(staged.frame, [c for c in (size_column, *covariates) if c])
+    needed = [c for c in (size_column, *covariates) if c]
+    kept = staged.frame[needed].notna().all(axis=1).to_numpy(dtype=bool)
     if not kept.all():
         st.caption(f"Left out, as they lack the size or a covariate: {counted(int((~kept).sum()), 'staged scan')}.")
     rows = staged.frame[kept].reset_index(drop=True)
@@ -68,22 +69,18 @@ def _page(found: Context) -> None:
         seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="gradient.seed", persist_state=SESSION)
     try:
         extra = design(rows, covariates, "Also account for") if covariates else None
-        result = analyses.gradient(
-            (
-                str(found.path),
-                found.set_id,
-                loading.revision(found.path),
-                staged.column,
-                size_column,
-                tuple(covariates),
-            ),
-            staged.vectors[kept],
-            staged.codes[kept],
-            staged.patients[kept],
-            rows[size_column].to_numpy(dtype=float) if size_column else None,
-            extra.matrix if extra and extra.terms else None,
-            int(n_permutations),
-            int(seed),
+        result = analyses.run(
+            stage_gradient,
+            found.path,
+            found.set_id,
+            "gradient",
+            X=staged.vectors[kept],
+            stage=staged.codes[kept],
+            patient=staged.patients[kept],
+            size=rows[size_column].to_numpy(dtype=float) if size_column else None,
+            covariates=extra.matrix if extra and extra.terms else None,
+            n_permutations=int(n_permutations),
+            seed=int(seed),
         )
     except FlexiCTError as error:
         st.info(plain(error))
