@@ -253,9 +253,9 @@ def _grey(plane: np.ndarray) -> Image.Image:
 
 def _result(found: Context, request: LookUpRequest) -> None:
     table = loading.case_table(found.path, found.set_id)
-    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
         vector = obtain(request.task, SLOT)
+        k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
         answer = nearest(np.vstack([table.vectors, vector]), len(table.vectors), k=k)
     except FlexiCTError as error:
         st.error(plain(error))

@@ -19,4 +19,4 @@ def break_down() -> None:
 
 
 if __name__ == "__main__":
-    serve({"refusal": refuse, "fault": break_down})
+    serve([refuse, break_down])

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.compute.analysis_workers import Worker, Workers
-from dashboard.compute.background import Answer, Cancelled, Done, Failed, Registry, Running, Task
-from embeddings.analysis import Retrieval, StageGradient, evaluate
+from dashboard.compute.background import Registry
+from dashboard.compute.task import Answer, Cancelled, Done, Failed, Running, Task
+from dashboard.compute.workers import Worker, Workers
+from embeddings.analysis import Retrieval, evaluate, stage_gradient
 from embeddings.process import is_alive
 from embeddings.store.saved_work import KeptWork
 from embeddings.worker import result_codec
-from embeddings.worker.request import AnalysisRequest
 from tests.dashboard import failing_analyses
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,19 +35,14 @@ def vectors(n: int = 40, seed: int = 0) -> np.ndarray:
 def retrieval(path: Path | None = None, *, seed: int = 0, X: np.ndarray | None = None, set_id: str = "set") -> Task:
     """What takes a moment."""
     X = vectors() if X is None else X
-    inputs = {"X": [X], "label": np.arange(len(X)) % 2, "patient": np.arange(len(X)).astype(str)}
-    return task(AnalysisRequest("retrieval", set_id, inputs, {"seed": seed}), path, Retrieval)
+    arguments = {"X": [X], "label": np.arange(len(X)) % 2, "patient": np.arange(len(X)).astype(str), "seed": seed}
+    return Task(evaluate, arguments, "Working", data=set_id, saved_in=path)
 
 
 def long_gradient(seed: int = 0) -> Task:
     """What takes minutes."""
-    X = vectors(600)
-    request = AnalysisRequest("gradient", "set", {"X": X, "stage": np.arange(600) % 4}, {"n_permutations": 50_000})
-    return task(AnalysisRequest(request.kind, "set", request.inputs, {**request.settings, "seed": seed}))
-
-
-def task(request: AnalysisRequest, path: Path | None = None, returns: type = StageGradient) -> Task:
-    return Task(request.kind, request.key, request.encoded, "Working", kept_in=path, returns=returns)
+    arguments = {"X": vectors(600), "stage": np.arange(600) % 4, "n_permutations": 50_000, "seed": seed}
+    return Task(stage_gradient, arguments, "Working", data="set")
 
 
 @pytest.fixture
@@ -128,8 +123,8 @@ def test_what_an_analysis_says_of_its_data_is_its_answer(registry: Registry) -> 
 
 
 def test_an_error_of_the_program_is_a_sentence_and_not_a_refusal(registry: Registry) -> None:
-    request = AnalysisRequest("retrieval", "set", {"X": vectors(), "label": np.arange(40) % 2}, {"no_such": 1})
-    answer = ended(registry, task(request))
+    wanted = Task(evaluate, {"X": vectors(), "label": np.arange(40) % 2, "no_such": 1}, "Working")
+    answer = ended(registry, wanted)
     assert isinstance(answer, Failed)
     assert not answer.refused
     assert "error of the program" in answer.sentence
@@ -140,8 +135,8 @@ def test_the_traceback_of_an_error_of_the_program_is_in_the_log_and_a_refusal_is
     registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusal, fault = (
-        ended(registry, Task(kind, kind, lambda: result_codec.encode({}), "Working", module=failing_analyses.MODULE))
-        for kind in ("refusal", "fault")
+        ended(registry, Task(function, {}, "Working", module=failing_analyses.MODULE))
+        for function in (failing_analyses.refuse, failing_analyses.break_down)
     )
     assert refusal == Failed("there are 3 cases, and 5 are needed", refused=True)
     assert isinstance(fault, Failed)
@@ -310,8 +305,11 @@ def test_a_damaged_or_foreign_kept_result_is_computed_anew_and_said(
 ) -> None:
     path = Path(shutil.copy(store_path, tmp_path / "cohort.duckdb"))
     wanted = retrieval(path)
-    for content, said in ((b"\x80\x04.", "another program"), (result_codec.encode(1.5), "of another analysis")):
-        KeptWork(path).save_result(wanted.key, "retrieval", 0.0, content)
+    for content, said in (
+        (b"\x80\x04.", "another program"),
+        (result_codec.encode(1.5), "Expected `object`, got `float`"),
+    ):
+        KeptWork(path).save_result(wanted.key, wanted.kind, 0.0, content)
         answer = ended(make_registry(), wanted)
         assert isinstance(answer, Done)
         assert isinstance(answer.result, Retrieval)
@@ -323,7 +321,7 @@ def test_a_file_that_cannot_be_written_gives_the_result_and_a_note(registry: Reg
     path = tmp_path / "gone" / "cohort.duckdb"
     answer = ended(registry, retrieval(path))
     assert isinstance(answer, Done)
-    assert "could not be kept in the cohort file" in answer.note
+    assert "could not be saved in the cohort file" in answer.note
 
 
 HOLDS_A_REGISTRY = """
