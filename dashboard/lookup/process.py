@@ -48,7 +48,7 @@ def embed_like_set(
     """The scan's vector `[width]`, embedded as the set was.
 
     Raises:
-        FlexiCTError: there is no such set, or the scan cannot be embedded as it was, with the reason.
+        FlexiCTError: there is no such set, or the scan cannot be read or embedded as the set was, with the reason.
     """
     # Imports torch, which the pages do not need.
     from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of, usual_slice_step
@@ -59,11 +59,15 @@ def embed_like_set(
         raise FlexiCTError(f"{Path(cohort).name} has no embedding set {set_id}: choose another")
     embedding_set = {str(name): value for name, value in rows.loc[set_id].items()}
     recipe = recipe_of(embedding_set, usual_slice_step(store, set_id))
-    progress.report(0, 3, "loading the encoder")
-    encoder = open_encoder_of(embedding_set, recipe)
-    progress.report(1, 3, "reading and encoding the scan")
     seed = None if point_lps is None else (point_lps[0], point_lps[1], point_lps[2])
-    return embed_scan(Scan(Path(image), None if mask is None else Path(mask), seed, mask_label), encoder, recipe)
+    scan = Scan(Path(image), None if mask is None else Path(mask), seed, mask_label)
+    try:
+        progress.report(0, 3, "loading the encoder")
+        encoder = open_encoder_of(embedding_set, recipe)
+        progress.report(1, 3, "reading and encoding the scan")
+        return embed_scan(scan, encoder, recipe)
+    except OSError as error:
+        raise FlexiCTError(str(error)) from error
 
 
 if __name__ == "__main__":
