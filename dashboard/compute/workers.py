@@ -91,12 +91,9 @@ class Worker:
     def close(self) -> None:
         """End the process and wait until it is gone."""
         self.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                # Nobody misses what could not be written to a process that is gone.
-                with suppress(OSError):
-                    stream.close()
+        # Closes the pipes and waits; nobody misses what could not be written to a process that is gone.
+        with suppress(OSError), self._process:
+            pass
 
 
 class Workers:

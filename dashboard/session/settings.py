@@ -36,7 +36,7 @@ class Settings:
     max_ct_mb: int = MAX_CT_MB
 
     def allows(self, path: Path) -> bool:
-        """Whether `path`, links followed, is in the workspace or below a data root, and not in another user's folder."""
+        """Whether `path`, links followed, is in the workspace or below a data root and not in another user's folder."""
         real = path.resolve()
         if real == self.cohort:
             return True
