@@ -25,7 +25,7 @@ from embeddings.analysis import (
     stage_gradient,
 )
 from embeddings.store.store import Store, StoreError
-from embeddings.worker.process import learning_curve, probe_chance
+from embeddings.worker.analyses import learning_curve, probe_chance
 
 Found = TypeVar("Found")
 _WORDS: Mapping[Callable[..., Any], str] = {
@@ -44,7 +44,7 @@ _WORDS: Mapping[Callable[..., Any], str] = {
 
 
 def run(analysis: Callable[..., Found], path: Path, set_id: str, slot: str, /, **arguments: object) -> Found:
-    """The result of an analysis of `embeddings.worker.process.ANALYSES`; call it within `waiting.section()`.
+    """The result of an analysis of `embeddings.worker.analyses.ANALYSES`; call it within `waiting.section()`.
 
     Args:
         path, set_id: the cohort file, in which the result is saved, and the embedding set of the data.

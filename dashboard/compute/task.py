@@ -10,8 +10,8 @@ from typing import Any, ClassVar, get_type_hints
 
 from dashboard.compute.workers import ANALYSES
 from embeddings.worker import result_codec
+from embeddings.worker.analyses import code_version
 from embeddings.worker.messages import Request
-from embeddings.worker.request import code_version, prepared
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Task:
 
     Attributes:
         function: one that the process of `module` serves.
-        arguments: by name: arrays, columns, plain values, and lists and mappings of these.
+        arguments: by name: arrays, columns of tables, plain values, and lists and dicts of these.
         words: what is being done, until the function says so itself.
         data: what else the result depends on, such as the embedding set.
         module: what `python -m` runs.
@@ -49,15 +49,11 @@ class Task:
     @cached_property
     def key(self) -> str:
         """SHA-256 of everything that decides the result, so that results of other data or code are never mixed up."""
-        return result_codec.digest([self.kind, self.data, code_version(), self._arguments])
+        return result_codec.digest([self.kind, self.data, code_version(), dict(self.arguments)])
 
     def request(self) -> Request:
         """The message that asks a process for the result."""
-        return Request(self.kind, result_codec.encode(self._arguments))
-
-    @cached_property
-    def _arguments(self) -> dict[str, object]:
-        return prepared(self.arguments)
+        return Request(self.kind, result_codec.encode(dict(self.arguments)))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from embeddings.worker.messages import (
     write_message,
 )
 
-ANALYSES = "embeddings.worker.process"
+ANALYSES = "embeddings.worker.analyses"
 _ROOT = Path(__file__).resolve().parents[2]
 # One to use at once, and one that has been used and so has imported what a map needs.
 MOST_IDLE = 2

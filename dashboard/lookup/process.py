@@ -1,8 +1,7 @@
-"""A process that embeds a scan for the page Look up a CT, as `embeddings.worker.process` runs analyses."""
+"""A process that embeds a scan for the page Look up a CT, as `embeddings.worker.analyses` runs analyses."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,4 +71,3 @@ def embed_like_set(
 
 if __name__ == "__main__":
     serve([embed_like_set])
-    sys.exit(0)

@@ -1,8 +1,7 @@
-"""A process that builds reports for the Report page, as `embeddings.worker.process` runs analyses."""
+"""A process that builds reports for the Report page, as `embeddings.worker.analyses` runs analyses."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,4 +33,3 @@ def build_report(settings: dict[str, Any], out: str) -> Report:
 
 if __name__ == "__main__":
     serve([build_report])
-    sys.exit(0)

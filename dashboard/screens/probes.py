@@ -24,7 +24,7 @@ from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
 from embeddings.analysis import Probe, StageLabel, linear_probe
 from embeddings.formatting import counted, of_patients
-from embeddings.worker.process import learning_curve, probe_chance
+from embeddings.worker.analyses import learning_curve, probe_chance
 from flexict.errors import FlexiCTError
 
 

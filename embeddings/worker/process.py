@@ -1,13 +1,12 @@
-"""A process that runs analyses for another one: `python -m embeddings.worker.process`.
+"""The loop of a process that runs functions for another one, such as the app.
 
 It reads requests from standard input and answers each on standard output: with `Progress` as often as there is any,
 then with a `Result`, a `Refusal` or, after an error of the program, a `Fault`. When standard input ends the process
-ends too, even during an analysis: whichever way the other process ended, nobody is waiting for the answer.
+ends too, even while a function runs: whichever way the other process ended, nobody is waiting for the answer.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
 import sys
@@ -19,19 +18,7 @@ from typing import Any, BinaryIO, get_type_hints
 
 from threadpoolctl import threadpool_limits
 
-from embeddings.analysis import (
-    LearningPoint,
-    along_each,
-    by_score,
-    compare_sets,
-    evaluate,
-    linear_probe,
-    progress,
-    project,
-    pseudotime,
-    shortcuts,
-    stage_gradient,
-)
+from embeddings.analysis import progress
 from embeddings.worker import result_codec
 from embeddings.worker.messages import Fault, Progress, Refusal, Request, Result, read_message, write_message
 from flexict.errors import FlexiCTError
@@ -39,23 +26,6 @@ from flexict.errors import FlexiCTError
 Function = Callable[..., object]
 IDLE_S = 3.0
 LONGEST_TRACEBACK = 50_000
-
-
-def probe_chance(**given: Any) -> float:
-    """p of the linear probe against chance (NaN without permutations), and nothing else of it."""
-    return linear_probe(**given, n_repeats=1, n_bootstrap=1).p_chance
-
-
-def learning_curve(**given: Any) -> tuple[LearningPoint, ...]:
-    """The learning curve of the linear probe, and nothing else of it."""
-    return linear_probe(**given).learning_curve
-
-
-# The two slow parts of the probe are separate, so that each is saved when the repeats or the other part change.
-ANALYSES: tuple[Function, ...] = (
-    *(project, stage_gradient, pseudotime, along_each, evaluate, linear_probe, probe_chance, learning_curve),
-    *(shortcuts, by_score, compare_sets),
-)
 
 
 def serve(functions: Sequence[Function], when_idle: Callable[[], object] = lambda: None) -> None:
@@ -101,17 +71,3 @@ def _answer(functions: Mapping[str, Function], request: Request, answers: Binary
         return Refusal(" ".join(str(error).split()))
     except Exception as error:
         return Fault(f"{type(error).__name__}: {error}"[:500], traceback.format_exc()[-LONGEST_TRACEBACK:])
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Serve; there are no arguments."""
-    if sys.argv[1:] if words is None else words:
-        print("python -m embeddings.worker.process takes no arguments", file=sys.stderr)
-        return 2
-    # UMAP takes seconds to import, and no other analysis should wait for that.
-    serve(ANALYSES, when_idle=lambda: importlib.import_module("umap"))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,10 +8,12 @@ refused unless it is, byte for byte, what `encode` writes for a value of that ty
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from typing import Any, get_args
 
 import msgspec
 import numpy as np
+import pandas as pd
 
 from embeddings.analysis import StageLabel
 
@@ -33,7 +35,10 @@ class CodecError(ValueError):
 
 
 def encode(value: object, declared: Any = Any) -> bytes:
-    """The value as bytes. Numpy scalars become Python's; without a declared type, tuples become lists.
+    """The value as bytes.
+
+    Numpy scalars become Python's, and columns of tables arrays; in those of objects, dates and the like become text and
+    missing values None. Without a declared type, tuples become lists.
 
     Args:
         declared: type of the value, built of dataclasses, arrays, tuples, dicts, text, bytes, numbers and None.
@@ -95,10 +100,12 @@ def _packed(value: object) -> tuple[bytes, list[memoryview]]:
     def extended(one: Any) -> Any:
         if isinstance(one, np.generic):
             return one.item()
+        if isinstance(one, pd.Series):
+            one = one.to_numpy() if one.dtype.kind in _RAW_KINDS else one.to_numpy(dtype=object)
         if not isinstance(one, np.ndarray):
             raise CodecError(f"a {type(one).__module__}.{type(one).__name__} cannot be saved as part of a result")
         if one.dtype.kind == "O":
-            return msgspec.msgpack.Ext(_CELLS, pack((one.shape, one.ravel().tolist())))
+            return msgspec.msgpack.Ext(_CELLS, pack((one.shape, [_cell(value) for value in one.ravel()])))
         if one.dtype.kind not in _RAW_KINDS or (one.dtype.kind == "f" and one.dtype.itemsize > 8):
             raise CodecError(f"an array of {one.dtype} cannot be saved as part of a result")
         raw = np.ascontiguousarray(one, dtype=one.dtype.newbyteorder("<"))
@@ -111,6 +118,14 @@ def _packed(value: object) -> tuple[bytes, list[memoryview]]:
         return pack(value), arrays
     except (OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise CodecError(f"this value cannot be saved as part of a result: {error}") from error
+
+
+def _cell(value: Any) -> object:
+    if isinstance(value, np.generic | Decimal):
+        return float(value) if isinstance(value, Decimal) else value.item()
+    if isinstance(value, str | int | float | StageLabel):
+        return value
+    return None if value is None or pd.isna(value) else str(value)
 
 
 def _unpacked(packed: bytes, arrays: bytes | memoryview, declared: Any) -> Any:

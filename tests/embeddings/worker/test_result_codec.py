@@ -7,10 +7,12 @@ import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +124,18 @@ def test_cells_of_a_column_come_back_as_they_were() -> None:
     assert same(decode(encode(cells)), cells)
     texts = np.array(["a", "", "längst"])
     assert decode(encode(texts)).tolist() == texts.tolist()
+
+
+def test_columns_of_a_table_become_arrays_with_none_where_values_are_missing() -> None:
+    days = pd.Series(pd.to_datetime(["2020-01-02", None]))
+    numbers = pd.Series([Decimal("1.5"), np.float32(0.5), np.bool_(True), pd.NA], dtype=object)
+    back = decode(
+        encode({"days": days, "numbers": numbers, "raw": pd.Series([1.5, np.nan]), "texts": pd.Series(["a"])})
+    )
+    assert back["days"].tolist() == ["2020-01-02 00:00:00", None]
+    assert same(back["numbers"], np.array([1.5, 0.5, True, None], object))
+    assert same(back["raw"], np.array([1.5, np.nan]))
+    assert back["texts"].tolist() == ["a"]
 
 
 def test_an_array_in_another_order_of_memory_is_the_same_content() -> None:
