@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +32,11 @@ class LookUpRequest:
     @property
     def task(self) -> Task:
         """The task of embedding the scan; its vector is deleted with the scan."""
-        paths = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        return Task(embed_like_set, paths, "Embedding the CT", module="dashboard.lookup.process", private=True)
+        words, module = "Embedding the CT", "dashboard.lookup.process"
+        return Task(embed_like_set, {"request": self}, words, module=module, private=True)
 
 
-def embed_like_set(
-    cohort: str,
-    set_id: str,
-    image: str,
-    mask: str | None,
-    point_lps: list[float] | None,
-    mask_label: str | None,
-) -> NDArray[np.float32]:
+def embed_like_set(request: LookUpRequest) -> NDArray[np.float32]:
     """The scan's vector `[width]`, embedded as the set was.
 
     Raises:
@@ -52,14 +45,13 @@ def embed_like_set(
     # Imports torch, which the pages do not need.
     from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of, usual_slice_step
 
-    store = Store(Path(cohort))
+    store = Store(request.cohort)
     rows = store.sets().set_index("set_id", drop=False)
-    if set_id not in rows.index:
-        raise FlexiCTError(f"{Path(cohort).name} has no embedding set {set_id}: choose another")
-    embedding_set = {str(name): value for name, value in rows.loc[set_id].items()}
-    recipe = recipe_of(embedding_set, usual_slice_step(store, set_id))
-    seed = None if point_lps is None else (point_lps[0], point_lps[1], point_lps[2])
-    scan = Scan(Path(image), None if mask is None else Path(mask), seed, mask_label)
+    if request.set_id not in rows.index:
+        raise FlexiCTError(f"{request.cohort.name} has no embedding set {request.set_id}: choose another")
+    embedding_set = {str(name): value for name, value in rows.loc[request.set_id].items()}
+    recipe = recipe_of(embedding_set, usual_slice_step(store, request.set_id))
+    scan = Scan(request.image, request.mask, request.point_lps, request.mask_label)
     try:
         progress.report(0, 3, "loading the encoder")
         encoder = open_encoder_of(embedding_set, recipe)

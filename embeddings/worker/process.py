@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any, BinaryIO, get_type_hints
+from typing import BinaryIO, get_type_hints
 
 from threadpoolctl import threadpool_limits
 
@@ -65,7 +65,7 @@ def _answer(functions: Mapping[str, Function], request: Request, answers: Binary
         function = functions[request.function]
         # The fits are many and small: with one thread per core they spend their time waiting for each other.
         with threadpool_limits(limits=1, user_api="blas"), progress.listening(report):
-            result = function(**result_codec.decode(request.arguments, dict[str, Any]))
+            result = function(**result_codec.arguments_of(function, request.arguments))
         return Result(result_codec.encode(result, get_type_hints(function)["return"]))
     except FlexiCTError as error:
         return Refusal(" ".join(str(error).split()))

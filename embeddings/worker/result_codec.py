@@ -8,8 +8,11 @@ refused unless it is, byte for byte, what `encode` writes for a value of that ty
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import is_dataclass
 from decimal import Decimal
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import numpy as np
@@ -38,7 +41,7 @@ def encode(value: object, declared: Any = Any) -> bytes:
     """The value as bytes.
 
     Numpy scalars become Python's, and columns of tables arrays; in those of objects, dates and the like become text and
-    missing values None. Without a declared type, tuples become lists.
+    missing values None. Without a declared type, tuples become lists, and dataclasses dicts.
 
     Args:
         declared: type of the value, built of dataclasses, arrays, tuples, dicts, text, bytes, numbers and None.
@@ -73,6 +76,19 @@ def decode(content: bytes, declared: Any = Any) -> Any:
     return value
 
 
+def arguments_of(function: Callable[..., object], content: bytes) -> dict[str, Any]:
+    """The arguments of a function from their encoded dict; those that it declares as dataclasses are made such.
+
+    Raises:
+        CodecError: as `decode`.
+    """
+    found: dict[str, Any] = decode(content, dict[str, Any])
+    for name, declared in get_type_hints(function).items():
+        if name in found and is_dataclass(declared):
+            found[name] = msgspec.convert(found[name], declared, dec_hook=lambda kind, value: kind(value))
+    return found
+
+
 def digest(value: object) -> str:
     """SHA-256 of a value as `encode` writes it without a declared type; its arrays are not copied.
 
@@ -100,6 +116,8 @@ def _packed(value: object) -> tuple[bytes, list[memoryview]]:
     def extended(one: Any) -> Any:
         if isinstance(one, np.generic):
             return one.item()
+        if isinstance(one, Path):
+            return str(one)
         if isinstance(one, pd.Series):
             one = one.to_numpy() if one.dtype.kind in _RAW_KINDS else one.to_numpy(dtype=object)
         if not isinstance(one, np.ndarray):

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from embeddings import analysis
 from embeddings.analysis import Estimate, Neighbours
-from embeddings.worker.result_codec import CodecError, decode, digest, encode
+from embeddings.worker.result_codec import CodecError, arguments_of, decode, digest, encode
 
 RNG = np.random.default_rng(5)
 N = 60
@@ -136,6 +137,26 @@ def test_columns_of_a_table_become_arrays_with_none_where_values_are_missing() -
     assert same(back["numbers"], np.array([1.5, 0.5, True, None], object))
     assert same(back["raw"], np.array([1.5, np.nan]))
     assert back["texts"].tolist() == ["a"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An argument with what tells a path from text."""
+
+    image: Path
+    mask: Path | None
+    point: tuple[float, float, float] | None = None
+
+
+def of_scan(scan: Scan, note: str) -> None:
+    """Takes a dataclass."""
+
+
+def test_a_path_and_tuple_in_a_dataclass_come_back_where_the_function_declares_it() -> None:
+    given = {"scan": Scan(Path("ct.nii"), None, (1.0, -0.0, 3.5)), "note": "text"}
+    assert arguments_of(of_scan, encode(given)) == given
+    with pytest.raises(CodecError):
+        arguments_of(of_scan, encode([given]))
 
 
 def test_an_array_in_another_order_of_memory_is_the_same_content() -> None:
