@@ -51,21 +51,21 @@ class JobRequest:
 
     def words(self) -> list[str]:
         """The command line after `python`."""
-        words = ["-m", "embeddings", "embed", str(self.csv), "--db", str(self.db)]
-        words += ["--encoder", self.encoder, "--view", self.view]
-        if self.data_root is not None:
-            words += ["--data-root", str(self.data_root)]
-        for role, column in sorted(self.mapping.items()):
-            words += ["--map", f"{role}={column}"]
-        if self.mask_label:
-            words.append(f"--mask-label={self.mask_label}")  # which may begin with a dash
-        if self.weights:
-            words += ["--weights", self.weights]
-        if self.preset:
-            words += ["--preset", self.preset]
-        if self.view == "slices" and self.slice_step > 1:
-            words += ["--slice-step", str(self.slice_step)]
-        return words
+        options = [
+            ("--db", self.db),
+            ("--encoder", self.encoder),
+            ("--view", self.view),
+            ("--data-root", self.data_root),
+            *(("--map", f"{role}={column}") for role, column in sorted(self.mapping.items())),
+            ("--weights", self.weights),
+            ("--preset", self.preset),
+            ("--slice-step", self.slice_step if self.view == "slices" and self.slice_step > 1 else None),
+        ]
+        words = ["-m", "embeddings", "embed", str(self.csv)]
+        for name, value in options:
+            words += [name, str(value)] if value else []
+        # A label may begin with a dash.
+        return [*words, f"--mask-label={self.mask_label}"] if self.mask_label else words
 
     def command_line(self) -> str:
         """The command as typed in a shell at the root of the project."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -250,6 +251,20 @@ def test_a_request_of_an_open_tab_goes_on_while_the_tab_shows_another_page(
     assert registry.processes() == {wanted.key: pid}
     tabs.clear()
     until(lambda: gone(pid))
+
+
+def test_a_private_result_is_forgotten_when_the_last_session_that_needs_it_is_gone(
+    make_registry: Callable[..., Registry],
+) -> None:
+    tabs = {"tab", "another tab"}
+    registry = make_registry(abandoned_after_s=0.2, session_is_open=tabs.__contains__)
+    wanted = dataclasses.replace(retrieval(), private=True)
+    assert isinstance(ended(registry, wanted), Done)
+    assert isinstance(ended(registry, wanted, session="another tab"), Done)
+    registry.release("tab", "place")
+    assert isinstance(registry.look(wanted.key, "another tab", "place"), Done)
+    tabs.clear()
+    until(lambda: isinstance(registry.look(wanted.key, "no tab", "place"), Cancelled))
 
 
 def test_more_than_a_few_analyses_wait_for_their_turn(make_registry: Callable[..., Registry]) -> None:
