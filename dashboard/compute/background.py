@@ -111,13 +111,15 @@ class Registry:
         with self._changed:
             return self._answer(key, (session, slot))
 
-    def wait(self, key: str, seconds: float) -> None:
-        """Return when the computation has ended, or so many seconds after its start."""
+    def wait(self, key: str, session: str, slot: str, seconds: float) -> None:
+        """Return when the computation has ended, or so many seconds after its start; it is not given up meanwhile."""
         with self._changed:
-            run = self._running.get(key)
+            run, request = self._running.get(key), self._requests.get((session, slot))
             if run is not None:
-                left = run.started + seconds - time.monotonic()
-                self._changed.wait_for(lambda: self._running.get(key) is not run, max(0.0, left))
+                until = run.started + seconds
+                if request is not None:
+                    request.looked = max(request.looked, until)
+                self._changed.wait_for(lambda: self._running.get(key) is not run, max(0.0, until - time.monotonic()))
 
     def cancel(self, session: str, slot: str) -> None:
         """Cancel what this place waits for; its process ends unless another place needs it."""

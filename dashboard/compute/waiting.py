@@ -35,7 +35,7 @@ def obtain(task: Task, slot: str) -> Any:
     registry, session = background.registry(), state.session_id()
     answer = registry.ask(task, session, slot)
     if isinstance(answer, Running):
-        registry.wait(task.key, st.session_state["settings"].patience_s)
+        registry.wait(task.key, session, slot, st.session_state["settings"].patience_s)
         answer = registry.look(task.key, session, slot)
     if isinstance(answer, Done):
         if answer.note:

@@ -74,7 +74,7 @@ def until(what: Callable[[], object]) -> None:
 def ended(registry: Registry, wanted: Task, session: str = "tab", slot: str = "place") -> Answer:
     answer = registry.ask(wanted, session, slot)
     if isinstance(answer, Running):
-        registry.wait(wanted.key, NEVER_S)
+        registry.wait(wanted.key, session, slot, NEVER_S)
         answer = registry.look(wanted.key, session, slot)
     return answer
 
@@ -222,7 +222,7 @@ def test_a_cancelled_analysis_stays_so_until_it_is_run_again(registry: Registry)
 def test_a_crash_of_the_process_is_a_sentence_and_can_be_run_again(registry: Registry) -> None:
     wanted = long_gradient()
     os.kill(computing(registry, wanted), signal.SIGKILL)
-    registry.wait(wanted.key, NEVER_S)
+    registry.wait(wanted.key, "tab", "place", NEVER_S)
     answer = registry.ask(wanted, "tab", "place")
     assert isinstance(answer, Failed)
     assert not answer.refused
@@ -238,6 +238,11 @@ def test_a_request_that_nobody_looks_at_is_cancelled(make_registry: Callable[...
     tabs.clear()
     until(lambda: gone(pid))
     assert registry.processes() == {}
+
+
+def test_a_request_that_a_page_waits_for_is_not_given_up(make_registry: Callable[..., Registry]) -> None:
+    registry = make_registry(abandoned_after_s=1.0)
+    assert isinstance(ended(registry, retrieval()), Done)
 
 
 def test_a_request_of_an_open_tab_goes_on_while_the_tab_shows_another_page(

@@ -46,7 +46,7 @@ def request_of(embedded: Path, cohort_csv: Path) -> LookUpRequest:
 
 def ended(registry: Registry, task: Task, session: str = "") -> Answer:
     if isinstance(registry.ask(task, session, SLOT), Running):
-        registry.wait(task.key, 1e6)
+        registry.wait(task.key, session, SLOT, 1e6)
     return registry.look(task.key, session, SLOT)
 
 
