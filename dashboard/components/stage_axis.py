@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from dashboard.components.context import Context, Staged
 from dashboard.compute import analyses
-from dashboard.data import columns, defaults, loading
+from dashboard.data import columns, defaults
 from dashboard.data.case_columns import MAX_LEVELS, Design, design
 from dashboard.figures import gradient as gradient_figure
-from embeddings.analysis import StageGradient
+from embeddings.analysis import StageGradient, stage_gradient
 
 NO_SIZE = "(do not test size)"
 
@@ -50,7 +50,8 @@ class Choices:
 
     def complete(self, staged: Staged) -> NDArray[np.bool_]:
         """Whether each staged scan has the size and all covariates, `[n]`."""
-        return analyses.complete_rows(staged.frame, [c for c in (self.size, *self.covariates) if c])
+        needed = [c for c in (self.size, *self.covariates) if c]
+        return staged.frame[needed].notna().all(axis=1).to_numpy(dtype=bool)
 
 
 def size_options(staged: Staged) -> list[str]:
@@ -91,15 +92,17 @@ def stage_axis(found: Context, staged: Staged, chosen: Choices, slot: str = "gra
     kept = chosen.complete(staged)
     rows = staged.frame[kept].reset_index(drop=True)
     extra = design(rows, list(chosen.covariates), "Also account for") if chosen.covariates else None
-    result = analyses.gradient(
-        (str(found.path), found.set_id, loading.revision(found.path), staged.column, chosen.size, chosen.covariates),
-        staged.vectors[kept],
-        staged.codes[kept],
-        staged.patients[kept],
-        rows[chosen.size].to_numpy(dtype=float) if chosen.size else None,
-        extra.matrix if extra and extra.terms else None,
-        chosen.n_permutations,
-        chosen.seed,
+    result = analyses.run(
+        stage_gradient,
+        found.path,
+        found.set_id,
         slot,
+        X=staged.vectors[kept],
+        stage=staged.codes[kept],
+        patient=staged.patients[kept],
+        size=rows[chosen.size].to_numpy(dtype=float) if chosen.size else None,
+        covariates=extra.matrix if extra and extra.terms else None,
+        n_permutations=chosen.n_permutations,
+        seed=chosen.seed,
     )
     return StageAxis(result, rows, chosen.size, extra)

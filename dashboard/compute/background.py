@@ -1,6 +1,6 @@
-"""Long analyses beside the pages: one registry a server, in which sessions ask for results and share their computing.
+"""Analyses, reports and look-ups beside the pages: one registry per server, whose sessions share their computing.
 
-A result is looked up in memory, then in the cohort file, and else computed in a process of its own.
+A result is looked up in memory, then in the cohort file, and otherwise computed in a process of its own.
 """
 
 from __future__ import annotations
@@ -14,104 +14,51 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from dashboard.compute.analysis_workers import ANALYSES, Worker, WorkerDiedError, Workers
+from dashboard.compute.task import Answer, Cancelled, Done, Failed, Running, Task
+from dashboard.compute.workers import Worker, WorkerDiedError, Workers
 from dashboard.session import state
 from embeddings.store.saved_work import KeptWork
 from embeddings.store.store import StoreError
 from embeddings.worker import result_codec
+from embeddings.worker.messages import Fault, Progress, Refusal
 from embeddings.worker.result_codec import CodecError
 
-# A tab in the background may be let to say something once a minute only.
+# A browser may allow a background tab to send something only once a minute.
 ABANDONED_AFTER_S = 75.0
 MOST_BYTES = 256_000_000
 READ_PATIENCE_S, WRITE_PATIENCE_S = 1.0, 2.0
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be computed.
-
-    Attributes:
-        kind: name of the analysis.
-        key: SHA-256 of everything that decides the result.
-        encoded: gives the arguments as bytes.
-        words: what is being done, for the time before the analysis says it itself.
-        module: the module whose process runs it.
-        kept_in: cohort file in which the result is looked up and kept, or None.
-        returns: type of the result, which one found in the file must be of.
-    """
-
-    kind: str
-    key: str
-    encoded: Callable[[], bytes]
-    words: str
-    module: str = ANALYSES
-    kept_in: Path | None = None
-    returns: Any = object
-
-
-@dataclass(frozen=True)
-class Done:
-    """The result; `note` says where it could not be kept in the cohort file."""
-
-    result: Any
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Running:
-    """How far it is: a share from 0 to 1, what is being done, and the seconds since it began."""
-
-    share: float
-    words: str
-    elapsed_s: float
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why there is no result; `refused` where the analysis itself says so of its data."""
-
-    sentence: str
-    refused: bool
-
-
-@dataclass(frozen=True)
-class Cancelled:
-    """This session does not want it any more."""
-
-
-Answer = Done | Running | Failed | Cancelled
-# Of a work that nobody waits for any more; shown nowhere.
-_STOPPED = Failed("", False), 0
 Place = tuple[str, str]
 """A session and the slot on its pages that a result is for."""
 
 
 @dataclass
-class _Work:
+class _Request:
+    """What a place needs, and when its page last looked."""
+
+    key: str
+    looked: float = field(default_factory=time.monotonic)
+    cancelled: bool = False
+
+
+@dataclass
+class _Run:
     task: Task
-    waiting: dict[Place, float]
     started: float = field(default_factory=time.monotonic)
-    share: float = 0.0
-    words: str = ""
+    progress: Progress = field(default_factory=lambda: Progress(0.0, ""))
     worker: Worker | None = None
     stopped: bool = False
 
-    def answer(self) -> Running:
-        return Running(self.share, self.words or self.task.words, time.monotonic() - self.started)
-
 
 class Registry:
-    """What is computed and what was. Methods may be called from any thread.
+    """What is being computed and what was. Methods may be called from any thread.
 
     Args:
         session_is_open: whether a session still has its tab.
-        abandoned_after_s: seconds after which a request of a closed session that nobody has looked at is cancelled.
-        at_once: how many analyses run at the same time; the others wait for their turn.
+        abandoned_after_s: seconds after which a request of a closed session is given up if no page has looked.
+        at_once: how many processes compute at the same time; further runs wait for one of them to end.
     """
 
     def __init__(
@@ -124,75 +71,83 @@ class Registry:
         self._free = at_once or max(2, os.cpu_count() or 1)
         # Held for moments only, never while something is read, written or computed.
         self._changed = threading.Condition()
-        self._works: dict[str, _Work] = {}
-        self._ended: OrderedDict[str, tuple[Done | Failed, int]] = OrderedDict()
-        self._cancelled: dict[Place, tuple[str, float]] = {}
+        self._requests: dict[Place, _Request] = {}
+        self._running: dict[str, _Run] = {}
+        self._ended: OrderedDict[str, Done | Failed] = OrderedDict()
+        self._private: set[str] = set()
         self._workers = Workers()
-        self._threads: set[threading.Thread] = set()
-        self._watched = False
         self._closed = False
+        self._threads: set[threading.Thread] = set()
+        self._start(self._give_up_abandoned)
 
     def warm(self) -> None:
-        """Start a process that waits for the first analysis, where none waits."""
+        """Start a process for the next analysis where none is idle."""
         try:
             self._workers.warm()
         except OSError as error:
-            # Nothing is lost yet: an analysis that finds no process either says so on its page.
+            # Nothing is lost yet: an analysis that cannot get a process says so on its page.
             _log.warning("no process can be kept ready for analyses: %s", error)
 
     def ask(self, task: Task, session: str, slot: str) -> Answer:
-        """The result, or how far it is; starts the computing where nobody has.
+        """The result, or how far it is; starts the computation unless it runs or has ended.
 
-        An older request of the same session and slot is given up, and its process killed unless another place waits
-        for it too.
+        An older request of the same session and slot is given up, and its process ended unless another place needs it.
         """
-        place = (session, slot)
         with self._changed:
-            for work in list(self._works.values()):
-                if work.task.key != task.key:
-                    self._give_up(work, place)
-            if self._is_cancelled(task.key, place):
-                return self._answer(task.key, place)
-            self._cancelled.pop(place, None)
-            if task.key not in self._works and task.key not in self._ended:
-                self._works[task.key] = work = _Work(task, {place: time.monotonic()})
-                self._start(self._run, work)
-                self._watch()
-            return self._answer(task.key, place)
+            request = self._requests.get((session, slot))
+            if request is None or request.key != task.key:
+                request = self._requests[session, slot] = _Request(task.key)
+                self._drop_unneeded()
+            if task.private:
+                self._private.add(task.key)
+            if not request.cancelled and task.key not in self._running and task.key not in self._ended:
+                self._running[task.key] = run = _Run(task)
+                self._start(self._run, run)
+            self._changed.notify_all()
+            return self._answer(task.key, (session, slot))
 
     def look(self, key: str, session: str, slot: str) -> Answer:
-        """How it stands with a result that was asked for; `Cancelled` where nobody computes it any more."""
+        """The state of a result that was asked for; `Cancelled` where nobody computes it any more."""
         with self._changed:
             return self._answer(key, (session, slot))
 
-    def wait(self, key: str, seconds: float) -> None:
-        """Return when the computing has ended, or after so many seconds from its start."""
+    def wait(self, key: str, session: str, slot: str, seconds: float) -> None:
+        """Return when the computation has ended, or so many seconds after its start; it is not given up meanwhile."""
         with self._changed:
-            work = self._works.get(key)
-            if work is not None:
-                left = work.started + seconds - time.monotonic()
-                self._changed.wait_for(lambda: self._works.get(key) is not work, max(0.0, left))
+            run, request = self._running.get(key), self._requests.get((session, slot))
+            if run is not None:
+                until = run.started + seconds
+                if request is not None:
+                    request.looked = max(request.looked, until)
+                self._changed.wait_for(lambda: self._running.get(key) is not run, max(0.0, until - time.monotonic()))
 
     def cancel(self, session: str, slot: str) -> None:
-        """Give up what this place waits for; its process ends unless another place waits for it too."""
-        place = (session, slot)
+        """Cancel what this place waits for; its process ends unless another place needs it."""
         with self._changed:
-            for work in list(self._works.values()):
-                if place in work.waiting:
-                    self._cancelled[place] = work.task.key, time.monotonic()
-                    self._give_up(work, place)
+            request = self._requests.get((session, slot))
+            if request is not None and request.key in self._running:
+                request.cancelled = True
+                self._drop_unneeded()
 
     def run_again(self, key: str, session: str, slot: str) -> None:
         """Forget that a result was cancelled or failed: the next `ask` computes it."""
         with self._changed:
-            self._cancelled.pop((session, slot), None)
-            if isinstance(self._ended.get(key, (None, 0))[0], Failed):
+            request = self._requests.get((session, slot))
+            if request is not None and request.key == key:
+                request.cancelled = False
+            if isinstance(self._ended.get(key), Failed):
                 del self._ended[key]
+
+    def release(self, session: str, slot: str) -> None:
+        """This place needs its result no longer; a private one is forgotten."""
+        with self._changed:
+            self._requests.pop((session, slot), None)
+            self._drop_unneeded()
 
     def processes(self) -> dict[str, int]:
         """Number of the process that computes each key."""
         with self._changed:
-            return {key: work.worker.pid for key, work in self._works.items() if work.worker is not None}
+            return {key: run.worker.pid for key, run in self._running.items() if run.worker is not None}
 
     def idle(self) -> list[int]:
         """Numbers of the processes that wait for an analysis."""
@@ -202,8 +157,8 @@ class Registry:
         """End every process."""
         with self._changed:
             self._closed = True
-            for work in list(self._works.values()):
-                self._stop(work)
+            self._requests.clear()
+            self._drop_unneeded()
             threads = self._threads
             self._changed.notify_all()
         for thread in threads:
@@ -213,38 +168,30 @@ class Registry:
     # Under the lock
 
     def _answer(self, key: str, place: Place) -> Answer:
+        request = self._requests.get(place)
+        if request is not None and request.key != key:
+            request = None
+        if request is not None:
+            request.looked = time.monotonic()
         if key in self._ended:
             self._ended.move_to_end(key)
-            return self._ended[key][0]
-        work = self._works.get(key)
-        if work is None or self._is_cancelled(key, place):
+            return self._ended[key]
+        run = self._running.get(key)
+        if run is None or request is None or request.cancelled:
             return Cancelled()
-        work.waiting[place] = time.monotonic()
-        return work.answer()
+        return Running(run.progress.share, run.progress.words or run.task.words, time.monotonic() - run.started)
 
-    def _is_cancelled(self, key: str, place: Place) -> bool:
-        return self._cancelled.get(place, ("", 0.0))[0] == key
-
-    def _give_up(self, work: _Work, place: Place) -> None:
-        if work.waiting.pop(place, None) is not None and not work.waiting:
-            self._stop(work)
-
-    def _stop(self, work: _Work) -> None:
-        work.stopped = True
-        del self._works[work.task.key]
-        if work.worker is not None:
-            work.worker.kill()
-        self._changed.notify_all()
-
-    def _keep(self, key: str, ended: Done | Failed, size: int) -> None:
-        self._ended[key] = ended, size
-        while len(self._ended) > 1 and sum(one for _, one in self._ended.values()) > MOST_BYTES:
-            self._ended.popitem(last=False)
-
-    def _watch(self) -> None:
-        if not self._watched:
-            self._watched = True
-            self._start(self._cancel_abandoned)
+    def _drop_unneeded(self) -> None:
+        """Stop the runs, and forget the private results, that no place needs."""
+        needed = {request.key for request in self._requests.values() if not request.cancelled}
+        for key in self._running.keys() - needed:
+            run = self._running.pop(key)
+            run.stopped = True
+            if run.worker is not None:
+                run.worker.kill()
+        for key in self._private - needed:
+            self._ended.pop(key, None)
+        self._private &= needed
         self._changed.notify_all()
 
     def _start(self, what: Callable[..., None], *arguments: object) -> None:
@@ -255,114 +202,112 @@ class Registry:
 
     # In threads of their own
 
-    def _cancel_abandoned(self) -> None:
+    def _give_up_abandoned(self) -> None:
         with self._changed:
             while not self._closed:
-                self._changed.wait(self._abandoned_after_s / 4 if self._works else None)
-                for work in list(self._works.values()):
-                    for place, last in list(work.waiting.items()):
-                        if self._is_abandoned(place, last):
-                            self._give_up(work, place)
-                for place, (_, last) in list(self._cancelled.items()):
-                    if self._is_abandoned(place, last):
-                        del self._cancelled[place]
+                self._changed.wait(self._abandoned_after_s / 4 if self._requests else None)
+                oldest = time.monotonic() - self._abandoned_after_s
+                for place, request in list(self._requests.items()):
+                    if request.looked < oldest and not self._session_is_open(place[0]):
+                        del self._requests[place]
+                        self._drop_unneeded()
 
-    def _is_abandoned(self, place: Place, last: float) -> bool:
-        return time.monotonic() - last > self._abandoned_after_s and not self._session_is_open(place[0])
-
-    def _run(self, work: _Work) -> None:
-        task = work.task
+    def _run(self, run: _Run) -> None:
+        task = run.task
         try:
-            found = self._found(task)
-            ended, size = found if isinstance(found, tuple) else self._computed(work, found)
+            saved, note = self._saved(task)
+            ended = saved or self._computed_in_turn(run, note)
         except Exception as error:
-            _log.exception("the analysis %s failed", task.kind)
-            ended, size = Failed(f"The analysis could not be run ({type(error).__name__}: {error}).", False), 0
+            _log.exception("%s could not be run", task.kind)
+            ended = Failed(f"This could not be run ({type(error).__name__}: {error}).")
         with self._changed:
-            if not work.stopped:
-                del self._works[task.key]
-                self._keep(task.key, ended, size)
+            if not run.stopped:
+                del self._running[task.key]
+                self._ended[task.key] = ended
+                while len(self._ended) > 1 and sum(one.size for one in self._ended.values()) > MOST_BYTES:
+                    self._ended.popitem(last=False)
             self._changed.notify_all()
 
-    def _found(self, task: Task) -> tuple[Done, int] | str:
-        """The result in the cohort file, or a note on why it could not be looked up."""
-        if task.kept_in is None:
-            return ""
+    def _saved(self, task: Task) -> tuple[Done | None, str]:
+        """The result in the cohort file, and a note on why one that may be there cannot be used."""
+        if task.saved_in is None:
+            return None, ""
         try:
-            content = KeptWork(task.kept_in, READ_PATIENCE_S).result(task.key)
+            content = KeptWork(task.saved_in, READ_PATIENCE_S).result(task.key)
+            if content is None:
+                return None, ""
+            return Done(result_codec.decode(content, task.returns), len(content)), ""
         except (StoreError, OSError) as error:
-            return f"The cohort file could not be asked for a kept result ({error}): this one was computed anew."
-        if content is None:
-            return ""
-        try:
-            result = result_codec.decode(content)
+            return None, f"The cohort file could not be searched for a saved result ({error}): this one was recomputed."
         except CodecError as error:
-            return f"A result kept in the cohort file could not be used ({error}), and was computed anew."
-        if not result_codec.fits(result, task.returns):
-            return "A result kept in the cohort file is of another analysis, and was computed anew."
-        return Done(result), len(content)
+            return None, f"A result saved in the cohort file could not be used ({error}): this one was recomputed."
 
-    def _computed(self, work: _Work, note: str) -> tuple[Done | Failed, int]:
+    def _computed_in_turn(self, run: _Run, note: str) -> Done | Failed:
         with self._changed:
-            work.words = "waiting for another analysis to end"
-            self._changed.wait_for(lambda: work.stopped or self._free > 0)
-            if work.stopped:  # Given up while it waited: it has no turn to take.
+            run.progress = Progress(0.0, "waiting for another analysis to end")
+            self._changed.wait_for(lambda: run.stopped or self._free > 0)
+            if run.stopped:  # it takes no turn
                 return _STOPPED
-            work.words, work.started = "", time.monotonic()
+            run.progress, run.started = Progress(0.0, ""), time.monotonic()
             self._free -= 1
         try:
-            return self._computed_now(work, note)
+            return self._computed(run, note)
         finally:
             with self._changed:
                 self._free += 1
                 self._changed.notify_all()
 
-    def _computed_now(self, work: _Work, note: str) -> tuple[Done | Failed, int]:
-        task, began = work.task, time.monotonic()
+    def _computed(self, run: _Run, note: str) -> Done | Failed:
+        task = run.task
         worker = self._workers.take(task.module)
         try:
             with self._changed:
-                if work.stopped:
+                if run.stopped:
                     return _STOPPED
-                work.worker = worker
+                run.worker = worker
             self.warm()
 
-            def told(share: float, words: str) -> None:
-                work.share, work.words = share, words
+            def report(progress: Progress) -> None:
+                run.progress = progress
 
-            header, content = worker.run(task.kind, task.encoded(), told)
+            answer = worker.run(task.request(), report)
         except WorkerDiedError as error:
-            how = f"The process of this analysis ended before its result was there ({error})."
-            return Failed(f"{how} The machine may be short of memory: run it again, or with less.", False), 0
+            return Failed(
+                f"The process ended before its result was there ({error}). The machine may be short of memory: run it "
+                "again, or with less data."
+            )
         finally:
             with self._changed:
-                work.worker = None
+                run.worker = None
             self._workers.give_back(worker)
-        if header["ended"] == "refused":
-            return Failed(str(header["why"]), True), 0
-        if header["ended"] != "done":
-            _log.error("the analysis %s failed in its process:\n%s", task.kind, header.get("traceback", header["why"]))
-            why = f"An error of the program ended this analysis ({header['why']})."
-            return Failed(f"{why} The log of the server has more.", False), 0
-        result = result_codec.decode(content)
-        notes = [note, self._save(task, time.monotonic() - began, content)]
-        return Done(result, " ".join(one for one in notes if one)), len(content)
+        if isinstance(answer, Refusal):
+            return Failed(answer.reason, refused=True)
+        if isinstance(answer, Fault):
+            _log.error("%s failed in its process:\n%s", task.kind, answer.traceback)
+            return Failed(f"An error of the program stopped this ({answer.reason}). See the log of the server.")
+        result = result_codec.decode(answer.content, task.returns)
+        notes = [note, self._save(task, time.monotonic() - run.started, answer.content)]
+        return Done(result, len(answer.content), " ".join(one for one in notes if one))
 
     def _save(self, task: Task, seconds: float, content: bytes) -> str:
-        """Keep a result in the cohort file; why it could not be, or nothing."""
-        if task.kept_in is None:
+        """Save a result in the cohort file; why that failed, or nothing."""
+        if task.saved_in is None:
             return ""
         try:
-            KeptWork(task.kept_in, WRITE_PATIENCE_S).save_result(task.key, task.kind, seconds, content)
+            KeptWork(task.saved_in, WRITE_PATIENCE_S).save_result(task.key, task.kind, seconds, content)
         except (StoreError, OSError) as error:
-            return f"This result could not be kept in the cohort file ({error}): it will be computed again another day."
+            return f"This result could not be saved in the cohort file ({error}): it will be recomputed next time."
         return ""
+
+
+# Of a run that nobody needs any more; shown nowhere.
+_STOPPED = Failed("")
 
 
 @cache
 def registry() -> Registry:
     """The registry of this server."""
     made = Registry(session_is_open=state.session_is_open)
-    # A server that is killed cannot call it: its processes see the end of their pipes.
+    # Not called in a server that is killed: its processes end with their pipes.
     atexit.register(made.close)
     return made

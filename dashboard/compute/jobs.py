@@ -1,13 +1,12 @@
-"""The embedding job as a background process of its own, started and watched by the Cohort page.
+"""The embedding job as a background process, started and watched by the Cohort page.
 
-No two jobs write one file: the second request for it is answered with the job that runs.
+Two jobs never write one file: a second request for it gets the job that is running.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import threading
@@ -18,16 +17,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from embeddings.process import is_alive
+from embeddings.store.status import process_of
 from embeddings.store.store import Store
 
 try:
     import fcntl
-except ImportError:  # Windows: the runs in the file and the jobs of this process are still looked at
+except ImportError:  # Windows: only the runs in the file and the jobs of this process are checked
     fcntl = None  # type: ignore[assignment]
 
 LOG_TAIL = 2000
-# A run on another machine that has said nothing for so long is taken for dead; an item takes minutes at most.
+# A run on another machine without a sign of life for so long counts as dead; an item takes minutes at most.
 SILENT = timedelta(minutes=15)
 PATIENCE_S = 3.0
 
@@ -37,7 +36,7 @@ _STARTING = threading.Lock()
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What `python -m embeddings embed` is to do."""
+    """The arguments of `python -m embeddings embed`."""
 
     csv: Path
     db: Path
@@ -52,21 +51,21 @@ class JobRequest:
 
     def words(self) -> list[str]:
         """The command line after `python`."""
-        words = ["-m", "embeddings", "embed", str(self.csv), "--db", str(self.db)]
-        words += ["--encoder", self.encoder, "--view", self.view]
-        if self.data_root is not None:
-            words += ["--data-root", str(self.data_root)]
-        for role, column in sorted(self.mapping.items()):
-            words += ["--map", f"{role}={column}"]
-        if self.mask_label:
-            words.append(f"--mask-label={self.mask_label}")  # which may begin with a dash
-        if self.weights:
-            words += ["--weights", self.weights]
-        if self.preset:
-            words += ["--preset", self.preset]
-        if self.view == "slices" and self.slice_step > 1:
-            words += ["--slice-step", str(self.slice_step)]
-        return words
+        options = [
+            ("--db", self.db),
+            ("--encoder", self.encoder),
+            ("--view", self.view),
+            ("--data-root", self.data_root),
+            *(("--map", f"{role}={column}") for role, column in sorted(self.mapping.items())),
+            ("--weights", self.weights),
+            ("--preset", self.preset),
+            ("--slice-step", self.slice_step if self.view == "slices" and self.slice_step > 1 else None),
+        ]
+        words = ["-m", "embeddings", "embed", str(self.csv)]
+        for name, value in options:
+            words += [name, str(value)] if value else []
+        # A label may begin with a dash.
+        return [*words, f"--mask-label={self.mask_label}"] if self.mask_label else words
 
     def command_line(self) -> str:
         """The command as typed in a shell at the root of the project."""
@@ -75,7 +74,7 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that this process started, and where it writes."""
+    """A job that this process started, with its cohort file and log."""
 
     request: JobRequest
     process: subprocess.Popen[bytes]
@@ -89,11 +88,11 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether the process still lives."""
+        """Whether the process is still running."""
         return self.process.poll() is None
 
     def run(self) -> pd.Series | None:
-        """Its own row among the runs of its file, once it has one."""
+        """Its row in the runs of its file, once it has one."""
         return _newest(self.db, lambda runs: runs["pid"] == self.process.pid)
 
     def output(self) -> str:
@@ -114,30 +113,30 @@ class RunElsewhere:
 
     @property
     def running(self) -> bool:
-        """Whether its file says so, and nothing speaks against it."""
+        """Whether its file says so, and its process or heartbeat does not contradict it."""
         row = self.run()
         return row is not None and _lives(row)
 
     def run(self) -> pd.Series | None:
-        """Its row among the runs of its file."""
+        """Its row in the runs of its file."""
         return _newest(self.db, lambda runs: runs["run_id"] == self.run_id)
 
 
 class FileInUseError(OSError):
-    """Another program is about to write the cohort file, and has not said yet who it is."""
+    """Another program is about to write the cohort file and has no run in it yet."""
 
 
 def start(request: JobRequest, project_root: Path) -> Job:
-    """Start the job; it goes on when the browser is closed. The log lies beside the cohort file.
+    """Start the job; it continues when the browser is closed. The log is beside the cohort file.
 
     Raises:
         FileInUseError: another process of this machine was started to write the file.
-        OSError: if the log or the process cannot be made.
+        OSError: the log or the process cannot be created.
     """
     request.db.parent.mkdir(parents=True, exist_ok=True)
     started = datetime.now()
     log = request.db.with_name(f"{request.db.stem}.{started:%Y%m%d-%H%M%S}.log")
-    claim = _claim(request.db)
+    lock = _lock(request.db)
     try:
         with log.open("wb") as stream:
             process = subprocess.Popen(
@@ -147,17 +146,17 @@ def start(request: JobRequest, project_root: Path) -> Job:
                 stdin=subprocess.DEVNULL,
                 cwd=project_root,
                 start_new_session=True,
-                # The job inherits the claim, which ends with it, however it ends.
-                pass_fds=() if claim is None else (claim,),
+                # The job inherits the lock, which ends with it, however it ends.
+                pass_fds=() if lock is None else (lock,),
             )
     finally:
-        if claim is not None:
-            os.close(claim)
+        if lock is not None:
+            os.close(lock)
     return Job(request, process, log, started)
 
 
 def start_or_join(request: JobRequest, project_root: Path) -> tuple[Job | RunElsewhere, bool]:
-    """The started job and False; or, where something writes this cohort file already, that and True.
+    """The started job and False; or, if a job is already writing this cohort file, that job and True.
 
     Raises:
         StoreError: the file is there and cannot be read.
@@ -176,13 +175,13 @@ def start_or_join(request: JobRequest, project_root: Path) -> tuple[Job | RunEls
 
 
 def running_below(folder: Path) -> Job | None:
-    """The job of this process, started last, that still writes a cohort file of a folder: a page finds it again."""
+    """The last started job of this process that still writes a cohort file in a folder, for a page to find it again."""
     found = [job for path, job in list(_STARTED.items()) if path.parent == folder.resolve() and job.running]
     return max(found, key=lambda job: job.started, default=None)
 
 
 def running_elsewhere(db: Path) -> RunElsewhere | None:
-    """The newest run of a cohort file that still lives, if any.
+    """The newest run of a cohort file that is still running, if any.
 
     Raises:
         StoreError: the file is there and cannot be read.
@@ -202,17 +201,16 @@ def _newest(db: Path, which: Callable[[pd.DataFrame], pd.Series]) -> pd.Series |
 
 
 def _lives(row: pd.Series) -> bool:
-    if row["state"] != "running":
-        return False
-    if row["host"] == socket.gethostname():
-        return is_alive(int(row["pid"]))
+    process = process_of({str(name): value for name, value in row.items()})
+    if process != "unknown":
+        return process == "alive"
     return bool(datetime.now(UTC).replace(tzinfo=None) - row["heartbeat"].to_pydatetime() < SILENT)
 
 
-def _claim(db: Path) -> int | None:
-    """A handle that only one process of this machine can hold for a cohort file; None where there are no such locks.
+def _lock(db: Path) -> int | None:
+    """A lock on a cohort file that one process of this machine can hold at a time; None where there are no such locks.
 
-    Between the start of a job and its first row in the file lie seconds in which the encoder is loaded.
+    A job loads its encoder for some seconds before it writes its first row into the file.
     """
     if fcntl is None:
         return None
@@ -223,6 +221,6 @@ def _claim(db: Path) -> int | None:
         os.close(handle)
         raise FileInUseError(
             f"a job for {db.name} was started a moment ago by another window or program: wait until it has loaded its "
-            "encoder, then press again to watch it"
+            "encoder, then press the button again to watch it"
         ) from error
     return handle

@@ -1,4 +1,4 @@
-"""A place on a page whose result is still being computed: what runs, how far it is, and a button that ends it."""
+"""A place on a page whose result is still being computed: what runs, how far it is, and a button that cancels it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.compute import background
-from dashboard.compute.background import Answer, Cancelled, Done, Failed, Running, Task
+from dashboard.compute.task import Answer, Cancelled, Done, Failed, Running, Task
 from dashboard.session import state
 from dashboard.wording.escaping import plain
 from flexict.errors import FlexiCTError
@@ -18,7 +18,7 @@ _REFRESH_S = 1.0
 
 
 class NotReadyError(Exception):
-    """There is no result to show yet; `section` shows what there is instead."""
+    """There is no result yet; `section` shows the progress, or why there is none, in its place."""
 
     def __init__(self, task: Task, slot: str, answer: Answer) -> None:
         super().__init__(task.words)
@@ -26,16 +26,16 @@ class NotReadyError(Exception):
 
 
 def obtain(task: Task, slot: str) -> Any:
-    """The result of a task for a slot of this session's pages; a short one is waited for.
+    """The result of a task for a slot of this session's pages; waits for a short one.
 
     Raises:
-        FlexiCTError: what the analysis says of its data.
+        FlexiCTError: what the task says of its data.
         NotReadyError: it still runs, was cancelled, or failed.
     """
     registry, session = background.registry(), state.session_id()
     answer = registry.ask(task, session, slot)
     if isinstance(answer, Running):
-        registry.wait(task.key, st.session_state["settings"].patience_s)
+        registry.wait(task.key, session, slot, st.session_state["settings"].patience_s)
         answer = registry.look(task.key, session, slot)
     if isinstance(answer, Done):
         if answer.note:
@@ -46,11 +46,16 @@ def obtain(task: Task, slot: str) -> Any:
     raise NotReadyError(task, slot, answer)
 
 
+def run_again(task: Task, slot: str) -> None:
+    """Compute a result anew if it was cancelled or failed: somebody pressed the button for it."""
+    background.registry().run_again(task.key, state.session_id(), slot)
+
+
 @contextmanager
 def section() -> Iterator[None]:
-    """A part of a page that needs a result: where that is not there, the rest of the block is left out.
+    """A part of a page that needs a result. Without it, the rest of the block is replaced by the progress.
 
-    In its place stands how far the analysis is; what follows the block on the page is shown.
+    What follows the block on the page is shown.
     """
     try:
         yield
@@ -59,20 +64,20 @@ def section() -> Iterator[None]:
 
 
 def _instead(missing: NotReadyError) -> None:
-    key, slot, words = missing.task.key, missing.slot, missing.task.words
+    slot, words = missing.slot, missing.task.words
     if isinstance(missing.answer, Running):
-        _running(key, slot, words)
+        _running(missing.task.key, slot, words)
         return
     if isinstance(missing.answer, Cancelled):
-        st.info(f"{words}: cancelled. Nothing is shown here until it is run again.")
+        st.info(f"{words}: cancelled. Run it again to see the result.")
     elif isinstance(missing.answer, Failed):
         st.error(plain(missing.answer.sentence))
     st.button(
         "Run again",
         icon=":material/refresh:",
         key=f"waiting.{slot}.again",
-        on_click=background.registry().run_again,
-        args=(key, state.session_id(), slot),
+        on_click=run_again,
+        args=(missing.task, slot),
     )
 
 
@@ -85,7 +90,7 @@ def _running(key: str, slot: str, words: str) -> None:
     now = "" if answer.words.casefold() == words.casefold() else f"Now: {answer.words}. "
     with st.container(border=True):
         st.progress(answer.share, text=f"**{words}** · {100 * answer.share:.0f} % · {_duration(answer.elapsed_s)}")
-        st.caption(f"{now}The other pages can be used meanwhile, and the result is kept for when you come back.")
+        st.caption(f"{now}You can use the other pages meanwhile; the result will be here when you come back.")
         st.button(
             "Cancel",
             icon=":material/stop:",

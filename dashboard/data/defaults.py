@@ -4,6 +4,8 @@ from __future__ import annotations
 
 PERMUTATIONS, BOOTSTRAP, SEED = 1000, 1000, 0
 PROBE_REPEATS = 10
+# The published shares of labelled patients; in a small cohort the smallest are one patient per class, and one point.
+LEARNING_SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 # Neighbours in the graph of a trajectory.
 GRAPH_NEIGHBOURS = 15
 # Each permutation of a probe redoes its whole nested cross-validation: of many classes some tenths of a second.

@@ -1,7 +1,7 @@
-"""The CT, and its lesion mask, that a session has dropped in to look up: what of them lies on disk, and what is known.
+"""The CT and lesion mask that a session uploaded to look up: their files on disk, and what was read from them.
 
-What the fields for files hold is the truth: `take` brings the disk in line with it, and a run of the page that is ended
-in the middle, by a newer request or an error, leaves the rest to the next run.
+The upload fields decide: `take` makes the disk match them. If a newer request or an error interrupts a run of the page,
+the next run does the rest.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from dashboard.compute import background
 from dashboard.data.scans import forget_scans
 from dashboard.lookup import uploaded_ct
-from dashboard.lookup.process import LookUp, LookUpRequest
+from dashboard.lookup.process import SLOT, LookUpRequest
+from dashboard.session import state
 from dashboard.session.settings import Settings
 from flexict import Volume
 from flexict.errors import FlexiCTError
 
-LOST = "the file did not arrive whole: drop it in again"
+LOST = "the file did not arrive completely: drop it in again"
 # A session that lost its connection may come back for 2 minutes; one whose page was reloaded does not.
 GONE_AFTER_S = 180.0
 _log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Field:
-    """A field for a file: the file that was dealt with, and whether the person has changed the field since."""
+    """An upload field: the file that was processed last, and whether the user has changed the field since."""
 
     taken: str | None = None
     changed: bool = False
@@ -43,7 +45,7 @@ class _Field:
         self.changed = True
 
     def is_due(self, file: Any) -> bool:
-        # Not by what the field holds alone: it is empty too after a visit to another page, and then its file stays.
+        # The content alone does not show it: after a visit to another page the field is empty, but its file stays.
         return self.changed or (file is not None and file.file_id != self.taken)
 
     def done(self, file: Any) -> None:
@@ -52,16 +54,16 @@ class _Field:
 
 @dataclass(eq=False)
 class DroppedCt:
-    """One a session. Its attributes are set without a call of Streamlit between them, so that no run ends there.
+    """One per session. No call of Streamlit stands between the assignments, so that no run ends there.
 
     Attributes:
-        folder: of the upload, which nobody else uses; None where no CT is kept.
+        folder: of this upload alone; None where no CT is kept.
         image, mask: the files in it.
         volume: the CT in LPS order, once read; notes: how it was read; doubt: why its values may not be in HU.
         point: marked in the lesion, LPS mm.
-        preview: what the encoder will see, and of which request.
-        run: the look-up that was started last.
-        ct_field, mask_field: the fields that the files come from.
+        preview: the encoder's input, and the request that it belongs to.
+        asked: the look-up that the user requested last.
+        ct_field, mask_field: the upload fields.
     """
 
     folder: Path | None = None
@@ -72,25 +74,25 @@ class DroppedCt:
     doubt: str | None = None
     point: tuple[float, float, float] | None = None
     preview: tuple[LookUpRequest, NDArray[np.float32]] | None = None
-    run: LookUp | None = None
+    asked: LookUpRequest | None = None
     ct_field: _Field = field(default_factory=_Field)
     mask_field: _Field = field(default_factory=_Field)
 
     @property
     def problems(self) -> list[str]:
-        """Why what the fields hold was not taken."""
+        """Why files in the fields were refused."""
         return [one.problem for one in (self.ct_field, self.mask_field) if one.problem]
 
     def take(self, ct: Any, mask: Any, settings: Settings, session: str, max_mb: int) -> None:
-        """Keep what is new in the fields, and delete what was taken out of them.
+        """Keep new files of the fields, and delete those that were removed from them.
 
         Args:
-            ct, mask: what the fields hold, as `st.file_uploader` gives it.
-            session: whose upload it is.
-            max_mb: the largest file.
+            ct, mask: the content of the fields, as `st.file_uploader` gives it.
+            session: owner of the upload.
+            max_mb: largest size of a file.
 
         Raises:
-            OSError: what was kept before cannot be deleted, or no folder can be made.
+            OSError: the previous files cannot be deleted, or no folder can be made.
         """
         if self.ct_field.is_due(ct):
             self.forget()
@@ -102,9 +104,9 @@ class DroppedCt:
                 if self.image is None:
                     self.forget()
             self.mask_field.taken = None
-            # Last: a run that ends before has not dealt with the file, and the next one begins anew.
+            # Last: if the run ends before this, the next one starts again with the file.
             self.ct_field.done(ct)
-        # A mask that comes first waits for its CT.
+        # A mask that arrives first waits for its CT.
         if self.folder is not None and self.mask_field.is_due(mask):
             folder = self.folder
             self._forget_results()
@@ -114,7 +116,7 @@ class DroppedCt:
             uploaded_ct.delete_folder(masks)
             if mask is not None:
                 masks.mkdir()
-                # Each at a path of its own: what is shown of another mask must not be taken for what is shown of this.
+                # A path of its own for each: no picture of another mask may be mistaken for one of this mask.
                 own = Path(tempfile.mkdtemp(dir=masks))
                 self.mask = self._kept(
                     self.mask_field, mask, lambda: uploaded_ct.keep_mask(mask.name, mask, own, max_mb)
@@ -122,10 +124,10 @@ class DroppedCt:
             self.mask_field.done(mask)
 
     def forget(self) -> None:
-        """Delete what is kept of the upload, and what was made of it.
+        """Delete the upload and everything made from it.
 
         Raises:
-            OSError: the files cannot be deleted; they are still known then.
+            OSError: the files cannot be deleted; the attributes then still name them.
         """
         self._forget_results()
         if self.folder is not None:
@@ -134,9 +136,8 @@ class DroppedCt:
         self.mask_field.problem = ""
 
     def _forget_results(self) -> None:
-        if self.run is not None:
-            self.run.end()
-        self.run = self.preview = None
+        background.registry().release(state.session_id(), SLOT)
+        self.asked = self.preview = None
 
     def _kept(self, where: _Field, file: Any, keep: Callable[[], Path]) -> Path | None:
         try:
@@ -154,16 +155,16 @@ class _Owner:
     closed_at: float | None = None
 
 
-# Of this server: a session that is gone cannot delete its upload any more.
+# For the whole server: a session that is gone can no longer delete its upload.
 _OWNERS: dict[Path, _Owner] = {}
 
 
 def delete_abandoned(session_is_open: Callable[[str], bool], now: float | None = None) -> None:
-    """Delete the uploads of sessions that are gone for good, such as by a reload of their page.
+    """Delete the uploads of sessions that will not come back, such as after a reload of their page.
 
     Args:
         session_is_open: whether a session still has its tab.
-        now: seconds of a steady clock.
+        now: seconds of a monotonic clock.
     """
     now = time.monotonic() if now is None else now
     for folder, owner in list(_OWNERS.items()):
@@ -175,7 +176,7 @@ def delete_abandoned(session_is_open: Callable[[str], bool], now: float | None =
             try:
                 _delete(folder)
             except OSError:
-                _log.exception("an upload that nobody owns any more cannot be deleted")
+                _log.exception("an upload whose session is gone cannot be deleted")
 
 
 def _delete(folder: Path) -> None:

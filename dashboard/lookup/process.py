@@ -1,30 +1,26 @@
-"""A scan that is looked up, in a process of its own: the page stays alive, even if that one runs out of memory."""
+"""A process that embeds a scan for the page Look up a CT, as `embeddings.worker.analyses` runs analyses."""
 
 from __future__ import annotations
 
-import logging
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings.exit_codes import TEMPORARY, WRONG_INPUT
+from dashboard.compute.task import Task
+from embeddings.analysis import progress
+from embeddings.store.store import Store
+from embeddings.worker.process import serve
 from flexict.errors import FlexiCTError
 
-LOG_TAIL = 600
-_log = logging.getLogger(__name__)
-
-
-class LookUpFailedError(Exception):
-    """The look-up did not end as it should, for no fault of the scan; the log of the server has what it said."""
+# The place on the pages that a vector is for.
+SLOT = "lookup"
 
 
 @dataclass(frozen=True)
 class LookUpRequest:
-    """What `python -m embeddings look-up` is to do; everything that decides the vector."""
+    """Everything that decides the vector: cohort file, embedding set, scan, lesion mask or point (LPS mm), label."""
 
     cohort: Path
     set_id: str
@@ -33,85 +29,37 @@ class LookUpRequest:
     point_lps: tuple[float, float, float] | None = None
     mask_label: str | None = None
 
-    def words(self, out: Path) -> list[str]:
-        """The command line after `python`."""
-        words = ["-m", "embeddings", "look-up", str(self.cohort), str(self.image), "--set", self.set_id]
-        if self.mask is not None:
-            words += ["--mask", str(self.mask)]
-        if self.mask_label is not None:
-            words.append(f"--mask-label={self.mask_label}")  # which may begin with a dash
-        if self.point_lps is not None:
-            words += ["--point", *(f"{value:.3f}" for value in self.point_lps)]
-        return [*words, "--out", str(out)]
-
-
-@dataclass(frozen=True)
-class LookUp:
-    """A look-up under way or at its end; its files lie beside the scan."""
-
-    request: LookUpRequest
-    process: subprocess.Popen[bytes]
-    out: Path
-    log: Path
-
     @property
-    def running(self) -> bool:
-        """Whether the process still lives."""
-        return self.process.poll() is None
-
-    def end(self) -> None:
-        """End the process, where it still lives, and wait until it is gone."""
-        if self.running:
-            self.process.terminate()
-            self.process.wait()
-
-    def step(self) -> str:
-        """What it does now, in its own words."""
-        lines = _text(self.log).split("\n")
-        said = [line for line in lines if line.strip()]
-        return said[-1] if said else "starting"
-
-    def vector(self) -> NDArray[np.float32]:
-        """The scan's vector `[width]`.
-
-        Raises:
-            FlexiCTError: it ended without one, with the reason that it gave.
-            LookUpFailedError: it gave none.
-        """
-        if self.process.returncode == 0 and self.out.is_file():
-            return np.asarray(np.load(self.out, allow_pickle=False), dtype=np.float32)
-        said = _text(self.log)
-        reasons = [line.removeprefix("error: ") for line in said.split("\n") if line.startswith("error: ")]
-        if self.process.returncode in (WRONG_INPUT, TEMPORARY) and reasons:
-            raise FlexiCTError(reasons[-1])
-        # The log is deleted with the scan.
-        _log.error("a look-up ended with exit code %s:\n%s", self.process.returncode, said)
-        last = next((line for line in reversed(said.split("\n")) if line.strip()), "nothing")
-        raise LookUpFailedError(
-            f"The look-up ended with exit code {self.process.returncode} and gave no vector: an error of the program "
-            "or too little memory. Press the button to try again; the log of the server has more. It said last: "
-            f"{last[-LOG_TAIL:]}"
-        )
+    def task(self) -> Task:
+        """The task of embedding the scan; its vector is deleted with the scan."""
+        words, module = "Embedding the CT", "dashboard.lookup.process"
+        return Task(embed_like_set, {"request": self}, words, module=module, private=True)
 
 
-def start(request: LookUpRequest, folder: Path, project_root: Path) -> LookUp:
-    """Start the look-up; vector and log are written into `folder`.
+def embed_like_set(request: LookUpRequest) -> NDArray[np.float32]:
+    """The scan's vector `[width]`, embedded as the set was.
 
     Raises:
-        OSError: if the log or the process cannot be made.
+        FlexiCTError: there is no such set, or the scan cannot be read or embedded as the set was, with the reason.
     """
-    out, log = folder / "vector.npy", folder / "look-up.log"
-    out.unlink(missing_ok=True)
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, *request.words(out)],
-            stdout=subprocess.DEVNULL,
-            stderr=stream,
-            stdin=subprocess.DEVNULL,
-            cwd=project_root,
-        )
-    return LookUp(request, process, out, log)
+    # Imports torch, which the pages do not need.
+    from embeddings.job.one_scan import Scan, embed_scan, open_encoder_of, recipe_of, usual_slice_step
+
+    store = Store(request.cohort)
+    rows = store.sets().set_index("set_id", drop=False)
+    if request.set_id not in rows.index:
+        raise FlexiCTError(f"{request.cohort.name} has no embedding set {request.set_id}: choose another")
+    embedding_set = {str(name): value for name, value in rows.loc[request.set_id].items()}
+    recipe = recipe_of(embedding_set, usual_slice_step(store, request.set_id))
+    scan = Scan(request.image, request.mask, request.point_lps, request.mask_label)
+    try:
+        progress.report(0, 3, "loading the encoder")
+        encoder = open_encoder_of(embedding_set, recipe)
+        progress.report(1, 3, "reading and encoding the scan")
+        return embed_scan(scan, encoder, recipe)
+    except OSError as error:
+        raise FlexiCTError(str(error)) from error
 
 
-def _text(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+if __name__ == "__main__":
+    serve([embed_like_set])

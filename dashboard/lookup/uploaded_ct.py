@@ -1,6 +1,6 @@
-"""CTs that somebody uploads to look them up: kept in a folder of their own for a day at most, checked before use.
+"""CTs uploaded to be looked up: checked, and kept in a folder of their own for at most a day.
 
-Nothing is written under a name that a browser or an archive sent; of an archive's names the endings are kept.
+No file gets a name that a browser or an archive sent; only the extensions of an archive's names are kept.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from dashboard.session import users
 from dashboard.session.settings import Settings
 from flexict.errors import FlexiCTError
 
@@ -39,10 +40,10 @@ def new_folder(settings: Settings) -> Path:
 
 
 def delete_old(settings: Settings, now: float | None = None) -> None:
-    """Delete every upload, of anybody, that is older than a day."""
-    everybody = settings.workspaces or settings.workspace
+    """Delete the uploads of all users that are older than a day."""
+    workspaces = settings.workspaces or settings.workspace
     oldest = (time.time() if now is None else now) - KEPT_S
-    for kept in (*everybody.glob(f"{FOLDER}/*"), *everybody.glob(f"people/*/{FOLDER}/*")):
+    for kept in (*workspaces.glob(f"{FOLDER}/*"), *workspaces.glob(f"{users.FOLDER}/*/{FOLDER}/*")):
         # Another session may delete the same folder meanwhile.
         try:
             if kept.lstat().st_mtime < oldest:
@@ -50,11 +51,11 @@ def delete_old(settings: Settings, now: float | None = None) -> None:
         except FileNotFoundError:
             continue
         except OSError:
-            _log.exception("an upload of more than a day ago cannot be deleted")
+            _log.exception("an upload that is more than a day old cannot be deleted")
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete an upload; one that is gone already, as a whole or in part, is no fault.
+    """Delete an upload. That it is gone already, as a whole or in part, is no error.
 
     Raises:
         OSError: something of it cannot be deleted.
@@ -71,11 +72,11 @@ def keep_ct(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
     """Write an uploaded CT into `folder` and return its path: a file, or a folder of DICOM slices.
 
     Args:
-        name: as the browser sent it; only its ending is used.
-        source: read from its beginning, also where an earlier try ended in the middle.
+        name: as the browser sent it; only its extension is used.
+        source: read from its beginning, also after an attempt that was interrupted.
 
     Raises:
-        FlexiCTError: too large, of another kind, or an archive that is no plain one of DICOM files.
+        FlexiCTError: too large, of another file type, or an archive that is not a plain zip of DICOM files.
     """
     ending = _ending(name, CT_ENDINGS)
     path = folder / f"ct{ending}"
@@ -105,12 +106,12 @@ def keep_mask(name: str, source: BinaryIO, folder: Path, max_mb: int) -> Path:
 def _ending(name: str, endings: Iterable[str]) -> str:
     found = next((ending for ending in endings if name.casefold().endswith(ending)), None)
     if found is None:
-        raise FlexiCTError(f"the file is none of {', '.join(endings)}: save it as one of these")
+        raise FlexiCTError(f"the file type is not one of {', '.join(endings)}: save it as one of these")
     return found
 
 
 def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
-    """Write at most `most` bytes; a file of that name is there only once it is whole."""
+    """Write at most `most` bytes and return how many; `path` exists only once the file is complete."""
     part = path.with_name(f"{path.name}.part")
     written = 0
     try:
@@ -135,7 +136,7 @@ def _unpack(archive: Path, folder: Path, most: int) -> None:
             left = most
             for number, entry in enumerate(entries, start=1):
                 with opened.open(entry) as source:
-                    # What an archive says of its sizes need not be true.
+                    # The sizes that an archive states may be wrong.
                     name = f"{number:05d}{_kind(PurePosixPath(entry.filename))}"
                     left -= _copy(source, folder / name, left, "the unpacked archive")  # type: ignore[arg-type]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
@@ -143,7 +144,7 @@ def _unpack(archive: Path, folder: Path, most: int) -> None:
 
 
 def _kind(place: PurePosixPath) -> str:
-    """An ending by which the reader tells slices, which are numbered, from what else lies in an archive."""
+    """An extension by which the reader distinguishes slices, which are numbered, from other files of an archive."""
     ending = place.suffix.lower()
     if re.fullmatch(r"\.[a-z][a-z0-9]{0,7}", ending):
         return ending
@@ -156,23 +157,25 @@ def _checked(entries: list[zipfile.ZipInfo], most: int) -> list[zipfile.ZipInfo]
     for entry in files:
         place = PurePosixPath(entry.filename)
         if place.is_absolute() or ".." in place.parts or "\\" in entry.filename or ":" in "".join(place.parts[:1]):
-            raise FlexiCTError(f"the zip holds {entry.filename!r}, a path that leads out of it: make a plain one")
+            raise FlexiCTError(
+                f"the zip contains {entry.filename!r}, a path that leads out of it: make a zip of plain files"
+            )
         if entry.filename.rsplit("/", 1)[-1] in ("", "."):
-            raise FlexiCTError(f"the zip holds {entry.filename!r}, which names no file: make a plain one")
+            raise FlexiCTError(f"the zip contains {entry.filename!r}, which names no file: make a zip of plain files")
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise FlexiCTError(f"the zip holds a link ({entry.filename!r}): make one of the files themselves")
+            raise FlexiCTError(f"the zip contains a link ({entry.filename!r}): make a zip of the files themselves")
         if entry.flag_bits & 1:
-            raise FlexiCTError("the zip is locked with a password: make one without")
+            raise FlexiCTError("the zip is protected by a password: make one without")
     files = [entry for entry in files if not _is_hidden(PurePosixPath(entry.filename))]
     if not files:
-        raise FlexiCTError("the zip holds no files: put the slices of one DICOM series into it")
+        raise FlexiCTError("the zip contains no files: put the slices of one DICOM series into it")
     if len(files) > MOST_ENTRIES:
-        raise FlexiCTError(f"the zip holds {len(files)} files, more than {MOST_ENTRIES}: give one DICOM series")
+        raise FlexiCTError(f"the zip contains {len(files)} files, more than {MOST_ENTRIES}: give one DICOM series")
     if sum(entry.file_size for entry in files) > most:
         raise FlexiCTError(f"the zip unpacks to more than {most / 1e6:.0f} MB: give one DICOM series")
     return files
 
 
 def _is_hidden(place: PurePosixPath) -> bool:
-    """What archivers add of their own."""
+    """Whether an archive program added the file itself."""
     return any(part.startswith(".") or part == "__MACOSX" for part in place.parts) or place.name == "DICOMDIR"

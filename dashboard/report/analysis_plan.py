@@ -37,8 +37,6 @@ from flexict.errors import FlexiCTError
 Result = TypeVar("Result")
 # Every permutation of these redoes many fits; more would take minutes and change no verdict.
 MAX_AUDIT_PERMUTATIONS = MAX_PSEUDOTIME_PERMUTATIONS = defaults.PERMUTATIONS
-# The published shares of labelled patients; in a small cohort the smallest are one patient a class, and one point.
-LEARNING_SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 RECALL_AT = (1, 3)
 FUSION_K = 60
 FUSED = "fused"
@@ -122,7 +120,7 @@ def run_analyses(cohort: AnalysedCohort, settings: ReportSettings, say: Callable
             baseline=baseline,
             n_repeats=defaults.PROBE_REPEATS,
             n_permutations=min(settings.permutations, defaults.probe_permutations(len(cohort.present))),
-            learning_shares=LEARNING_SHARES,
+            learning_shares=defaults.LEARNING_SHARES,
             n_bootstrap=settings.bootstrap,
             seed=seed,
         ),

@@ -17,7 +17,7 @@ from dashboard.figures import audit as audit_figure
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import ShortcutAudit, StageGradient, verdicts
+from embeddings.analysis import ShortcutAudit, StageGradient, shortcuts, verdicts
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
 
@@ -66,18 +66,22 @@ def _page(found: Context) -> None:
         )
         seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="audit.seed", persist_state=SESSION)
     if not chosen:
-        st.info("Choose at least one column to ask whether it explains the stage axis.")
+        st.info("Choose at least one column to test whether it explains the stage axis.")
         return
     try:
         axis = _axis(found, staged)
-        result = analyses.audit(
-            (str(found.path), found.set_id, loading.revision(found.path), staged.column, tuple(chosen)),
-            staged.vectors,
-            staged.codes,
-            audited(staged.frame, chosen),
-            staged.patients,
-            int(n_permutations),
-            int(seed),
+        result = analyses.run(
+            shortcuts,
+            found.path,
+            found.set_id,
+            "audit",
+            X=staged.vectors,
+            stage=staged.codes,
+            covariates=audited(staged.frame, chosen),
+            patient=staged.patients,
+            n_permutations=int(n_permutations),
+            n_bootstrap=defaults.BOOTSTRAP,
+            seed=int(seed),
         )
     except FlexiCTError as error:
         st.info(plain(error))

@@ -25,7 +25,7 @@ from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
 from embeddings import disclosure
-from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel, verdicts
+from embeddings.analysis import EncoderComparison, SetComparison, SetSimilarity, StageLabel, compare_sets, verdicts
 from embeddings.formatting import of_patients
 from flexict.errors import FlexiCTError
 
@@ -66,8 +66,8 @@ def _page(found: Context) -> None:
     _say_common(same)
     ask_for_order(found.path)
     left, middle, right = st.columns(3)
-    stage, codes = _pick_stage(same.frame, left)
-    label, cut, labels = _pick_label(same.frame, middle, right)
+    codes = _pick_stage(same.frame, left)
+    labels = _pick_label(same.frame, middle, right)
     with st.expander("Settings"):
         repeats = st.select_slider(
             "Repeats of the probe's cross-validation", [2, 5, 20], 5, key="compare.repeats", persist_state=SESSION
@@ -76,18 +76,20 @@ def _page(found: Context) -> None:
             "Permutations", [200, 1000, 5000], defaults.PERMUTATIONS, key="compare.permutations", persist_state=SESSION
         )
         seed = st.number_input("Seed", 0, 10_000, defaults.SEED, key="compare.seed", persist_state=SESSION)
-    key = (str(found.path), chosen[0], loading.revision(found.path), tuple(chosen), stage, label, cut)
     try:
-        result = analyses.comparison(
-            key,
-            same.vectors,
-            tuple(names[one] for one in chosen),
-            codes,
-            labels,
-            same.frame["patient_id"].to_numpy(dtype=str),
-            int(repeats),
-            int(n_permutations),
-            int(seed),
+        result = analyses.run(
+            compare_sets,
+            found.path,
+            chosen[0],
+            "comparison",
+            sets=same.vectors,
+            names=[names[one] for one in chosen],
+            stage=codes,
+            label=labels,
+            patient=same.frame["patient_id"].to_numpy(dtype=str),
+            n_repeats=int(repeats),
+            n_permutations=int(n_permutations),
+            seed=int(seed),
         )
     except FlexiCTError as error:
         st.info(plain(error))
@@ -138,11 +140,12 @@ def _say_common(same: loading.SameCases) -> None:
     st.caption(f"In all of these sets: {of_patients(n, patients, 'scan')}{left_out}.")
 
 
-def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> tuple[str | None, NDArray[np.float64] | None]:
+def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> NDArray[np.float64] | None:
+    """The code of each case's stage (NaN where missing), or None where no stage is compared."""
     options = columns.stages(frame)
     if not options:
         place.caption("No column reads as an ordered stage, so stage axes are not compared.")
-        return None, None
+        return None
     shared = state.stage_column()
     picked = place.selectbox(
         "Stage",
@@ -152,22 +155,18 @@ def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> tuple[str | None,
         key="compare.stage",
     )
     if picked == NO_STAGE:
-        return None, None
+        return None
     state.choose_stage_column(str(picked))
     codes = columns.codes(frame, str(picked))[0].astype(np.float64)
-    return str(picked), np.where(codes < 0, np.nan, codes)
+    return np.where(codes < 0, np.nan, codes)
 
 
-def _pick_label(
-    frame: pd.DataFrame,
-    place: DeltaGenerator,
-    beside: DeltaGenerator,
-) -> tuple[str | None, str | None, NDArray[np.object_] | None]:
-    """The label, where it is cut in two, and its value for each case (None where missing)."""
+def _pick_label(frame: pd.DataFrame, place: DeltaGenerator, beside: DeltaGenerator) -> NDArray[np.object_] | None:
+    """The label of each case (None where missing), or None where no label is compared."""
     options = columns.classes(frame)
     if not options:
         place.caption("No column has two to eight labels, so probes and retrieval are not compared.")
-        return None, None, None
+        return None
     picked = place.selectbox(
         "Label (probe and retrieval)",
         [*options, NO_LABEL],
@@ -176,10 +175,10 @@ def _pick_label(
         persist_state=SESSION,
     )
     if picked == NO_LABEL:
-        return None, None, None
+        return None
     column = str(picked)
     if column not in columns.stages(frame):
-        return column, None, np.array([None if pd.isna(v) else str(v) for v in frame[column]], dtype=object)
+        return np.array([None if pd.isna(v) else str(v) for v in frame[column]], dtype=object)
     codes, order = columns.codes(frame, column)
     cut = None
     if len(order) > 2:
@@ -190,7 +189,7 @@ def _pick_label(
         at = order.index(cut)
         two = (StageLabel(0, f"below {cut}"), StageLabel(1, f"{cut} and above"))
         values = [None if c < 0 else two[int(c >= at)] for c in codes]
-    return column, cut, np.array(values, dtype=object)
+    return np.array(values, dtype=object)
 
 
 def _measures(result: EncoderComparison, frame: pd.DataFrame, footer: str | None) -> None:

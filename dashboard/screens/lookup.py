@@ -15,9 +15,11 @@ from dashboard.components.context import Context, require
 from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
 from dashboard.components.viewer.slice_viewer import Panel, show_panels
+from dashboard.compute.waiting import obtain, run_again, section
 from dashboard.data import columns, loading
-from dashboard.lookup import process, uploaded_ct
+from dashboard.lookup import uploaded_ct
 from dashboard.lookup.dropped_ct import DroppedCt
+from dashboard.lookup.process import SLOT, LookUpRequest
 from dashboard.session import state
 from dashboard.session.settings import Settings
 from dashboard.session.widget_state import SESSION
@@ -31,8 +33,6 @@ from flexict import Volume
 from flexict.errors import FlexiCTError
 from flexict.presets.preprocess import in_lps_order
 
-ROOT = Path(__file__).resolve().parents[2]
-REFRESH_S = 1.0
 PREVIEW_PX = 320
 DROPPED = "lookup.dropped"
 
@@ -69,14 +69,11 @@ def _page(found: Context) -> None:
         st.error(plain(error))
         return
     if st.button("Find similar scans", type="primary", icon=":material/person_search:", key="lookup.go"):
-        _start(request, image.parent)
-    run = dropped.run
-    if run is None or run.request != request:
-        return
-    if run.running:
-        _watch()
-    else:
-        _result(found, run)
+        dropped.asked = request
+        run_again(request.task, SLOT)
+    if dropped.asked == request:
+        with section():
+            _result(found, request)
 
 
 def _most_mb() -> int:
@@ -167,7 +164,7 @@ def _volume(image: Path) -> Volume:
     return volume
 
 
-def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> process.LookUpRequest | None:
+def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> LookUpRequest | None:
     """Show the CT with the crop that will be embedded, and take the lesion, where the set is of lesions."""
     mask = dropped.mask
     label = None if mask is None else _mask_label(image.parent.name)
@@ -187,14 +184,14 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> process
         dropped.point = marked = lesion_point(volume, seen.clicked_lps, f"lookup.point.{image.parent.name}")
         if marked != point:
             st.rerun()  # so that the crop round the point is drawn
-        return None if marked is None else process.LookUpRequest(found.path, found.set_id, image, None, marked)
+        return None if marked is None else LookUpRequest(found.path, found.set_id, image, None, marked)
     if recipe.view == "lesion" and mask is None:
         st.info(
             f"The set {plain(found.set_id)} is of crops made by a mask ({plain(recipe.label)}): drop in a mask too, or "
             "choose a set of seeds or volumes at the side."
         )
         return None
-    return process.LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
+    return LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
 
 
 def _mask_label(upload: str) -> str | None:
@@ -227,7 +224,7 @@ def _row(
     )
 
 
-def _what_the_encoder_sees(request: process.LookUpRequest, recipe: Any) -> None:
+def _what_the_encoder_sees(request: LookUpRequest, recipe: Any) -> None:
     """The input itself, before anything is computed of it: a wrong point or a flipped scan shows here."""
     from embeddings.job.one_scan import Scan, prepared_items
 
@@ -254,39 +251,18 @@ def _grey(plane: np.ndarray) -> Image.Image:
     return Image.fromarray(np.asarray(scaled * 255, dtype=np.uint8))
 
 
-def _start(request: process.LookUpRequest, folder: Path) -> None:
-    running = dropped.run
-    if running is not None:
-        if running.running and running.request == request:
-            return
-        running.end()
-    try:
-        dropped.run = process.start(request, folder, ROOT)
-    except OSError as error:
-        st.error(f"The look-up could not be started: {plain(error)}")
-
-
-@st.fragment(run_every=REFRESH_S)
-def _watch() -> None:
-    run = dropped.run
-    if run is None or not run.running:
-        st.rerun()
-    else:
-        st.progress(0.5, text=f"{plain(run.step()).capitalize()} ...")
-
-
-def _result(found: Context, run: process.LookUp) -> None:
+def _result(found: Context, request: LookUpRequest) -> None:
     table = loading.case_table(found.path, found.set_id)
-    k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
     try:
-        answer = nearest(np.vstack([table.vectors, run.vector()]), len(table.vectors), k=k)
-    except (FlexiCTError, process.LookUpFailedError) as error:
+        vector = obtain(request.task, SLOT)
+        k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
+        answer = nearest(np.vstack([table.vectors, vector]), len(table.vectors), k=k)
+    except FlexiCTError as error:
         st.error(plain(error))
         return
     rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
     st.markdown(f"#### {plain(verdicts.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
-    asked = run.request
-    row = _row(asked.image, asked.mask, asked.point_lps, asked.mask_label)
+    row = _row(request.image, request.mask, request.point_lps, request.mask_label)
     own = Panel(row, "The CT looked up", "", {"rank": 0})
     alike = [
         Panel(
@@ -297,7 +273,7 @@ def _result(found: Context, run: process.LookUp) -> None:
         )
         for _, row in rows.iterrows()
     ]
-    no_lesion = run.request.mask is None and run.request.point_lps is None
+    no_lesion = request.mask is None and request.point_lps is None
     if no_lesion:
         st.caption("No lesion is known of this CT, so every scan opens at its middle slice.")
     show_panels(

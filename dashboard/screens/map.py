@@ -129,11 +129,8 @@ def _coordinates(found: Context, frame: pd.DataFrame, settings: dict[str, object
         )
         return None
     table = loading.embedding_table(found.path, found.set_id)
-    key = (str(found.path), found.set_id, loading.revision(found.path))
     try:
-        return analyses.stored_projection(
-            found.path, found.set_id, key, frame["item_id"].tolist(), table.vectors, settings
-        )
+        return analyses.saved_map(found.path, found.set_id, frame["item_id"].tolist(), table.vectors, settings)
     except FlexiCTError as error:
         st.info(plain(error))
         return None

@@ -18,7 +18,7 @@ from dashboard.figures import retrieval as retrieval_figure
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
-from embeddings.analysis import Retrieval, nearest, verdicts
+from embeddings.analysis import Retrieval, evaluate, nearest, verdicts
 from embeddings.analysis.retrieval.retrieval import PROTOCOLS
 from embeddings.formatting import counted, of_patients
 from flexict.errors import FlexiCTError
@@ -160,16 +160,18 @@ def _retrieval(found: Context) -> None:
         st.caption(
             f"Left out, as they lack the label or one of the sets: {n_absent} of {counted(len(table.frame), 'scan')}."
         )
-    key = (str(found.path), found.set_id, loading.revision(found.path), label, tuple(fused))
     try:
-        result = analyses.retrieval(
-            key,
-            [one[labelled] for one in same.vectors],
-            rows.loc[labelled, label].to_numpy(dtype=str),
-            rows.loc[labelled, "patient_id"].to_numpy(dtype=str),
-            protocol,
-            fusion_k,
-            0,
+        result = analyses.run(
+            evaluate,
+            found.path,
+            found.set_id,
+            "retrieval",
+            X=[one[labelled] for one in same.vectors],
+            label=rows.loc[labelled, label].to_numpy(dtype=str),
+            patient=rows.loc[labelled, "patient_id"].to_numpy(dtype=str),
+            protocol=protocol,
+            fusion_k=fusion_k,
+            seed=0,
         )
     except FlexiCTError as error:
         st.info(plain(error))

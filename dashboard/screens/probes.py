@@ -21,8 +21,9 @@ from dashboard.figures import probe as probe_figure
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import Probe, StageLabel, verdicts
+from embeddings.analysis import Probe, StageLabel, linear_probe, verdicts
 from embeddings.formatting import counted, of_patients
+from embeddings.worker.analyses import learning_curve, probe_chance
 from flexict.errors import FlexiCTError
 
 
@@ -53,7 +54,7 @@ def _page(found: Context) -> None:
     notices.censored_left_out(table.frame)
     notices.caveat(caveats.t_stage_and_size(table.frame, str(target), baseline))
     labels = classes.labels if cut is None else [_grouped(v, classes.order, cut) for v in classes.labels]
-    kept = np.array([v is not None for v in labels]) & analyses.complete_rows(table.frame, baseline)
+    kept = np.array([v is not None for v in labels]) & table.frame[baseline].notna().all(axis=1).to_numpy(dtype=bool)
     if not kept.all():
         st.caption(
             f"Left out, as they lack the class or the baseline: {int((~kept).sum())} of {counted(len(kept), 'scan')}."
@@ -82,28 +83,31 @@ def _page(found: Context) -> None:
         "Learning curve: how many labels does it take?", key="probes.learning", persist_state=SESSION
     )
     name = " and ".join(columns.label(c) for c in baseline) if baseline else None
-    key = (str(found.path), found.set_id, loading.revision(found.path), target, cut, tuple(baseline))
-    vectors, patients = table.vectors[kept], rows["patient_id"].to_numpy(dtype=str)
+    place = found.path, found.set_id
+    data = {"X": table.vectors[kept], "y": y, "patient": rows["patient_id"].to_numpy(dtype=str), "seed": int(seed)}
+    repeated = {"n_repeats": int(repeats)}
+    measures = rows[baseline].to_numpy(dtype=float) if baseline else None
     try:
-        result = analyses.probe(
-            key,
-            vectors,
-            y,
-            patients,
-            rows[baseline].to_numpy(dtype=float) if baseline else None,
-            int(repeats),
-            int(seed),
-        )
+        result = analyses.run(linear_probe, *place, "probe", **data, **repeated, baseline=measures)
         # Classes without an order, such as histology, have no steps to be wrong by.
         result = replace(result, ordinal=result.ordinal if classes.ordered else None)
         # Both take long: until they are there, the rest is shown without them.
         if n_permutations:
             with section():
-                p_chance = analyses.probe_chance(key, vectors, y, patients, int(n_permutations), int(seed))
+                p_chance = analyses.run(
+                    probe_chance, *place, "probe.chance", **data, n_permutations=int(n_permutations)
+                )
                 result = replace(result, p_chance=p_chance, n_permutations=int(n_permutations))
         if learning:
             with section():
-                curve = analyses.learning_curve(key, vectors, y, patients, int(repeats), int(seed))
+                curve = analyses.run(
+                    learning_curve,
+                    *place,
+                    "probe.learning",
+                    **data,
+                    **repeated,
+                    learning_shares=defaults.LEARNING_SHARES,
+                )
                 result = replace(result, learning_curve=curve)
     except FlexiCTError as error:
         st.info(plain(error))

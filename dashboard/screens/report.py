@@ -10,14 +10,12 @@ import streamlit as st
 from dashboard import links
 from dashboard.components import notices
 from dashboard.components.context import Context, require, stage_options
-from dashboard.compute import background
-from dashboard.compute.background import Task
-from dashboard.compute.waiting import obtain, section
+from dashboard.compute.waiting import obtain, run_again, section
 from dashboard.data import caveats, columns, defaults, embedding_sets, loading
 from dashboard.data.case_columns import is_numeric
 from dashboard.data.staging import group_of, names_in
-from dashboard.report import process
 from dashboard.report.arguments import MAX_RESAMPLES, ReportSettings, command_line
+from dashboard.report.process import report_task
 from dashboard.report.write import Report
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
@@ -31,18 +29,6 @@ from flexict.errors import FlexiCTError
 NONE = "(none)"
 
 
-def _made(settings: ReportSettings, out: str, revision: str) -> Report:
-    """The report of these settings, built in a process of its own; as long as the file is in this state."""
-    task = Task(
-        process.KIND,
-        process.key(settings, out, revision),
-        lambda: process.encoded(settings, out),
-        "Building the report",
-        module=process.MODULE,
-    )
-    return process.report_of(obtain(task, "report"))
-
-
 def _page(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
     settings = _settings(found, table.frame)
@@ -51,16 +37,15 @@ def _page(found: Context) -> None:
     out = f"{found.path.stem}-report"
     st.markdown("The same report from a terminal:")
     st.code(command_line(settings, out), language="bash", wrap_lines=True)
-    key = (settings, loading.revision(found.path))
+    task = report_task(settings, out, loading.revision(found.path))
     if st.button("Build the report", type="primary", icon=":material/description:"):
-        st.session_state["report.asked"] = key
-        # Asked for anew: one that was cancelled or failed is built again.
-        background.registry().run_again(process.key(settings, out, key[1]), state.session_id(), "report")
-    if st.session_state.get("report.asked") != key:
-        st.caption("Building takes from half a minute to some minutes; every analysis is run once.")
+        st.session_state["report.asked"] = task.key
+        run_again(task, "report")
+    if st.session_state.get("report.asked") != task.key:
+        st.caption("Building takes from half a minute to a few minutes; every analysis is run once.")
         return
     try:
-        report = _made(settings, out, loading.revision(found.path))
+        report = obtain(task, "report")
     except FlexiCTError as error:
         st.error(plain(error))
         return

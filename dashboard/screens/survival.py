@@ -14,12 +14,20 @@ from dashboard.components.downloads import figure_downloads
 from dashboard.components.stage_order import ask_for_order
 from dashboard.compute import analyses
 from dashboard.compute.waiting import section
-from dashboard.data import caveats, columns, loading
+from dashboard.data import caveats, columns, defaults, loading
 from dashboard.figures import survival as survival_figure
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import FALSE_DISCOVERY, SurvivalByScore, p_number, verdicts
+from embeddings.analysis import (
+    FALSE_DISCOVERY,
+    SurvivalByScore,
+    by_score,
+    p_number,
+    pseudotime,
+    stage_gradient,
+    verdicts,
+)
 from embeddings.formatting import counted
 from flexict.errors import FlexiCTError
 
@@ -73,16 +81,18 @@ def _page(found: Context) -> None:
             score = _score_from_vectors(found, table, staged, str(score_by))
         else:
             score = table.frame[score_by].to_numpy(dtype=np.float64)
-        stage = staged.column if staged is not None else None
-        result = analyses.survival(
-            (str(found.path), found.set_id, loading.revision(found.path), score_by, stage, tuple(covariates)),
-            score,
-            table.frame,
-            str(time),
-            str(event),
-            _named(table.frame, covariates),
-            int(n_groups),
-            int(seed),
+        result = analyses.run(
+            by_score,
+            found.path,
+            found.set_id,
+            "survival",
+            score=score,
+            time=table.frame[time],
+            event=table.frame[event],
+            covariates=_named(table.frame, covariates),
+            patient=table.frame["patient_id"].to_numpy(dtype=str),
+            n_groups=int(n_groups),
+            seed=int(seed),
         )
     except FlexiCTError as error:
         st.info(plain(error))
@@ -121,16 +131,15 @@ def _score_from_vectors(
     found: Context, table: loading.EmbeddingTable, staged: Staged, which: str
 ) -> NDArray[np.float64]:
     """The score of every row `[n]`, NaN where it has no stage."""
-    key = (str(found.path), found.set_id, loading.revision(found.path), staged.column)
+    place = found.path, found.set_id, "survival.score"
+    # The same requests as those of the gradient and trajectory pages, so that one fit serves both.
+    data = {"X": staged.vectors, "stage": staged.codes, "patient": staged.patients}
+    settings = {"n_permutations": defaults.PERMUTATIONS, "seed": defaults.SEED}
     if which == STAGE_AXIS:
-        # Asked for as the gradient page does, so that one fit serves both.
-        scores = analyses.gradient(
-            (*key, None, ()), staged.vectors, staged.codes, staged.patients, None, None, slot="survival.score"
-        ).score
+        scores = analyses.run(stage_gradient, *place, **data, size=None, covariates=None, **settings).score
     else:
-        scores = analyses.trajectory(
-            key, staged.vectors, staged.codes, staged.patients, None, slot="survival.score"
-        ).pseudotime
+        neighbours = defaults.GRAPH_NEIGHBOURS
+        scores = analyses.run(pseudotime, *place, **data, root=None, n_neighbours=neighbours, **settings).pseudotime
     by_item = dict(zip(staged.frame["item_id"], scores, strict=True))
     return np.array([by_item.get(item, np.nan) for item in table.frame["item_id"]], dtype=np.float64)
 

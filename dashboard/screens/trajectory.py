@@ -19,7 +19,7 @@ from dashboard.figures import trajectory as trajectory_figure
 from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from dashboard.wording.result_tables import as_text
-from embeddings.analysis import Pseudotime, verdicts
+from embeddings.analysis import Pseudotime, along_each, project, pseudotime, verdicts
 from embeddings.formatting import of_patients
 from flexict.errors import FlexiCTError
 
@@ -40,7 +40,6 @@ def _page(found: Context) -> None:
     neighbours = right.slider(
         "Neighbours in the graph", 5, 50, defaults.GRAPH_NEIGHBOURS, key="trajectory.k", persist_state=SESSION
     )
-    key = (str(found.path), found.set_id, loading.revision(found.path))
     root = None if start == BY_STAGE else case_ids.index(str(start))
     shown, followed = st.container(), st.container()
     # Drawn before the first analysis: a choice that is left out of a run is forgotten.
@@ -49,13 +48,21 @@ def _page(found: Context) -> None:
     result = xy = None
     try:
         with shown, section():
-            result = analyses.trajectory(
-                (*key, staged.column), staged.vectors, staged.codes, staged.patients, root, neighbours
+            result = analyses.run(
+                pseudotime,
+                found.path,
+                found.set_id,
+                "trajectory",
+                X=staged.vectors,
+                stage=staged.codes,
+                patient=staged.patients,
+                root=root,
+                n_neighbours=neighbours,
+                n_permutations=defaults.PERMUTATIONS,
+                seed=defaults.SEED,
             )
         with shown, section():
-            xy = analyses.projection(
-                (*key, staged.column, "staged"), staged.vectors, "umap", 15, 0.1, 0, slot="trajectory.map"
-            ).coordinates
+            xy = analyses.run(project, found.path, found.set_id, "trajectory.map", X=staged.vectors).coordinates
     except FlexiCTError as error:
         st.info(plain(error))
         return
@@ -66,7 +73,7 @@ def _page(found: Context) -> None:
             _show(found, staged, result, xy)
     if chosen:
         with followed, section():
-            _covariates(found, staged, result, chosen, (*key, staged.column, root, neighbours))
+            _covariates(found, staged, result, chosen)
 
 
 def _show(found: Context, staged: Staged, result: Pseudotime, xy) -> None:  # type: ignore[no-untyped-def]
@@ -150,9 +157,17 @@ def _pick_covariates(staged: Staged) -> list[str]:
     return chosen
 
 
-def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list[str], key: tuple[object, ...]) -> None:
-    covariates = {name: staged.frame[name].to_numpy(dtype=object) for name in chosen}
-    courses = analyses.courses((*key, tuple(chosen)), result.pseudotime, covariates, staged.patients, 0)
+def _covariates(found: Context, staged: Staged, result: Pseudotime, chosen: list[str]) -> None:
+    courses = analyses.run(
+        along_each,
+        found.path,
+        found.set_id,
+        "courses",
+        pseudotime=result.pseudotime,
+        covariates={name: staged.frame[name] for name in chosen},
+        patient=staged.patients,
+        seed=0,
+    )
     for _, reason in courses.left_out:
         st.info(plain(reason))
     if not courses.smooths:

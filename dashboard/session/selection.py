@@ -1,4 +1,4 @@
-"""What is selected: items by their id, so that every page finds the same cases, whatever it shows."""
+"""The selection: item ids, so that every page selects the same cases whatever it shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Selection:
     Attributes:
         items: item ids of one embedding set; empty where whole cases were selected.
         cases: the cases of the items.
-        origin: in words, such as `lasso on the map`.
+        origin: how they were selected, such as `lasso on the map`.
     """
 
     items: frozenset[str] = frozenset()
@@ -39,7 +39,7 @@ class Selection:
     def rows(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows of a table (`item_id`, `case_id`) are selected, `[n]`.
 
-        Where the table holds none of the items (another view of the same cases), the rows of their cases.
+        If the table has none of the items (another view of the same cases), the rows of their cases.
         """
         if self.items:
             found = frame["item_id"].isin(self.items).to_numpy(dtype=bool)
@@ -59,7 +59,7 @@ def of_cases(case_ids: Iterable[str], origin: str = "") -> Selection:
 
 
 def combined(frame: pd.DataFrame, before: Selection, rows: NDArray[np.bool_], mode: Mode, origin: str) -> Selection:
-    """Rows of a table put in place of, added to, or taken from what was selected before."""
+    """The selection before, replaced by rows of a table, extended by them or without them."""
     if mode == "replace" or not before:
         return of_rows(frame, rows if mode != "subtract" else np.zeros(len(frame), dtype=bool), origin)
     old = before.rows(frame)
@@ -69,9 +69,10 @@ def combined(frame: pd.DataFrame, before: Selection, rows: NDArray[np.bool_], mo
 
 
 def inside(coordinates: ArrayLike, polygon: Sequence[Sequence[float]]) -> NDArray[np.bool_]:
-    """Which points `[n, 2]` lie within a polygon of the same coordinates.
+    """Which points `[n, 2]` lie within a polygon of the same coordinates, which comes from a browser.
 
-    Raises ValueError on anything but 3 to 200 corners of two finite numbers: it comes from a browser.
+    Raises:
+        FlexiCTError: the polygon is not 3 to 200 corners of two finite numbers.
     """
     try:
         corners = np.asarray(polygon, dtype=np.float64)
@@ -93,43 +94,43 @@ def inside(coordinates: ArrayLike, polygon: Sequence[Sequence[float]]) -> NDArra
 
 @dataclass
 class History:
-    """Selections one after the other, with a way back and forth."""
+    """Successive selections, with undo and redo."""
 
     steps: list[Selection] = field(default_factory=lambda: [Selection()])
     at: int = 0
 
     @property
     def current(self) -> Selection:
-        """What is selected now."""
+        """The current selection."""
         return self.steps[self.at]
 
     @property
     def can_undo(self) -> bool:
-        """Whether something was selected before."""
+        """Whether there is an earlier selection."""
         return self.at > 0
 
     @property
     def can_redo(self) -> bool:
-        """Whether something was undone."""
+        """Whether there is a selection that was undone."""
         return self.at < len(self.steps) - 1
 
     def put(self, selection: Selection) -> None:
-        """Select something else; what was undone is forgotten, and so is what lies 50 steps back."""
+        """Make a selection current. Undone selections are forgotten, and so are those more than 50 steps back."""
         if selection == self.current:
             return
         self.steps = [*self.steps[: self.at + 1], selection][-MOST_STEPS:]
         self.at = len(self.steps) - 1
 
     def undo(self) -> None:
-        """Back to what was selected before."""
+        """Return to the previous selection."""
         self.at = max(0, self.at - 1)
 
     def redo(self) -> None:
-        """Forth again."""
+        """Return to the selection that was undone last."""
         self.at = min(len(self.steps) - 1, self.at + 1)
 
 
 def mode_of(picked: Mapping[str, Any]) -> Mode:
-    """How a pick of the browser counts; `replace` where it says nothing that is known."""
+    """The mode that the browser sent; `replace` for an unknown one."""
     mode = picked.get("mode")
     return mode if mode in MODES else "replace"

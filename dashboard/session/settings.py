@@ -12,18 +12,18 @@ MAX_CT_MB = 500
 
 @dataclass(frozen=True)
 class Settings:
-    """What the person who started the app allows.
+    """What whoever started the app allows.
 
     Attributes:
-        cohort: cohort file to open first.
-        workspace: folder in which this session's uploads are kept and its new cohort files are made.
+        cohort: cohort file to open at the start.
+        workspace: folder for this session's uploads and new cohort files.
         data_roots: folders below which CTs, CSVs and cohort files may be read.
-        patience_s: how long a page waits for an analysis before it shows how far that is, so that what is quick does
-            not flicker.
-        workspaces: the folder that holds the workspaces of all people, where there are several.
-        several_users: each browser has a workspace of its own, even where the app listens on this machine alone.
-        require_sign_in: nothing is shown to who is not signed in.
-        max_ct_mb: the largest CT that may be uploaded to be looked up.
+        patience_s: how long a page waits for an analysis before it shows a progress bar, so that a short one does not
+            flicker.
+        workspaces: the folder with the workspaces of all users, where there are several.
+        several_users: each browser has a workspace of its own, even if the app listens on this machine only.
+        require_sign_in: show nothing to users who are not signed in.
+        max_ct_mb: size of the largest CT that may be uploaded to be looked up.
     """
 
     cohort: Path | None
@@ -36,18 +36,18 @@ class Settings:
     max_ct_mb: int = MAX_CT_MB
 
     def allows(self, path: Path) -> bool:
-        """Whether `path`, links followed, lies in the workspace or below a data root, and not in another's folder."""
+        """Whether `path`, links followed, is in the workspace or below a data root and not in another user's folder."""
         real = path.resolve()
         if real == self.cohort:
             return True
         if self.workspaces is not None and real.is_relative_to(self.workspaces):
-            # A data root may hold the workspace.
+            # A data root may contain the workspace.
             return real.is_relative_to(self.workspace)
         return any(real.is_relative_to(root) for root in (self.workspace, *self.data_roots))
 
 
 def settings_parser(prog: str, parents: Sequence[argparse.ArgumentParser] = ()) -> argparse.ArgumentParser:
-    """The options of the app, for the command `prog`, beside those of `parents`."""
+    """The options of the app for the command `prog`, in addition to those of `parents`."""
     parser = argparse.ArgumentParser(prog=prog, parents=list(parents))
     parser.add_argument("--cohort", type=Path, help="cohort file (.duckdb) to open")
     parser.add_argument("--workspace", type=Path, default=Path("workspace"), help="where new cohort files are made")
@@ -61,7 +61,7 @@ def settings_parser(prog: str, parents: Sequence[argparse.ArgumentParser] = ()) 
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:
-    """Settings from the words after `--`; without `--data-root` the home folder and the current one are allowed."""
+    """Settings from the arguments after `--`. Without `--data-root`, the home and the current folder are allowed."""
     parser = settings_parser("streamlit run dashboard/app.py --")
     options = parser.parse_args(list(arguments))
     if options.max_ct_mb < 1:

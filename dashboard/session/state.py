@@ -1,4 +1,4 @@
-"""What the pages share within one browser session: the open cohort, the embedding set, the stage, the selection."""
+"""What the pages of one browser session share: the open cohort, the embedding set, the stage, the selection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VIEW, _ORDERS = "shared.view", "shared.stage_orders"
 
 
 def session_id() -> str:
-    """Which browser tab this run of a page is for."""
+    """Id of the browser tab that this run of a page is for."""
     context = get_script_run_ctx()
     return context.session_id if context is not None else ""
 
@@ -34,7 +34,7 @@ def cohort() -> Path | None:
 
 
 def open_cohort(path: Path | None) -> None:
-    """Open another cohort file; what was chosen in the one before is forgotten."""
+    """Open another cohort file and forget the choices made in the previous one."""
     if st.session_state.get(_COHORT) == path:
         return
     st.session_state[_COHORT] = path
@@ -54,12 +54,12 @@ def choose_set(set_id: str) -> None:
 
 
 def stage_column() -> str | None:
-    """Column that holds the ordered stage."""
+    """Column of the ordered stage."""
     return st.session_state.get(_STAGE)
 
 
 def choose_stage_column(name: str | None) -> None:
-    """Take another column as the stage."""
+    """Use another column as the stage."""
     st.session_state[_STAGE] = name
 
 
@@ -69,7 +69,7 @@ def stage_orders() -> dict[str, tuple[str, ...]]:
 
 
 def set_stage_order(column: str, order: tuple[str, ...]) -> None:
-    """Take this order of the stages on every page; an empty one sorts them by meaning again."""
+    """Use this order of the stages on every page; an empty one sorts them by meaning again."""
     kept = {name: known for name, known in stage_orders().items() if name != column}
     st.session_state[_ORDERS] = kept | ({column: order} if order else {})
 
@@ -85,12 +85,12 @@ def set_view(name: str, value: object) -> None:
 
 
 def history() -> History:
-    """The selections of this session, one after the other."""
+    """The successive selections of this session."""
     return st.session_state.setdefault(_HISTORY, History())
 
 
 def selected() -> Selection:
-    """What is selected now."""
+    """The current selection."""
     return history().current
 
 
@@ -100,10 +100,10 @@ def selection() -> frozenset[str]:
 
 
 def select(case_ids: Iterable[str], origin: str = "") -> None:
-    """Select whole cases on every page, in place of what was selected before."""
+    """Select whole cases on every page, in place of the previous selection."""
     history().put(of_cases(case_ids, origin))
 
 
 def put_selection(chosen: Selection) -> None:
-    """Select items on every page, in place of what was selected before."""
+    """Select items on every page, in place of the previous selection."""
     history().put(chosen)

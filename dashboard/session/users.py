@@ -1,12 +1,12 @@
-"""Who sits at this session, and which folder of the workspace is theirs.
+"""The user of this session, and their folder in the workspace.
 
 Three cases, in this order:
 
-- Signed in through OpenID Connect: the person is the issuer and subject of the identity (or its email).
-- The app listens on this machine alone and nothing was forwarded to it: the person at this machine, who has the whole
-  workspace. `--several-users` takes that away where several people reach one machine.
-- Everybody else is a browser: Streamlit gives each a random token against forged requests, in a cookie that outlives
-  reloads and tabs and ends with the browser. Without cookies the session itself is the person, until it is reloaded.
+- Signed in through OpenID Connect: the user is the issuer and subject of the identity (or its email).
+- The app listens on this machine only and the request was not forwarded: the local user, who has the whole workspace.
+  `--several-users` disables this case where several people reach one machine.
+- Any other user is a browser: Streamlit gives each a random token against forged requests, in a cookie that survives
+  reloads and new tabs and ends with the browser. Without cookies the user is the session, until it is reloaded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ import streamlit as st
 from dashboard.session.settings import Settings
 from flexict.errors import FlexiCTError
 
-_PEOPLE = "people"
+# Name on disk since the first version.
+FOLDER = "people"
 _KEY_FILE = ".people-key"
 _KEY_BYTES = 32
 _COOKIE = "_streamlit_xsrf"
@@ -43,7 +44,7 @@ def signed_in() -> bool:
 
 
 def own_settings(started: Settings) -> Settings:
-    """The settings of this session: those the app was started with, with this person's folder as the workspace.
+    """The settings of this session: those the app was started with, with this user's folder as the workspace.
 
     Raises:
         FlexiCTError: the workspace's secret is damaged.
@@ -52,13 +53,13 @@ def own_settings(started: Settings) -> Settings:
     identity = _identity(started)
     if identity is None:
         return started
-    folder = started.workspace / _PEOPLE / hmac.digest(_key(started.workspace), identity.encode(), "sha256").hex()[:32]
+    folder = started.workspace / FOLDER / hmac.digest(_key(started.workspace), identity.encode(), "sha256").hex()[:32]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return replace(started, workspace=folder, workspaces=started.workspace)
 
 
 def is_at_this_machine(address: str | None, headers: Mapping[str, str]) -> bool:
-    """Whether an app that listens on `address` was reached from the same machine, as far as the request tells.
+    """Whether the request came from the machine on which the app listens on `address`, as far as it shows.
 
     Args:
         address: `server.address` of Streamlit; None listens on every network.
@@ -71,7 +72,7 @@ def is_at_this_machine(address: str | None, headers: Mapping[str, str]) -> bool:
 
 
 def browser_token(cookie: object) -> bytes | None:
-    """The 16 random bytes in Streamlit's cookie, which masks them anew with every answer; None where it is none."""
+    """The 16 random bytes in Streamlit's cookie, which masks them anew with every response; None for other values."""
     found = _TOKEN.fullmatch(cookie.strip('"')) if isinstance(cookie, str) else None
     if found is None:
         return None
@@ -80,7 +81,7 @@ def browser_token(cookie: object) -> bytes | None:
 
 
 def _identity(started: Settings) -> str | None:
-    """What tells this person from others; None for the person at this machine."""
+    """What distinguishes this user from others; None for the local user."""
     if signed_in():
         subject = st.user.get("sub") or st.user.get("email")
         return f"signed in {st.user.get('iss', '')} {subject}"
@@ -93,18 +94,18 @@ def _identity(started: Settings) -> str | None:
 
 
 def _key(workspace: Path) -> bytes:
-    """The workspace's own secret: without it nobody can tell a person's folder from their email."""
+    """The workspace's own secret: without it nobody can derive a user's folder from their email."""
     workspace.mkdir(parents=True, exist_ok=True)
     path = workspace / _KEY_FILE
     if not path.exists():
-        # Written aside and then given its name: whoever reads the file finds it whole.
+        # Written under another name first, so that readers find only a complete file.
         handle, draft = tempfile.mkstemp(prefix=f"{_KEY_FILE}.", dir=workspace)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(secrets.token_bytes(_KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
-            # Not a rename, which would replace the key that another process has made meanwhile.
+            # Not a rename, which would replace a key that another process has just made.
             try:
                 os.link(draft, path)
             except FileExistsError:
@@ -118,6 +119,6 @@ def _key(workspace: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise FlexiCTError(
             f"{path} is damaged ({len(key)} bytes in place of {_KEY_BYTES}): restore it from a backup; without it, "
-            "delete it, and everybody starts with a new folder"
+            "delete it, and every user starts with a new folder"
         )
     return key

@@ -1,8 +1,8 @@
-"""Settings of pages that outlive a visit to another page, and end with the cohort.
+"""Settings of pages that last over a visit to another page, until another cohort is opened.
 
-Streamlit forgets what a widget was set to when a run of the app leaves it out, as every other page does. A widget
-keeps it with `persist_state=SESSION`; here is what has to be forgotten of them. What the pages share (stage, item,
-colour of the map) stands in `state` instead, and so does what another page sets.
+Streamlit forgets the value of a widget when a run of the app does not draw it, as on every other page. A widget with
+`persist_state=SESSION` keeps it; this module forgets it when it must. Values that pages share (stage, item, colour of
+the map), or that another page sets, are in `state` instead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 import streamlit as st
 
 SESSION: Literal["session"] = "session"
-# Each page's widgets have keys that begin with its name; two pages have other things under theirs.
+# The keys of a page's widgets begin with its name. Of the other pages only the keys of FURTHER are forgotten.
 PAGES = (
     *("filter.", "gradient.", "audit.", "trajectory.", "probes.", "survival."),
     *("neighbours.", "retrieval.", "compare.", "search.", "report."),
@@ -21,15 +21,15 @@ FURTHER = ("map.method", "map.neighbours", "lookup.k", "stage.order")
 
 
 def forget() -> None:
-    """Every page starts afresh: for another cohort, whose columns may be others."""
+    """Reset every page, for another cohort, which may have other columns."""
     for key in [str(key) for key in st.session_state if str(key).startswith(PAGES) or key in FURTHER]:
         del st.session_state[key]
 
 
 def forget_outside(key: str, low: float, high: float) -> None:
-    """Forget a range that other data, such as those of another embedding set, no longer span.
+    """Forget a range that is outside the range of other data, such as those of another embedding set.
 
-    A slider refuses it; lists and number fields go back to their default by themselves.
+    A slider raises an error for it; lists and number fields return to their default by themselves.
     """
     kept = st.session_state.get(key)
     if isinstance(kept, tuple) and not (low <= kept[0] <= kept[1] <= high):

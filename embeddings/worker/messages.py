@@ -1,44 +1,75 @@
-"""Messages between two processes over a pipe: a line of JSON, and behind it as many bytes as the line says."""
+"""Messages between an app and its worker processes over a pipe: eight bytes of length, then MessagePack."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import IO, Any
 
-LONGEST_LINE = 1_000_000
+import msgspec
+
+
+class Request(msgspec.Struct, tag=True):
+    """Run the function of this name; `arguments` is what `result_codec.encode` made of them."""
+
+    function: str
+    arguments: bytes
+
+
+class Progress(msgspec.Struct, tag=True):
+    """The share that is done, from 0 to 1, and what is being done."""
+
+    share: float
+    words: str
+
+
+class Result(msgspec.Struct, tag=True):
+    """The encoded result."""
+
+    content: bytes
+
+
+class Refusal(msgspec.Struct, tag=True):
+    """Why the function cannot do it, as a sentence for people."""
+
+    reason: str
+
+
+class Fault(msgspec.Struct, tag=True):
+    """An error of the program, in short and as a traceback for the log."""
+
+    reason: str
+    traceback: str
+
+
+Message = Request | Progress | Result | Refusal | Fault
 
 
 class MessageError(ValueError):
-    """What came through the pipe is no message."""
+    """What came through the pipe is not a message."""
 
 
-def write_message(stream: IO[bytes], header: Mapping[str, Any], body: bytes = b"") -> None:
+def write_message(stream: IO[bytes], message: Message) -> None:
     """Write a message and flush it.
 
     Raises:
         OSError: the reader is gone.
     """
-    stream.write(json.dumps({**header, "bytes": len(body)}).encode("ascii") + b"\n")
-    stream.write(body)
+    content = msgspec.msgpack.encode(message)
+    stream.write(len(content).to_bytes(8, "big"))
+    stream.write(content)
     stream.flush()
 
 
-def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
-    """The next message, or None where the writer has ended, also in the middle of one.
+def read_message(stream: IO[bytes]) -> Any:
+    """The next `Message`, or None where the writer has ended, also in the middle of one.
 
     Raises:
-        MessageError: on a line that is no message.
+        MessageError: on bytes that are not a message.
     """
-    line = stream.readline(LONGEST_LINE)
-    if not line.endswith(b"\n"):
-        if len(line) == LONGEST_LINE:
-            raise MessageError("a line without end is no message")
+    length = stream.read(8)
+    content = stream.read(int.from_bytes(length, "big")) if len(length) == 8 else b""
+    if not content or len(content) < int.from_bytes(length, "big"):
         return None
     try:
-        header = json.loads(line)
-        length = int(header.pop("bytes"))
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise MessageError(f"this line is no message: {line[:80]!r}") from error
-    body = stream.read(length)
-    return (header, body) if len(body) == length else None
+        return msgspec.msgpack.decode(content, type=Message)
+    except msgspec.DecodeError as error:
+        raise MessageError(f"these bytes are not a message: {content[:80]!r}") from error

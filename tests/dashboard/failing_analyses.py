@@ -28,4 +28,4 @@ def never_end() -> None:
 
 
 if __name__ == "__main__":
-    serve({"refusal": refuse, "fault": break_down, "endless": never_end})
+    serve([refuse, break_down, never_end])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -14,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.compute.analysis_workers import Worker, Workers
-from dashboard.compute.background import Answer, Cancelled, Done, Failed, Registry, Running, Task
-from embeddings.analysis import Retrieval, StageGradient, evaluate
+from dashboard.compute.background import Registry
+from dashboard.compute.task import Answer, Cancelled, Done, Failed, Running, Task
+from dashboard.compute.workers import Worker, Workers
+from embeddings.analysis import Retrieval, evaluate, stage_gradient
 from embeddings.process import is_alive
 from embeddings.store.saved_work import KeptWork
 from embeddings.worker import result_codec
-from embeddings.worker.request import AnalysisRequest
 from tests.dashboard import failing_analyses
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,24 +36,19 @@ def vectors(n: int = 40, seed: int = 0) -> np.ndarray:
 def retrieval(path: Path | None = None, *, seed: int = 0, X: np.ndarray | None = None, set_id: str = "set") -> Task:
     """What takes a moment."""
     X = vectors() if X is None else X
-    inputs = {"X": [X], "label": np.arange(len(X)) % 2, "patient": np.arange(len(X)).astype(str)}
-    return task(AnalysisRequest("retrieval", set_id, inputs, {"seed": seed}), path, Retrieval)
+    arguments = {"X": [X], "label": np.arange(len(X)) % 2, "patient": np.arange(len(X)).astype(str), "seed": seed}
+    return Task(evaluate, arguments, "Working", data=set_id, saved_in=path)
 
 
 def long_gradient(seed: int = 0) -> Task:
     """What takes minutes."""
-    X = vectors(600)
-    request = AnalysisRequest("gradient", "set", {"X": X, "stage": np.arange(600) % 4}, {"n_permutations": 50_000})
-    return task(AnalysisRequest(request.kind, "set", request.inputs, {**request.settings, "seed": seed}))
+    arguments = {"X": vectors(600), "stage": np.arange(600) % 4, "n_permutations": 50_000, "seed": seed}
+    return Task(stage_gradient, arguments, "Working", data="set")
 
 
-def endless(key: str = "endless") -> Task:
+def endless() -> Task:
     """What never ends, and takes no processor's time."""
-    return Task("endless", key, lambda: result_codec.encode({}), "Working", module=failing_analyses.MODULE)
-
-
-def task(request: AnalysisRequest, path: Path | None = None, returns: type = StageGradient) -> Task:
-    return Task(request.kind, request.key, request.encoded, "Working", kept_in=path, returns=returns)
+    return Task(failing_analyses.never_end, {}, "Working", data="endless", module=failing_analyses.MODULE)
 
 
 @pytest.fixture
@@ -83,7 +79,7 @@ def until(what: Callable[[], object]) -> None:
 def ended(registry: Registry, wanted: Task, session: str = "tab", slot: str = "place") -> Answer:
     answer = registry.ask(wanted, session, slot)
     if isinstance(answer, Running):
-        registry.wait(wanted.key, NEVER_S)
+        registry.wait(wanted.key, session, slot, NEVER_S)
         answer = registry.look(wanted.key, session, slot)
     return answer
 
@@ -133,8 +129,8 @@ def test_what_an_analysis_says_of_its_data_is_its_answer(registry: Registry) -> 
 
 
 def test_an_error_of_the_program_is_a_sentence_and_not_a_refusal(registry: Registry) -> None:
-    request = AnalysisRequest("retrieval", "set", {"X": vectors(), "label": np.arange(40) % 2}, {"no_such": 1})
-    answer = ended(registry, task(request))
+    wanted = Task(evaluate, {"X": vectors(), "label": np.arange(40) % 2, "no_such": 1}, "Working")
+    answer = ended(registry, wanted)
     assert isinstance(answer, Failed)
     assert not answer.refused
     assert "error of the program" in answer.sentence
@@ -145,8 +141,8 @@ def test_the_traceback_of_an_error_of_the_program_is_in_the_log_and_a_refusal_is
     registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusal, fault = (
-        ended(registry, Task(kind, kind, lambda: result_codec.encode({}), "Working", module=failing_analyses.MODULE))
-        for kind in ("refusal", "fault")
+        ended(registry, Task(function, {}, "Working", module=failing_analyses.MODULE))
+        for function in (failing_analyses.refuse, failing_analyses.break_down)
     )
     assert refusal == Failed("there are 3 cases, and 5 are needed", refused=True)
     assert isinstance(fault, Failed)
@@ -231,7 +227,7 @@ def test_a_cancelled_analysis_stays_so_until_it_is_run_again(registry: Registry)
 def test_a_crash_of_the_process_is_a_sentence_and_can_be_run_again(registry: Registry) -> None:
     wanted = endless()
     os.kill(computing(registry, wanted), signal.SIGKILL)
-    registry.wait(wanted.key, NEVER_S)
+    registry.wait(wanted.key, "tab", "place", NEVER_S)
     answer = registry.ask(wanted, "tab", "place")
     assert isinstance(answer, Failed)
     assert not answer.refused
@@ -249,6 +245,11 @@ def test_a_request_that_nobody_looks_at_is_cancelled(make_registry: Callable[...
     assert registry.processes() == {}
 
 
+def test_a_request_that_a_page_waits_for_is_not_given_up(make_registry: Callable[..., Registry]) -> None:
+    registry = make_registry(abandoned_after_s=1.0)
+    assert isinstance(ended(registry, retrieval()), Done)
+
+
 def test_a_request_of_an_open_tab_goes_on_while_the_tab_shows_another_page(
     make_registry: Callable[..., Registry],
 ) -> None:
@@ -260,6 +261,20 @@ def test_a_request_of_an_open_tab_goes_on_while_the_tab_shows_another_page(
     assert registry.processes() == {wanted.key: pid}
     tabs.clear()
     until(lambda: gone(pid))
+
+
+def test_a_private_result_is_forgotten_when_the_last_session_that_needs_it_is_gone(
+    make_registry: Callable[..., Registry],
+) -> None:
+    tabs = {"tab", "another tab"}
+    registry = make_registry(abandoned_after_s=0.2, session_is_open=tabs.__contains__)
+    wanted = dataclasses.replace(retrieval(), private=True)
+    assert isinstance(ended(registry, wanted), Done)
+    assert isinstance(ended(registry, wanted, session="another tab"), Done)
+    registry.release("tab", "place")
+    assert isinstance(registry.look(wanted.key, "another tab", "place"), Done)
+    tabs.clear()
+    until(lambda: isinstance(registry.look(wanted.key, "no tab", "place"), Cancelled))
 
 
 def test_more_than_a_few_analyses_wait_for_their_turn(make_registry: Callable[..., Registry]) -> None:
@@ -315,8 +330,11 @@ def test_a_damaged_or_foreign_kept_result_is_computed_anew_and_said(
 ) -> None:
     path = Path(shutil.copy(store_path, tmp_path / "cohort.duckdb"))
     wanted = retrieval(path)
-    for content, said in ((b"\x80\x04.", "another program"), (result_codec.encode(1.5), "of another analysis")):
-        KeptWork(path).save_result(wanted.key, "retrieval", 0.0, content)
+    for content, said in (
+        (b"\x80\x04.", "another program"),
+        (result_codec.encode(1.5), "Expected `object`, got `float`"),
+    ):
+        KeptWork(path).save_result(wanted.key, wanted.kind, 0.0, content)
         answer = ended(make_registry(), wanted)
         assert isinstance(answer, Done)
         assert isinstance(answer.result, Retrieval)
@@ -328,7 +346,7 @@ def test_a_file_that_cannot_be_written_gives_the_result_and_a_note(registry: Reg
     path = tmp_path / "gone" / "cohort.duckdb"
     answer = ended(registry, retrieval(path))
     assert isinstance(answer, Done)
-    assert "could not be kept in the cohort file" in answer.note
+    assert "could not be saved in the cohort file" in answer.note
 
 
 HOLDS_A_REGISTRY = """

@@ -16,7 +16,6 @@ from streamlit.testing.v1 import AppTest
 from dashboard.compute import background
 from dashboard.compute.background import Registry
 from dashboard.session.settings import Settings
-from tests.dashboard import failing_analyses
 
 APP = Path(__file__).resolve().parents[3] / "dashboard" / "app.py"
 
@@ -155,33 +154,33 @@ def test_the_report_page_shows_its_progress_and_can_be_cancelled(
     assert len(bars(app)) == 1
 
 
-def one_analysis(kind: str, module: str) -> None:
+def one_analysis(name: str) -> None:
     """A page with one analysis."""
     import streamlit as st
 
-    from dashboard.compute.background import Task
+    from dashboard.compute.task import Task
     from dashboard.compute.waiting import obtain, section
-    from embeddings.worker import result_codec
     from flexict.errors import FlexiCTError
+    from tests.dashboard import failing_analyses
 
     with section():
         try:
-            obtain(Task(kind, kind, lambda: result_codec.encode({}), "Working", module=module), "place")
+            obtain(Task(getattr(failing_analyses, name), {}, "Working", module=failing_analyses.MODULE), "place")
         except FlexiCTError as error:
             st.error(str(error))
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "offered"),
+    ("name", "said", "offered"),
     [
-        ("refusal", "there are 3 cases, and 5 are needed", []),
-        ("fault", "An error of the program ended this analysis", ["Run again"]),
+        ("refuse", "there are 3 cases, and 5 are needed", []),
+        ("break_down", "An error of the program stopped this", ["Run again"]),
     ],
 )
 def test_a_refusal_is_its_sentence_and_a_fault_of_the_program_can_be_run_again(
-    settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, kind: str, said: str, offered: list[str]
+    settings: Settings, registry: Registry, caplog: pytest.LogCaptureFixture, name: str, said: str, offered: list[str]
 ) -> None:
-    app = AppTest.from_function(one_analysis, args=(kind, failing_analyses.MODULE), default_timeout=600)
+    app = AppTest.from_function(one_analysis, args=(name,), default_timeout=600)
     app.session_state["settings"] = settings
     app.run()
     assert not app.exception

@@ -65,10 +65,10 @@ def test_a_long_analysis_shows_progress_and_is_cancelled_while_other_pages_are_u
     turn_to(page, "Stage gradient")
     expect(cancel).to_be_visible(timeout=WAIT_MS)
     cancel.click()
-    expect(page.get_by_text("cancelled. Nothing is shown here until it is run again.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("cancelled. Run it again to see the result.")).to_be_visible(timeout=WAIT_MS)
     assert bar.count() == 0
     picture(page, "analysis-cancelled", tmp_path)
     page.get_by_role("button", name="Run again").click()
     expect(cancel).to_be_visible(timeout=WAIT_MS)
     cancel.click()
-    expect(page.get_by_text("cancelled. Nothing is shown")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("cancelled. Run it again")).to_be_visible(timeout=WAIT_MS)

@@ -1,53 +1,105 @@
-"""How a look-up ended: a refusal is its sentence, anything else a fault whose log is kept."""
+"""A look-up is a task of the registry, whose vector is forgotten with the scan."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
-from dashboard.lookup.process import LookUp, LookUpFailedError, LookUpRequest
-from flexict.errors import FlexiCTError
-
-
-def ended(folder: Path, program: str) -> LookUp:
-    """A look-up whose process was this program."""
-    log = folder / "look-up.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen([sys.executable, "-c", program], stderr=stream)
-    process.wait()
-    return LookUp(LookUpRequest(folder / "c.duckdb", "set", folder / "ct.nii"), process, folder / "vector.npy", log)
-
-
-def test_what_a_look_up_refuses_is_its_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    look_up = ended(
-        tmp_path, "import sys; print('reading', 'error: this is no CT', sep=chr(10), file=sys.stderr); sys.exit(2)"
-    )
-    with pytest.raises(FlexiCTError, match=r"^this is no CT$"):
-        look_up.vector()
-    assert not caplog.records
+from dashboard.compute import background
+from dashboard.compute.background import Registry
+from dashboard.compute.task import Answer, Cancelled, Done, Failed, Running, Task
+from dashboard.lookup.dropped_ct import DroppedCt
+from dashboard.lookup.process import SLOT, LookUpRequest
+from dashboard.session.settings import Settings
+from embeddings import job
+from embeddings.store.store import Store
 
 
-def test_a_fault_of_the_program_is_no_refusal_and_its_traceback_is_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """A server of its own for the test."""
+    made = Registry()
+    monkeypatch.setattr(background, "registry", lambda: made)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def embedded(cohort_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The volume of one case, by the bundled encoder."""
+    path = tmp_path_factory.mktemp("embedded") / "c.duckdb"
+    job.run(cohort_csv, path, encoder="flexict-nano", view="volume", limit=1)
+    return path
+
+
+@pytest.fixture
+def request_of(embedded: Path, cohort_csv: Path) -> LookUpRequest:
+    """A scan of the cohort itself."""
+    return LookUpRequest(embedded, Store(embedded).sets()["set_id"][0], cohort_csv.parent / "case00.nii.gz")
+
+
+def ended(registry: Registry, task: Task, session: str = "") -> Answer:
+    if isinstance(registry.ask(task, session, SLOT), Running):
+        registry.wait(task.key, session, SLOT, 1e6)
+    return registry.look(task.key, session, SLOT)
+
+
+def test_the_vector_is_that_of_the_set_and_is_forgotten_when_nobody_needs_it(
+    registry: Registry, request_of: LookUpRequest
 ) -> None:
-    program = "import sys; print('error: of a library', file=sys.stderr); raise ValueError('zip() is shorter')"
-    with pytest.raises(LookUpFailedError, match=r"exit code 1 .*try again.*ValueError: zip\(\) is shorter"):
-        ended(tmp_path, program).vector()
-    assert "Traceback (most recent call last)" in caplog.text
+    answer = ended(registry, request_of.task)
+    assert isinstance(answer, Done)
+    _, vectors = Store(request_of.cohort).table(request_of.set_id)
+    np.testing.assert_allclose(answer.result, vectors[0], rtol=1e-4, atol=1e-5)
+    assert answer.result.dtype == np.float32
+    assert isinstance(registry.ask(request_of.task, "another tab", SLOT), Done)
+    registry.release("", SLOT)
+    assert isinstance(registry.look(request_of.task.key, "another tab", SLOT), Done)
+    registry.release("another tab", SLOT)
+    assert isinstance(registry.look(request_of.task.key, "another tab", SLOT), Cancelled)
 
 
-def test_a_look_up_that_was_killed_says_so(tmp_path: Path) -> None:
-    with pytest.raises(LookUpFailedError, match=r"exit code -9 .*too little memory"):
-        ended(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)").vector()
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"set_id": "no such set"}, "has no embedding set no such set"), ({"image": Path("absent.nii")}, "absent.nii")],
+)
+def test_what_a_look_up_refuses_is_a_sentence(
+    registry: Registry, request_of: LookUpRequest, changes: dict[str, object], said: str
+) -> None:
+    answer = ended(registry, dataclasses.replace(request_of, **changes).task)  # type: ignore[arg-type]
+    assert isinstance(answer, Failed)
+    assert answer.refused
+    assert said in answer.sentence
 
 
-def test_a_look_up_that_runs_can_be_ended_twice(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    look_up = LookUp(LookUpRequest(tmp_path, "set", tmp_path), process, tmp_path / "v.npy", tmp_path / "log")
-    assert look_up.running
-    look_up.end()
-    look_up.end()
-    assert not look_up.running
+def test_requests_that_differ_have_other_keys(request_of: LookUpRequest) -> None:
+    others = [
+        request_of,
+        dataclasses.replace(request_of, mask=request_of.image),
+        dataclasses.replace(request_of, point_lps=(1.0, 2.0, 3.0)),
+        dataclasses.replace(request_of, point_lps=(1.0, 2.0, 3.5)),
+        dataclasses.replace(request_of, mask_label="--GTV p"),
+    ]
+    assert len({one.task.key for one in others}) == 5
+
+
+def test_a_look_up_is_ended_when_its_ct_is_deleted(
+    registry: Registry, request_of: LookUpRequest, settings: Settings
+) -> None:
+    dropped = DroppedCt()
+    record = UploadedFileRec("1", "ct.nii.gz", "", request_of.image.read_bytes())
+    dropped.take(UploadedFile(record, FileURLs()), None, settings, "", 10)
+    assert dropped.image is not None
+    dropped.asked = dataclasses.replace(request_of, image=dropped.image)
+    assert isinstance(registry.ask(dropped.asked.task, "", SLOT), Running)
+    key = dropped.asked.task.key
+    dropped.forget()
+    assert dropped.asked is None
+    assert isinstance(registry.look(key, "", SLOT), Cancelled)
+    assert registry.processes() == {}

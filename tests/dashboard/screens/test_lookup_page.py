@@ -60,11 +60,8 @@ def drop(app: AppTest, key: str, file: Path) -> None:
 
 
 def find(app: AppTest) -> AppTest:
-    """Press the button and wait for the process of the look-up."""
+    """Press the button; the page waits for the look-up."""
     app.button(key="lookup.go").click().run()
-    run = app.session_state[DROPPED].run
-    run.process.wait()
-    app.run()
     assert not app.exception, app.exception
     return app
 

@@ -1,4 +1,4 @@
-"""The processes in which analyses run: started, spoken with, kept warm for the next analysis, ended."""
+"""The processes in which analyses, reports and look-ups run: started, used, kept warm for the next analysis, ended."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from embeddings.worker.messages import MessageError, read_message, write_message
+from embeddings.worker.messages import (
+    Fault,
+    MessageError,
+    Progress,
+    Refusal,
+    Request,
+    Result,
+    read_message,
+    write_message,
+)
 
-ANALYSES = "embeddings.worker.process"
+ANALYSES = "embeddings.worker.analyses"
 _ROOT = Path(__file__).resolve().parents[2]
-# One to take at once, and one that has come back and knows by now what a map needs.
+# One to use at once, and one that has been used and so has imported what a map needs.
 MOST_IDLE = 2
 
 
 class WorkerDiedError(Exception):
-    """The process ended in the middle of an analysis; the message says how."""
+    """The process ended before its result was there; the message says how."""
 
 
 class Worker:
-    """A process that runs analyses, one at a time.
+    """A process that runs functions, one at a time.
 
     Args:
-        module: what `python -m` runs; it speaks as `embeddings.worker.process` does.
+        module: what `python -m` runs; it calls `embeddings.worker.process.serve`.
 
     Raises:
         OSError: the process cannot be started.
@@ -46,30 +54,29 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Number of the process."""
+        """Process number."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the process is there and has not been told to end."""
+        """Whether the process exists and has not been told to end."""
         return not self._killed and self._process.poll() is None
 
-    def run(self, kind: str, content: bytes, told: Callable[[float, str], None]) -> tuple[dict[str, Any], bytes]:
-        """How an analysis ended, and its encoded result; `told` hears of the progress.
+    def run(self, request: Request, report: Callable[[Progress], None]) -> Result | Refusal | Fault:
+        """How a function ended; `report` is called with its progress.
 
         Raises:
-            WorkerDiedError: the process ended before the analysis did.
+            WorkerDiedError: the process ended before its result was there.
         """
         to, back = self._process.stdin, self._process.stdout
         assert to is not None
         assert back is not None
         try:
-            write_message(to, {"kind": kind}, content)
+            write_message(to, request)
             while (message := read_message(back)) is not None:
-                header, body = message
-                if "ended" in header:
-                    return header, body
-                told(float(header["share"]), str(header["words"]))
+                if not isinstance(message, Progress):
+                    return message
+                report(message)
         except (OSError, MessageError) as error:
             self.kill()
             raise WorkerDiedError(f"{error}") from error
@@ -77,19 +84,16 @@ class Worker:
         raise WorkerDiedError(f"signal {-status}" if status < 0 else f"exit code {status}")
 
     def kill(self) -> None:
-        """End the process at once, whatever it does."""
+        """End the process at once, whatever it is doing."""
         self._killed = True
         self._process.kill()
 
     def close(self) -> None:
         """End the process and wait until it is gone."""
         self.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                # What could not be written to a process that is gone is not missed.
-                with suppress(OSError):
-                    stream.close()
+        # Closes the pipes and waits; nobody misses what could not be written to a process that is gone.
+        with suppress(OSError), self._process:
+            pass
 
 
 class Workers:
@@ -100,7 +104,7 @@ class Workers:
         self._idle: list[Worker] = []
 
     def warm(self) -> None:
-        """See to it that a process for analyses waits, its imports done, so that the next one need not be waited for.
+        """Start a process where no idle one has its imports done, so that the next analysis need not wait for one.
 
         Raises:
             OSError: a process cannot be started.
@@ -110,7 +114,7 @@ class Workers:
             if not self._idle:
                 self._idle.append(Worker(ANALYSES))
 
-    def take(self, module: str = ANALYSES) -> Worker:
+    def take(self, module: str) -> Worker:
         """A process that runs this module, an idle one where there is one.
 
         Raises:
@@ -125,7 +129,7 @@ class Workers:
         return Worker(module)
 
     def give_back(self, worker: Worker) -> None:
-        """A process whose analysis has ended; it is kept for the next one, or ended where enough wait."""
+        """Keep a process whose analysis has ended for the next one, or end it where enough are idle."""
         with self._lock:
             if worker.module == ANALYSES and worker.alive and len(self._idle) < MOST_IDLE:
                 self._idle.append(worker)
@@ -133,12 +137,12 @@ class Workers:
         worker.close()
 
     def idle(self) -> list[int]:
-        """Numbers of the processes that wait."""
+        """Numbers of the idle processes."""
         with self._lock:
             return [worker.pid for worker in self._idle]
 
     def close(self) -> None:
-        """End every process that waits."""
+        """End every idle process."""
         with self._lock:
             idle, self._idle = self._idle, []
         for worker in idle:
