@@ -14,9 +14,9 @@ from embeddings.doctor.command import add_arguments as add_doctor_arguments
 from embeddings.doctor.command import run_doctor
 from embeddings.exchange.export import FORMATS
 from embeddings.exit_codes import run_command
-from embeddings.job import ENGINES, VIEWS
+from embeddings.job.settings import CsvSettings, JobSettings
+from embeddings.options import add_options
 from embeddings.records import IMPORT_VIEWS
-from flexict.kinds import BACKENDS, PRECISIONS, TOKEN_KINDS, VLM
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,45 +25,16 @@ def parser() -> argparse.ArgumentParser:
     sub = top.add_subparsers(required=True, metavar="COMMAND")
 
     validate = sub.add_parser("validate", help="report every bad row of a cohort CSV")
-    _add_cohort(validate)
+    validate.add_argument("cohort", type=Path, metavar="COHORT.csv")
+    add_options(validate, CsvSettings)
     validate.add_argument("--json", action="store_true", help="print the report as JSON")
     validate.set_defaults(command=commands.run_validate)
 
     embed = sub.add_parser("embed", help="embed what a store lacks of a cohort")
-    _add_cohort(embed)
+    embed.add_argument("cohort", type=Path, metavar="COHORT.csv")
     embed.add_argument("--db", type=Path, required=True, metavar="FILE.duckdb", help="the store, made if missing")
-    embed.add_argument("--encoder", default="flexict-nano", help="flexict-nano (default); `doctor` lists them all")
-    embed.add_argument(
-        "--view", required=True, nargs="+", choices=list(VIEWS), help="one or several; each scan is read once for all"
-    )
-    embed.add_argument("--weights", help="file, folder or hub name of the weights")
-    embed.add_argument("--device", default="auto", help="auto (default: every GPU, else the CPU), cpu, cuda:0,cuda:1")
-    embed.add_argument("--batch-size", type=int, metavar="N", help="items through the encoder at once")
-    embed.add_argument("--workers", type=int, metavar="N", help="threads that read, and on a CPU also encode")
-    embed.add_argument("--pooling", metavar="KIND", help="kind of vector: " + ", ".join((VLM, *TOKEN_KINDS)))
-    embed.add_argument("--patch", metavar="N[,N,N]", help="run-time patch edge, or edges of (d, h, w) or (h, w)")
-    embed.add_argument("--precision", default="float32", choices=PRECISIONS, help="bfloat16 is faster (float32)")
-    embed.add_argument("--backend", default="auto", choices=BACKENDS, help="of a CPU: auto takes OpenVINO if installed")
-    embed.add_argument("--preset", choices=[preset for presets in VIEWS.values() for preset in presets])
-    embed.add_argument(
-        "--scale",
-        type=float,
-        nargs="+",
-        default=[1.5],
-        help="side of a lesion_mask crop in lesion sizes (1.5); several, such as 1.5 2.0, make linked sets",
-    )
-    embed.add_argument(
-        "--seed-side", type=float, nargs="+", default=[64.0], metavar="MM", help="side of a lesion_seed crop (64)"
-    )
-    embed.add_argument("--slice-step", type=int, default=1, metavar="N", help="embed every N-th axial slice")
-    embed.add_argument("--cache", type=Path, metavar="DIR", help="keep prepared input for other encoders")
-    embed.add_argument("--retry-failed", action="store_true", help="try failed scans again that have not changed")
-    embed.add_argument("--limit", type=int, metavar="N", help="embed at most N cases")
-    embed.add_argument("--shard", metavar="I/N", help="embed the I-th of N parts of the cohort")
-    embed.add_argument("--engine", default="local", choices=ENGINES, help="local (default), or ray for a cluster")
-    embed.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: start one here)")
+    add_options(embed, JobSettings)
     embed.add_argument("--dry-run", action="store_true", help="estimate time and disk from a sample, and store nothing")
-    embed.add_argument("--no-thumbnails", action="store_true", help="store no pictures")
     embed.set_defaults(command=commands.run_embed)
 
     bring = sub.add_parser("import", help="bring in what `export` wrote, or vectors made elsewhere with their labels")
@@ -79,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     bring.add_argument("--id", metavar="COLUMN", help="the case ids of the vectors, and of the labels if called alike")
     bring.add_argument("--stage", metavar="COLUMN", help="the labels' stage")
     bring.add_argument("--patient", metavar="COLUMN", help="the labels' patient")
-    _add_map(bring)
+    add_options(bring, CsvSettings, ["mapping"])
     bring.set_defaults(command=commands.run_import)
 
     status = sub.add_parser("status", help="say what a store holds, what failed, and how the last run fares")
@@ -120,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     look_up.add_argument("image", type=Path, metavar="CT", help="a file, or a folder with a DICOM series")
     look_up.add_argument("--set", metavar="ID", help="the embedding set (needed where there are several)")
     look_up.add_argument("--mask", type=Path, metavar="FILE", help="the lesion")
-    _add_mask_label(look_up)
+    add_options(look_up, CsvSettings, ["mask_label"])
     look_up.add_argument("--point", type=float, nargs=3, metavar=("X", "Y", "Z"), help="or a point in it, LPS mm")
     look_up.add_argument("--weights", help="file, folder or hub name of the weights")
     look_up.add_argument("--k", type=int, default=10, metavar="N", help="show the first N (10)")
@@ -154,37 +125,12 @@ def main(words: Sequence[str] | None = None) -> int:
     return run_command(parser().parse_args(words), when_interrupted="run the same command again to go on")
 
 
-def _add_cohort(command: argparse.ArgumentParser) -> None:
-    command.add_argument("cohort", type=Path, metavar="COHORT.csv")
-    command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
-    _add_mask_label(command)
-    _add_map(command)
-
-
-def _add_mask_label(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--mask-label",
-        metavar="LABEL",
-        help="number or name of the lesion in masks of several labels or ROIs",
-    )
-
-
 def _add_text(command: argparse.ArgumentParser) -> None:
     command.add_argument("db", type=Path, metavar="FILE.duckdb")
     command.add_argument("--set", metavar="ID", help="a set of an encoder aligned with text (default: the largest)")
     command.add_argument("--weights", help="file, folder or hub name of the encoder's weights")
     command.add_argument("--text-tower", metavar="DIR", help="folder with config.json and tokenizer of the text tower")
     command.add_argument("--device", default="auto")
-
-
-def _add_map(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="ROLE=COLUMN",
-        help="which column is case_id, patient_id, image_path, mask_path, mask_label, seed_x, seed_y, seed_z or stage",
-    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from embeddings.atomic_file import write_atomically
 from flexict.errors import FlexiCTError
 from flexict.phantoms import SCANNERS, chest_phantom
 from flexict.volume import Volume
@@ -110,7 +111,7 @@ def write_demo_cohort(
         pool.shutdown(wait=True, cancel_futures=True)
     rows = pd.DataFrame([_row(case, truths[case.case_id]) for case in cases])
     csv = folder / "cohort.csv"
-    _write(csv, rows.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+    write_atomically(csv, rows.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
     return csv
 
 
@@ -130,9 +131,9 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
             )
     elif (folder / "cohort.csv").exists():
         raise FileExistsError(f"{folder} already holds another cohort.csv; choose another folder")
-    _write(folder / MARKER, b"Every scan in this folder is simulated.\n")
-    _write(folder / "README.txt", _README.encode())
-    _write(record, json.dumps(settings, indent=1).encode())
+    write_atomically(folder / MARKER, b"Every scan in this folder is simulated.\n")
+    write_atomically(folder / "README.txt", _README.encode())
+    write_atomically(record, json.dumps(settings, indent=1).encode())
 
 
 def _plan(n_patients: int, seed: int) -> list[_Case]:
@@ -205,10 +206,10 @@ def _complete(folder: Path, case: _Case, spacing_mm: float) -> dict[str, object]
         visit=case.visit,
         progression=case.progression,
     )
-    _write(image, _nifti(phantom.ct))
-    _write(mask, _nifti(phantom.mask))
+    write_atomically(image, _nifti(phantom.ct))
+    write_atomically(mask, _nifti(phantom.mask))
     truth: dict[str, object] = {"case": planned, "truth": phantom.truth}
-    _write(record, json.dumps(truth, indent=1).encode())
+    write_atomically(record, json.dumps(truth, indent=1).encode())
     return truth
 
 
@@ -268,10 +269,3 @@ def _nifti(volume: Volume) -> bytes:
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a file under its own name is always whole."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.cohort.stage_spellings import is_unstaged
 from embeddings.cohort.stages import apply_groups, column_notes, read_column, stage_codes
+from embeddings.formatting import first_few
 from flexict.errors import FlexiCTError
 
 MOST_NAMED = 6
@@ -51,10 +52,9 @@ def check_order_is_known(values: pd.Series) -> None:
     """Raise FlexiCTError, with what to do, where none of the stages of a column sorts itself."""
     column = read_column([str(value) for value in values.dropna()], header=str(values.name))
     if column.odd and not column.order:
-        named = ", ".join(map(repr, sorted(column.odd)[:MOST_NAMED]))
-        more = f" and {len(column.odd) - MOST_NAMED} more" if len(column.odd) > MOST_NAMED else ""
+        named = first_few(map(repr, sorted(column.odd)), MOST_NAMED)
         raise FlexiCTError(
-            f"--stage: the order of the stages {named}{more} of column {str(values.name)!r} is not known: list them, "
+            f"--stage: the order of the stages {named} of column {str(values.name)!r} is not known: list them, "
             "lowest first, with --order"
         )
 
@@ -101,9 +101,8 @@ def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple
         found.append(("unstaged", unstaged))
     for reason in dict.fromkeys(strange.values()):
         spellings = sorted(text for text, why in strange.items() if why == reason)
-        named = ", ".join(f"{text!r} ({counts[text]})" for text in spellings[:MOST_NAMED])
-        more = f" and {len(spellings) - MOST_NAMED} more" if len(spellings) > MOST_NAMED else ""
-        found.append((f"{reason}: {named}{more}", sum(counts[text] for text in spellings)))
+        named = first_few((f"{text!r} ({counts[text]})" for text in spellings), MOST_NAMED)
+        found.append((f"{reason}: {named}", sum(counts[text] for text in spellings)))
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from dashboard.session.settings import Settings
+from embeddings.atomic_file import partial_file
 from flexict.errors import FlexiCTError
 
 FOLDER = "look-up"
@@ -111,18 +112,13 @@ def _ending(name: str, endings: Iterable[str]) -> str:
 
 def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
     """Write at most `most` bytes; a file of that name is there only once it is whole."""
-    part = path.with_name(f"{path.name}.part")
     written = 0
-    try:
-        with part.open("wb") as file:
-            while chunk := source.read(_CHUNK):
-                written += len(chunk)
-                if written > most:
-                    raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
-                file.write(chunk)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with partial_file(path, durable=False) as partial, partial.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > most:
+                raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
+            file.write(chunk)
     return written
 
 

@@ -12,7 +12,7 @@ from embeddings.cohort.images import PathLocator
 from embeddings.cohort.read import id_problem
 from embeddings.cohort.stages import column_notes, read_column
 from embeddings.cohort.table import CohortError, Table
-from embeddings.formatting import counted, named
+from embeddings.formatting import counted, first_few
 from embeddings.imaging.masks.mask_labels import normal_label
 from embeddings.missing_values import is_missing
 from flexict.errors import FlexiCTError
@@ -87,8 +87,8 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
     check_header(path.name, table.header, columns)
     if "case_id" not in columns:
         raise CohortError(
-            f"{path.name} has no column of case ids such as {id_column!r}: map one of {named(table.header, 12)} with "
-            "--map case_id=COLUMN"
+            f"{path.name} has no column of case ids such as {id_column!r}: map one of {first_few(table.header, 12)} "
+            "with --map case_id=COLUMN"
         )
     reader = _Reader(path, table, columns, [*table.notes, *notes])
     if not reader.usable:
@@ -125,7 +125,7 @@ class _Reader:
         counts = Counter(self._cell(cells, "case_id") for _, cells in self.usable)
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
-            raise CohortError(f"{self.path.name} has more than one row for {named(twice)}: keep one row a case")
+            raise CohortError(f"{self.path.name} has more than one row for {first_few(twice)}: keep one row a case")
 
     def read_stages(self, wanted: bool) -> list[str]:
         """Read the stage column and return the order of its stages; those of unknown order stay as text.
@@ -151,7 +151,7 @@ class _Reader:
         self.notes += column_notes(found)
         if found.order and found.odd:
             n_cases = sum(text in found.odd for text in texts)
-            odd = named(list(map(repr, sorted(found.odd))))
+            odd = first_few(map(repr, sorted(found.odd)))
             self.notes.append(f"left out of the order of the stages: {counted(n_cases, 'case')}, {odd} in {header!r}")
         return found.order
 

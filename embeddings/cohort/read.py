@@ -20,6 +20,7 @@ from embeddings.cohort.images import MaskCheck, PathLocator, check_masks, read_h
 from embeddings.cohort.report import Case, CohortReport, Problem, validate_text
 from embeddings.cohort.stages import column_notes, read_column
 from embeddings.cohort.table import CohortError, Table, read_table
+from embeddings.formatting import first_few
 from embeddings.imaging.image_header import ImageError, ImageHeader
 from embeddings.imaging.images import EXTENSIONS
 from embeddings.imaging.masks.mask_labels import normal_label
@@ -132,8 +133,7 @@ class _Rows:
     def check_columns(self) -> None:
         """The columns that a cohort needs."""
         if "image_path" not in self.columns:
-            have = ", ".join(self.table.header[:12]) + (", ..." if len(self.table.header) > 12 else "")
-            reason = f"no image column: add image_path, or map one of the columns ({have})"
+            reason = f"no image column: add image_path, or map one of the columns ({first_few(self.table.header, 12)})"
             self.problems.append(Problem(None, None, None, "error", reason))
         if "patient_id" not in self.columns:
             self.warn("no patient column: each case counts as a patient of its own; map one if patients repeat")

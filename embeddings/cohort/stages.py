@@ -24,6 +24,7 @@ from embeddings.cohort.stage_spellings import (
     parse_stage,
     plain_text,
 )
+from embeddings.formatting import first_few
 from flexict.errors import FlexiCTError
 
 
@@ -241,6 +242,5 @@ def _commonest_scale(keys: Mapping[str, StageKey], counts: Mapping[str, int]) ->
     return max(SCALES, key=cases_of)
 
 
-def _listed(values: Iterable[str], most: int = 8) -> str:
-    every = [repr(value) for value in values]
-    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+def _listed(values: Iterable[str]) -> str:
+    return first_few(map(repr, values), 8)

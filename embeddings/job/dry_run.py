@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from embeddings.job.engines.local_engine import LocalEngine, cores
 from embeddings.job.estimate import EngineSize, Estimate, estimate
+from embeddings.job.open_job import open_job
 from embeddings.job.planning.plan import Plan, Task, Wanted, missing
 from embeddings.job.planning.sources import stamp_of
 from embeddings.job.planning.views import Recipe, identity_of
-from embeddings.job.settings import JobSettings, open_job
+from embeddings.job.settings import JobSettings
 from embeddings.store.store import Store
 
 if TYPE_CHECKING:

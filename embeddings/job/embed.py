@@ -20,10 +20,11 @@ from embeddings.job.collector import Collector, SetWork
 from embeddings.job.engines.engine import Engine
 from embeddings.job.faults import reason_of
 from embeddings.job.interruption import interruptible
+from embeddings.job.open_job import OpenJob, open_job
 from embeddings.job.planning.plan import Plan, missing
 from embeddings.job.planning.views import Encoder, Recipe, identity_of
 from embeddings.job.run_record import RunFacts, RunRecord
-from embeddings.job.settings import JobSettings, OpenJob, open_job
+from embeddings.job.settings import JobSettings
 from embeddings.job.summary import RunSummary, exit_code_of
 from embeddings.records import RunProgress
 from embeddings.store.store import Store, StoreError

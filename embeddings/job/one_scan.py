@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from embeddings.cohort.read import Case
 from embeddings.imaging.embedded_input import EmbeddedInputError, preset_of
-from embeddings.job.engines.choice import EncoderOptions
 from embeddings.job.engines.encoding import encode
 from embeddings.job.engines.one_thread import one_thread
 from embeddings.job.messages import CaseEnd, Prepared
@@ -25,6 +24,7 @@ from embeddings.job.planning.views import CODE_VERSION, Encoder, JobError, Recip
 from embeddings.job.preparation.prepare import Preparation, prepare_case
 from embeddings.records import SetIdentity
 from embeddings.store.store import Store
+from flexict.hub.plugins import open_encoder
 from flexict.kinds import read_label
 
 CASE_ID = "looked up"
@@ -110,13 +110,13 @@ def open_encoder_of(embedding_set: Mapping[str, Any], recipe: Recipe, weights: s
         flexict.CheckpointError: the weights cannot be used.
     """
     made = read_label(str(embedding_set["pooling"]))
-    options = EncoderOptions(
-        weights=weights,
+    encoder = open_encoder(
+        str(embedding_set["encoder"]),
+        weights,
         pooling=None if " " in made.kind else made.kind,  # an encoder of another package has one kind, named in words
         patch=made.patch,
         precision=made.precision,
     )
-    encoder = options.load(str(embedding_set["encoder"]), "cpu")
     _check_identity(identity_of(encoder, recipe), embedding_set)
     return encoder
 

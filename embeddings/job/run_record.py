@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embeddings.atomic_file import write_atomically
 from embeddings.records import Failure, RunProgress
 from embeddings.store.connections import utc_now
 from embeddings.versions import versions
@@ -150,14 +151,9 @@ class RunRecord:
             ],
             "throughput": self._throughput(pace),
         }
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         try:
             self.path.parent.mkdir(exist_ok=True)
-            try:
-                partial.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
-                partial.replace(self.path)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_atomically(self.path, (json.dumps(record, indent=1, default=str) + "\n").encode())
         except OSError as error:
             if not self._warned:
                 why = error.strerror or type(error).__name__

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from embeddings.exit_codes import DONE, INTERRUPTED, NOTHING_DONE, SOME_FAILED, TEMPORARY
-from embeddings.formatting import counted, named
+from embeddings.formatting import counted, first_few
 from embeddings.job.engines.engine import Pace
 
 
@@ -72,10 +72,10 @@ class RunSummary:
             parts.append(f"{counted(self.n_unmeasured, 'lesion mask')} could not be measured")
         if self.changed:
             parts.append(
-                f"{len(self.changed)} of them anew because their files or seeds changed ({named(self.changed)})"
+                f"{len(self.changed)} of them anew because their files or seeds changed ({first_few(self.changed)})"
             )
         if self.doubtful:
-            parts.append(f"{len(self.doubtful)} with values that may not be HU ({named(self.doubtful)})")
+            parts.append(f"{len(self.doubtful)} with values that may not be HU ({first_few(self.doubtful)})")
         end = "; run the same command again to go on" if self.state == "interrupted" else ""
         gone = f". The folder {self.vanished} has gone away: bring it back" if self.vanished else ""
         return f"{', '.join(parts)}{gone}{end}. Set: {self.set_id}"

@@ -29,6 +29,7 @@ from embeddings.job.messages import CaseEnd, Message, Prepared
 from embeddings.job.planning.plan import Task
 from embeddings.job.planning.views import CODE_VERSION, Encoder, JobError
 from embeddings.job.preparation.prepare import Preparation, prepare_case
+from embeddings.versions import versions
 
 TICK_S = 0.5
 CONNECT_S = 10.0
@@ -124,7 +125,7 @@ class RayEngine:
                 "make_encoder": self.make_encoder,
                 "device": "cuda" if on_gpu else "cpu",
                 "weights_sha256": self.weights_sha256,
-                "expected": versions(),
+                "expected": same_everywhere(),
             },
             batch_size=self.batch_size,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
@@ -151,9 +152,9 @@ class EncodingActor:
     """One encoder on one node."""
 
     def __init__(
-        self, make_encoder: Callable[[str], Encoder], device: str, weights_sha256: str, expected: dict[str, str]
+        self, make_encoder: Callable[[str], Encoder], device: str, weights_sha256: str, expected: dict[str, str | None]
     ) -> None:
-        here = versions()
+        here = same_everywhere()
         if here != expected:
             raise JobError(f"a worker on {platform.node()} runs {here}, this program {expected}: install the same")
         torch.set_num_threads(1)
@@ -177,14 +178,9 @@ class EncodingActor:
         return {"message": column}
 
 
-def versions() -> dict[str, str]:
-    """What has to be the same on all nodes for the same vectors."""
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "embedding code": CODE_VERSION,
-    }
+def same_everywhere() -> dict[str, str | None]:
+    """The versions that have to be the same on all nodes for the same vectors."""
+    return {**versions(("torch", "numpy"), optional=()), "embedding code": CODE_VERSION}
 
 
 def check_ray() -> None:
