@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dashboard.data import defaults
 from dashboard.data.staging import group_of, names_in
@@ -12,7 +13,10 @@ from embeddings.options import option, words_of
 from flexict.errors import FlexiCTError
 
 MAX_RESAMPLES = 100_000
-_NAMES = {"parse": names_in, "words": lambda names: [",".join(names)], "default": (), "metavar": "A,B,C"}
+
+
+def _names(help: str) -> Any:
+    return option(help, (), parse=names_in, words=lambda names: [",".join(names)], metavar="A,B,C")
 
 
 @dataclass(frozen=True)
@@ -23,65 +27,42 @@ class ReportSettings:
     (name, its stages), lowest first; empty ones mean the default.
     """
 
-    cohort: Path = option("cohort", "the cohort file", type=Path, metavar="FILE.duckdb")
-    stage: str = option("--stage", "column of the ordered stage or grade", metavar="COL")
-    order: tuple[str, ...] = option("--order", "stages or groups, lowest first (default: sorted by meaning)", **_NAMES)
+    cohort: Path = option("the cohort file", flag="cohort", metavar="FILE.duckdb")
+    stage: str = option("column of the ordered stage or grade", metavar="COL")
+    order: tuple[str, ...] = _names("stages or groups, lowest first (default: sorted by meaning)")
     groups: tuple[tuple[str, tuple[str, ...]], ...] = option(
-        "--group",
-        "stages taken together, such as Early=Tis,T1a,T1b; repeat it for each group, lowest first (default: every "
-        "stage by itself)",
-        default=(),
+        "stages taken together, such as Early=Tis,T1a,T1b; once per group, lowest first (default: no groups)",
+        (),
+        flag="--group",
         parse=lambda texts: tuple(map(group_of, texts)),
         words=lambda groups: [f"{name}={','.join(stages)}" for name, stages in groups],
         action="append",
         metavar="NAME=A,B",
     )
-    size: str | None = option("--size", "column of the tumour size", default=None, metavar="COL")
-    covariates: tuple[str, ...] = option(
-        "--covariates", "columns regressed out of the vectors together with the size", **_NAMES
-    )
-    baseline: tuple[str, ...] = option(
-        "--baseline", "columns of the clinical baseline of the probe (default: the size)", **_NAMES
-    )
-    time: str | None = option("--time", "column of the survival time", default=None, metavar="COL")
-    event: str | None = option(
-        "--event", "column that is 1 where the event was seen and 0 where censored", default=None, metavar="COL"
-    )
-    set_id: str | None = option(
-        "--set", "embedding set (default: the first of the file)", default=None, metavar="SET_ID"
-    )
+    size: str | None = option("column of the tumour size", None, metavar="COL")
+    covariates: tuple[str, ...] = _names("columns regressed out of the vectors together with the size")
+    baseline: tuple[str, ...] = _names("columns of the clinical baseline of the probe (default: the size)")
+    time: str | None = option("column of the survival time", None, metavar="COL")
+    event: str | None = option("column that is 1 where the event was seen and 0 where censored", None, metavar="COL")
+    set_id: str | None = option("embedding set (default: the first of the file)", None, flag="--set", metavar="SET_ID")
     compare: tuple[str, ...] = option(
-        "--compare",
         "a further embedding set shown beside it; may be repeated",
-        default=(),
+        (),
         parse=lambda set_ids: tuple(dict.fromkeys(set_ids)),
         words=list,
         action="append",
         metavar="SET_ID",
     )
     selection: str | None = option(
-        "--selection",
-        "analyse only the cases of this selection, which the cohort file keeps",
-        default=None,
-        metavar="NAME",
+        "analyse only the cases of this selection, which the cohort file keeps", None, metavar="NAME"
     )
     permutations: int = option(
-        "--permutations",
-        f"permutations of every test ({defaults.PERMUTATIONS})",
-        default=defaults.PERMUTATIONS,
-        type=int,
-        metavar="N",
+        f"permutations of every test ({defaults.PERMUTATIONS})", defaults.PERMUTATIONS, metavar="N"
     )
     bootstrap: int = option(
-        "--bootstrap",
-        f"bootstrap samples of every interval ({defaults.BOOTSTRAP})",
-        default=defaults.BOOTSTRAP,
-        type=int,
-        metavar="N",
+        f"bootstrap samples of every interval ({defaults.BOOTSTRAP})", defaults.BOOTSTRAP, metavar="N"
     )
-    seed: int = option(
-        "--seed", f"of the random numbers ({defaults.SEED})", default=defaults.SEED, type=int, metavar="N"
-    )
+    seed: int = option(f"of the random numbers ({defaults.SEED})", defaults.SEED, metavar="N")
 
     def __post_init__(self) -> None:
         """Raises FlexiCTError on numbers out of range, and on a time without an event or the reverse."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from embeddings.cohort.read import Case, CohortReport
 from embeddings.exit_codes import exit_code_of_error
 from embeddings.imaging.acquisition import acquisition_of
 from embeddings.imaging.image_header import ImageHeader
-from embeddings.job.collector import Collector, SetWork
+from embeddings.job.collector import Collector
 from embeddings.job.engines.engine import Engine
 from embeddings.job.faults import reason_of
 from embeddings.job.interruption import interruptible
@@ -25,7 +24,7 @@ from embeddings.job.planning.plan import Plan, missing
 from embeddings.job.planning.views import Encoder, Recipe, identity_of
 from embeddings.job.run_record import RunFacts, RunRecord
 from embeddings.job.settings import JobSettings
-from embeddings.job.summary import RunSummary, exit_code_of
+from embeddings.job.summary import RunSummary, exit_code_of, total_progress
 from embeddings.records import RunProgress
 from embeddings.store.store import Store, StoreError
 
@@ -85,9 +84,10 @@ def run_views(
     for set_id in by_set:
         store.record_refused_rows(set_id, job.refused)
     plan = missing(store, by_set, job.cases, retry_failed=settings.retry_failed, limit=settings.limit)
-    works = {set_id: _start(store, set_id, recipe, job, plan) for set_id, recipe in by_set.items()}
-    record = RunRecord(store.path, _facts(store, works, job, plan), job.cases)
-    record.start(RunProgress(sum(work.n_planned for work in works.values()), 0, 0, 0))
+    runs = {set_id: _start(store, set_id, recipe, job, plan) for set_id, recipe in by_set.items()}
+    summaries = list(runs.values())
+    record = RunRecord(store.path, _facts(store, summaries, job), job.cases)
+    record.start(total_progress(summaries))
 
     def report(counts: RunProgress) -> None:
         record.update(counts)
@@ -96,53 +96,30 @@ def run_views(
 
     try:
         with interruptible() as stop:
-            collector = Collector(store, works, commit_s, report, record.note)
+            collector = Collector(store, runs, commit_s, report, record.note)
             if plan.tasks:
                 _work_through(plan, job.chosen.engine, collector, stop)
             if not stop.is_set():
                 read = {task.case.case_id for task in plan.tasks}
-                _fill_acquisitions(store, next(iter(works)), job.cases, read, stop)
+                _fill_acquisitions(store, summaries[0].set_id, job.cases, read, stop)
             state = "interrupted" if stop.is_set() else "finished"
-            for work in works.values():
-                store.finish_run(work.run_id, state)
+            for summary in summaries:
+                store.finish_run(summary.run_id, state)
     except BaseException as error:
         state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         # Whatever broke the run may keep it from being closed too, and is what the reader has to see.
         with suppress(StoreError):
-            for work in works.values():
-                store.finish_run(work.run_id, state)
-        record.finish(state, _total(works), exit_code=exit_code_of_error(error), error=reason_of(error))
+            for summary in summaries:
+                store.finish_run(summary.run_id, state)
+        code = exit_code_of_error(error)
+        record.finish(state, total_progress(summaries), exit_code=code, error=reason_of(error))
         raise
-    summaries = _summaries(works, job, plan, state, began, collector)
-    record.finish(state, _total(works), exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
+    for summary in summaries:
+        summary.state, summary.seconds = state, time.monotonic() - began
+        summary.vanished, summary.pace = collector.vanished, job.chosen.engine.pace
+        summary.changed, summary.doubtful = tuple(sorted(summary.changed)), tuple(sorted(summary.doubtful))
+    record.finish(state, total_progress(summaries), exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
     return summaries
-
-
-def _summaries(
-    works: Mapping[str, SetWork], job: OpenJob, plan: Plan, state: str, began: float, collector: Collector
-) -> list[RunSummary]:
-    return [
-        RunSummary(
-            set_id=set_id,
-            run_id=work.run_id,
-            state=state,
-            n_planned=work.n_planned,
-            n_done_before=plan.tallies[set_id].n_done_before,
-            n_embedded=work.n_done,
-            n_failed=work.n_failed,
-            n_refused=len(job.refused),
-            n_items=work.n_items,
-            seconds=time.monotonic() - began,
-            n_unmeasured=work.n_unmeasured,
-            n_failed_before=plan.tallies[set_id].n_failed_before,
-            n_left_out=plan.n_left_out,
-            changed=tuple(sorted(work.changed)),
-            doubtful=tuple(sorted(work.doubtful)),
-            vanished=collector.vanished,
-            pace=job.chosen.engine.pace,
-        )
-        for set_id, work in works.items()
-    ]
 
 
 def is_simulated(report: CohortReport) -> bool:
@@ -163,17 +140,11 @@ def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: thread
     collector.commit()
 
 
-def _total(works: Mapping[str, SetWork]) -> RunProgress:
-    counts = [work.progress for work in works.values()]
-    return RunProgress(*(sum(getattr(one, field.name) for one in counts) for field in fields(RunProgress)))
-
-
-def _facts(store: Store, works: Mapping[str, SetWork], job: OpenJob, plan: Plan) -> RunFacts:
+def _facts(store: Store, summaries: Sequence[RunSummary], job: OpenJob) -> RunFacts:
     """What the run record says of the run from its start."""
-    tallies = plan.tallies.values()
     asked = job.settings
     return RunFacts(
-        run_ids={set_id: work.run_id for set_id, work in works.items()},
+        summaries=summaries,
         cohort_csv=job.report.path,
         cohort_sha256=store.info().cohort_sha256,
         settings=job.chosen.settings
@@ -187,14 +158,10 @@ def _facts(store: Store, works: Mapping[str, SetWork], job: OpenJob, plan: Plan)
         },
         devices=str(job.chosen.settings["device"]).split(","),
         command=sys.argv,
-        n_done_before=sum(tally.n_done_before for tally in tallies),
-        n_failed_before=sum(tally.n_failed_before for tally in tallies),
-        n_refused=len(job.refused),
-        n_left_out=plan.n_left_out,
     )
 
 
-def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) -> SetWork:
+def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) -> RunSummary:
     """A new run of one set."""
     shard = job.settings.shard
     settings = job.chosen.settings | {
@@ -205,8 +172,17 @@ def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) 
         "thumbnails": job.settings.thumbnails,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
     }
-    n_planned = plan.tallies[set_id].n_planned
-    return SetWork(set_id, store.start_run(set_id, settings, n_planned), recipe.slice_step, n_planned)
+    tally = plan.tallies[set_id]
+    return RunSummary(
+        set_id,
+        store.start_run(set_id, settings, tally.n_planned),
+        slice_step=recipe.slice_step,
+        n_planned=tally.n_planned,
+        n_done_before=tally.n_done_before,
+        n_failed_before=tally.n_failed_before,
+        n_left_out=plan.n_left_out,
+        n_refused=len(job.refused),
+    )
 
 
 def _fill_acquisitions(

@@ -11,38 +11,37 @@ from embeddings.records import AcquisitionRecord, Failure, LesionRecord, Source,
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Item:
+    """What one vector is of; `slice_index` and `z_lps_mm` are of slices alone."""
+
+    set_id: str
+    item_id: str
+    case_id: str
+    source: Source
+    slice_index: int | None = None
+    z_lps_mm: float | None = None
+    thumbnail: Thumbnail | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Item):
     """One item ready for the encoder: its input without batch and channel axes, `[H, W]` or `[D, H, W]`.
 
     `mask`: the lesion on the grid of the input, where the encoder pools over it.
     """
 
-    set_id: str
-    item_id: str
-    case_id: str
     array: NDArray[np.float32]
-    source: Source
-    slice_index: int | None = None
-    z_lps_mm: float | None = None
-    thumbnail: Thumbnail | None = None
     mask: NDArray[np.uint8] | None = None
 
 
-@dataclass(frozen=True)
-class Encoded:
+@dataclass(frozen=True, kw_only=True)
+class Encoded(Item):
     """One item after the encoder; `outcome` is its vector `[width]` float32, or the reason why it has none.
 
-    `fault`: the traceback where the program is to blame for that.
+    `fault`: the traceback, if the program is to blame for that.
     """
 
-    set_id: str
-    item_id: str
-    case_id: str
     outcome: NDArray[np.float32] | str
-    source: Source
-    slice_index: int | None = None
-    z_lps_mm: float | None = None
-    thumbnail: Thumbnail | None = None
     fault: str | None = None
 
 

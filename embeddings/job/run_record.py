@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embeddings.atomic_file import write_atomically
+from embeddings.job.summary import RunSummary
 from embeddings.records import Failure, RunProgress
 from embeddings.store.connections import utc_now
 from embeddings.versions import versions
@@ -43,25 +44,20 @@ class RunFacts:
     """What is known of a run when it starts.
 
     Attributes:
-        run_ids: the run's id in the store, by set; the first one names the file.
+        summaries: of the sets, with their counts at the start; the id of the first run names the file.
         cohort_csv: of which the record keeps the name alone.
         cohort_sha256: of the CSV as it was registered.
         settings: as the store keeps them; paths among them are cut down to their last part.
         devices: of the encoders, such as `cuda:0`.
         command: the words of the command line (`sys.argv`); paths are cut down likewise.
-        n_done_before, n_failed_before, n_refused, n_left_out: as in `RunSummary`, over all sets.
     """
 
-    run_ids: Mapping[str, str]
+    summaries: Sequence[RunSummary]
     cohort_csv: Path
     cohort_sha256: str
     settings: Mapping[str, object]
     devices: Sequence[str] = ()
     command: Sequence[str] = ()
-    n_done_before: int = 0
-    n_failed_before: int = 0
-    n_refused: int = 0
-    n_left_out: int = 0
 
 
 class RunRecord:
@@ -81,7 +77,7 @@ class RunRecord:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._facts, self._clock = facts, clock
-        self.path = folder_of(db) / f"{next(iter(facts.run_ids.values()))}.json"
+        self.path = folder_of(db) / f"{facts.summaries[0].run_id}.json"
         self._names = {case.case_id: _names_of(case) for case in cases}
         self._failures: Counter[tuple[str, str]] = Counter()
         self._progress = RunProgress(0, 0, 0, 0)
@@ -91,7 +87,7 @@ class RunRecord:
         self._fixed = {
             "format": FORMAT,
             "run_id": self.path.stem,
-            "sets": dict(facts.run_ids),
+            "sets": {one.set_id: one.run_id for one in facts.summaries},
             "cohort": {"csv": facts.cohort_csv.name, "sha256": facts.cohort_sha256},
             "settings": {name: _without_folder(value) for name, value in facts.settings.items()},
             "devices": list(facts.devices),
@@ -165,22 +161,22 @@ class RunRecord:
             self._warned = False
 
     def _counts(self) -> dict[str, int]:
-        facts, progress = self._facts, self._progress
+        summaries, progress = self._facts.summaries, self._progress
         return {
             "planned": progress.n_planned,
             "done": progress.n_done,
             "failed": progress.n_failed,
             "items": progress.n_items,
-            "done_before": facts.n_done_before,
-            "failed_before": facts.n_failed_before,
-            "refused_rows": facts.n_refused,
-            "left_out": facts.n_left_out,
+            "done_before": sum(one.n_done_before for one in summaries),
+            "failed_before": sum(one.n_failed_before for one in summaries),
+            "refused_rows": summaries[0].n_refused,  # rows and the limit are the same for all sets
+            "left_out": summaries[0].n_left_out,
         }
 
     def _throughput(self, pace: Pace | None) -> dict[str, Any]:
         """The pace of the whole run so far; a scan that is read once for several sets is one volume."""
         seconds = self._clock() - self._began
-        ended = (self._progress.n_done + self._progress.n_failed) / len(self._facts.run_ids)
+        ended = (self._progress.n_done + self._progress.n_failed) / len(self._facts.summaries)
         return {
             "seconds": round(seconds, 1),
             "volumes_per_min": round(60.0 * ended / seconds, 2) if seconds > 0 else None,

@@ -61,20 +61,14 @@ def parse_patch(text: str) -> int | tuple[int, ...]:
 class CsvSettings:
     """How the CSV of a cohort is read; see `embeddings.cohort.read.read_cohort`."""
 
-    data_root: Path | None = option(
-        "--data-root", "folder that contains every image", default=None, type=Path, metavar="DIR"
-    )
+    data_root: Path | None = option("folder that contains every image", None, metavar="DIR")
     mask_label: str | None = option(
-        "--mask-label",
-        "number or name of the lesion in masks of several labels or ROIs",
-        default=None,
-        parse=parse_label,
-        metavar="LABEL",
+        "number or name of the lesion in masks of several labels or ROIs", None, parse=parse_label, metavar="LABEL"
     )
     mapping: Mapping[str, str | None] | None = option(
-        "--map",
         "which column is case_id, patient_id, image_path, mask_path, mask_label, seed_x, seed_y, seed_z or stage",
-        default=None,
+        None,
+        flag="--map",
         parse=parse_roles,
         action="append",
         metavar="ROLE=COLUMN",
@@ -90,86 +84,46 @@ class JobSettings(CsvSettings):
     and `shard` is (i, n), counted from 1.
     """
 
-    encoder: str | Encoder = option(
-        "--encoder", "flexict-nano (default); `doctor` lists all of them", default="flexict-nano"
-    )
+    encoder: str | Encoder = option("flexict-nano (default); `doctor` lists all of them", "flexict-nano")
     views: Sequence[str] = option(
-        "--view", "one or several; each scan is read once for all of them", parse=tuple, nargs="+", choices=list(VIEWS)
+        "one or several; each scan is read once for all of them",
+        flag="--view",
+        parse=tuple,
+        nargs="+",
+        choices=list(VIEWS),
     )
-    weights: Path | str | None = option("--weights", "file, folder or hub name of the weights", default=None)
-    device: str = option(
-        "--device", "auto (default: every GPU, else the CPU), cpu, cuda, or several: cuda:0,cuda:1", default="auto"
-    )
-    batch_size: int | None = option(
-        "--batch-size", "items encoded at once (default: by device and view)", default=None, type=int, metavar="N"
-    )
+    weights: Path | str | None = option("file, folder or hub name of the weights", None)
+    device: str = option("auto (default: every GPU, else the CPU), cpu, cuda, or several: cuda:0,cuda:1", "auto")
+    batch_size: int | None = option("items encoded at once (default: by device and view)", None, metavar="N")
     workers: int | None = option(
-        "--workers",
-        "threads that read and preprocess, and on a CPU as many that encode (default: one per core)",
-        default=None,
-        type=int,
-        metavar="N",
+        "threads that read and preprocess, and on a CPU as many that encode (default: one per core)", None, metavar="N"
     )
-    pooling: str | None = option(
-        "--pooling", "kind of vector: " + ", ".join((VLM, *TOKEN_KINDS)), default=None, metavar="KIND"
-    )
+    pooling: str | None = option("kind of vector: " + ", ".join((VLM, *TOKEN_KINDS)), None, metavar="KIND")
     patch: int | tuple[int, ...] | None = option(
-        "--patch",
-        "run-time patch edge, or edges of (d, h, w) or (h, w)",
-        default=None,
-        parse=parse_patch,
-        metavar="N[,N,N]",
+        "run-time patch edge, or edges of (d, h, w) or (h, w)", None, parse=parse_patch, metavar="N[,N,N]"
     )
-    precision: str = option(
-        "--precision", "float32 (default), or bfloat16, which is faster", default="float32", choices=PRECISIONS
-    )
-    backend: str = option(
-        "--backend", "on a CPU; auto (default) uses OpenVINO if it is installed", default="auto", choices=BACKENDS
-    )
+    precision: str = option("float32 (default), or bfloat16, which is faster", "float32", choices=PRECISIONS)
+    backend: str = option("on a CPU; auto (default) uses OpenVINO if it is installed", "auto", choices=BACKENDS)
     preset: str | None = option(
-        "--preset",
-        "preprocessing of the view that has it (default: the encoder's; lesions by mask if any case has one, else "
-        "by seed)",
-        default=None,
+        "preprocessing (default: the encoder's; lesions by mask if any case has one, else by seed)",
+        None,
         choices=[preset for presets in VIEWS.values() for preset in presets],
     )
     scale: float | Sequence[float] = option(
-        "--scale",
-        "side of a lesion_mask crop in lesion sizes (1.5); several, such as 1.5 2.0, make linked sets",
-        default=1.5,
-        type=float,
-        nargs="+",
+        "side of a lesion_mask crop in lesion sizes (1.5); several, such as 1.5 2.0, make linked sets", 1.5, nargs="+"
     )
     seed_side_mm: float | Sequence[float] = option(
-        "--seed-side",
-        "side of a lesion_seed crop (64); several make a set each",
-        default=64.0,
-        type=float,
-        nargs="+",
-        metavar="MM",
+        "side of a lesion_seed crop (64); several make linked sets", 64.0, flag="--seed-side", nargs="+", metavar="MM"
     )
-    slice_step: int = option("--slice-step", "embed every N-th axial slice (1)", default=1, type=int, metavar="N")
+    slice_step: int = option("embed every N-th axial slice (1)", 1, metavar="N")
     cache: Path | None = option(
-        "--cache",
-        "folder that keeps prepared input, so that another encoder need not read the scans again",
-        default=None,
-        type=Path,
-        metavar="DIR",
+        "keep prepared input here, so that other encoders need not read the scans", None, metavar="DIR"
     )
-    retry_failed: bool = option(
-        "--retry-failed",
-        "try failed scans again although their files have not changed",
-        default=False,
-        action="store_true",
-    )
-    limit: int | None = option("--limit", "embed at most N cases", default=None, type=int, metavar="N")
+    retry_failed: bool = option("try failed scans again although their files have not changed", False)
+    limit: int | None = option("embed at most N cases", None, metavar="N")
     shard: tuple[int, int] | None = option(
-        "--shard", "embed the I-th of N parts of the cohort", default=None, parse=parse_shard, metavar="I/N"
+        "embed the I-th of N parts of the cohort", None, parse=parse_shard, metavar="I/N"
     )
-    engine: str = option("--engine", "local (default), or ray for a cluster", default="local", choices=ENGINES)
-    address: str | None = option(
-        "--address", "of the Ray cluster (default: start one on this machine)", default=None, metavar="HOST:PORT"
-    )
-    thumbnails: bool = option(
-        "--no-thumbnails", "store no small pictures of the items", default=True, action="store_false"
-    )
+    engine: str = option("local (default), or ray for a cluster", "local", choices=ENGINES)
+    address: str | None = option("of the Ray cluster (default: start one on this machine)", None, metavar="HOST:PORT")
+    thumbnails: bool = option("store no small pictures of the items", True, flag="--no-thumbnails")

@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.job.faults import reason_and_fault, reason_of
-from embeddings.job.messages import Encoded, Prepared
+from embeddings.job.messages import Encoded, Item, Prepared
 from embeddings.job.planning.views import Encoder, JobError
-
-# What both messages say of an item.
-_SHARED = [field.name for field in fields(Encoded) if field.name not in ("outcome", "fault")]
 
 
 class DeviceLost(JobError):  # noqa: N818  a state
@@ -32,7 +29,7 @@ def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Encoded]:
     """
     outcomes = _outcomes(encoder, batch)
     return [
-        Encoded(outcome=outcome, fault=fault, **{name: getattr(item, name) for name in _SHARED})
+        Encoded(outcome=outcome, fault=fault, **{one.name: getattr(item, one.name) for one in fields(Item)})
         for item, (outcome, fault) in zip(batch, outcomes, strict=True)
     ]
 

@@ -19,7 +19,7 @@ from embeddings.job.messages import CaseEnd, Prepared
 from embeddings.job.planning.plan import Task, Wanted
 from embeddings.job.planning.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.planning.views import Recipe
-from embeddings.job.preparation.input_cache import CachedCase, InputCache, Keeping
+from embeddings.job.preparation.input_cache import CachedCase, InputCache, NewEntry
 from embeddings.job.preparation.thumbnails import Painter
 from embeddings.records import LesionRecord, Source
 from flexict.errors import FlexiCTError
@@ -164,14 +164,14 @@ def _prepare_set(
     yield end
 
 
-def _kept(items: Iterator[Prepared], keeping: Keeping, source: Source, end: CaseEnd) -> Iterator[Prepared]:
+def _kept(items: Iterator[Prepared], entry: NewEntry, source: Source, end: CaseEnd) -> Iterator[Prepared]:
     """The items, each written to the cache as it passes; the entry counts once all have passed."""
-    with keeping:
+    with entry:
         for item in items:
-            keeping.add(item)
+            entry.add(item)
             yield item
         if not any(failure.fault for failure in end.failures):  # the next run may do better
-            keeping.finish(source, end)
+            entry.finish(source, end)
 
 
 def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
@@ -182,12 +182,11 @@ def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
 
 
 def _from_cache(case: Case, one: Wanted, stamp: str, found: CachedCase) -> Iterator[Prepared | CaseEnd]:
-    source = found.source
-    end = CaseEnd(case.case_id, one.set_id, stamp, source)
-    end.changed = one.content not in (None, source.content)
-    end.acquisition, end.lesions, end.failures = found.acquisition, list(found.lesions), list(found.failures)
+    end = CaseEnd(case.case_id, one.set_id, stamp, found.source)
+    end.changed = one.content not in (None, found.source.content)
+    end.acquisition, end.lesions, end.failures = found.acquisition, found.lesions, found.failures
     held = frozenset() if end.changed else one.held
-    for item in found.items(one.set_id):
+    for item in found.items(one.set_id, one.recipe):
         if item.item_id not in held:
             end.item_ids.append(item.item_id)
             yield item
@@ -208,8 +207,8 @@ def _items(
                 placed = preprocess.axial_slice(scan.preprocessed, index)
                 picture = painter.axial(index) if thumbnails else None
                 mask = None if pooled_over is None else mask_input.axial_slice(pooled_over, index)
-                place = (index, placed.z_lps_mm)
-                yield Prepared(one.set_id, item_id, case_id, placed.pixels, source, *place, picture, mask)
+                item = (one.set_id, item_id, case_id, source, index, placed.z_lps_mm, picture)
+                yield Prepared(*item, array=placed.pixels, mask=mask)
         return
     item_id = recipe.item_id(case_id)
     if item_id in held:
@@ -218,12 +217,12 @@ def _items(
         array = getattr(preprocess, recipe.preset)(scan.preprocessed)
         mask = None if pooled_over is None else getattr(mask_input, recipe.preset)(pooled_over)
         picture = painter.middle() if thumbnails else None
-        yield Prepared(one.set_id, item_id, case_id, array, source, thumbnail=picture, mask=mask)
-        return
-    crop = _lesion_crop(case, recipe, scan)
-    side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * crop.extent_mm)
-    picture = painter.around(crop.centre_lps, side_mm) if thumbnails else None
-    yield Prepared(one.set_id, item_id, case_id, crop.array, source, thumbnail=picture, mask=crop.mask)
+    else:
+        crop = _lesion_crop(case, recipe, scan)
+        array, mask = crop.array, crop.mask
+        side_mm = max(LEAST_SIDE_MM, SURROUNDINGS * crop.extent_mm)
+        picture = painter.around(crop.centre_lps, side_mm) if thumbnails else None
+    yield Prepared(one.set_id, item_id, case_id, source, thumbnail=picture, array=array, mask=mask)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from embeddings.job import run_record
 from embeddings.job.engines.engine import Pace
 from embeddings.job.run_record import EVERY_S, MOST_REASONS, RunFacts, RunRecord, anonymous, folder_of
+from embeddings.job.summary import RunSummary
 from embeddings.records import Failure, RunProgress
 
 
@@ -52,7 +53,10 @@ def make(db: Path, clock: Clock) -> Callable[..., RunRecord]:
 
     def record(cases: tuple[FakeCase, ...] = (), **changes: object) -> RunRecord:
         values: dict[str, object] = {
-            "run_ids": {"nano.volume.1": "20261124T100000-aa", "nano.slices.2": "20261124T100000-bb"},
+            "summaries": [
+                RunSummary("nano.volume.1", "20261124T100000-aa", n_refused=1),
+                RunSummary("nano.slices.2", "20261124T100000-bb", n_refused=1),
+            ],
             "cohort_csv": db.parent / "study of Jane Roe" / "cohort.csv",
             "cohort_sha256": "ab" * 32,
             "settings": {
@@ -62,7 +66,6 @@ def make(db: Path, clock: Clock) -> Callable[..., RunRecord]:
             },
             "devices": ["cpu"],
             "command": ["embed", str(db), f"--data-root={db.parent}/DOE^JOHN/cts", "--shard", "1/4"],
-            "n_refused": 1,
         }
         return RunRecord(db, RunFacts(**(values | changes)), cases, clock=clock)  # type: ignore[arg-type]
 
@@ -197,7 +200,7 @@ def test_a_record_that_cannot_be_written_is_told_once_and_ends_no_run(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as context:
-        context.setattr(Path, "write_text", full)
+        context.setattr(Path, "write_bytes", full)
         for n in range(1, 4):
             clock.now += EVERY_S
             record.update(RunProgress(10, n, 0, n))
