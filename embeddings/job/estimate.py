@@ -15,7 +15,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -95,10 +95,6 @@ class Estimate:
     memory_bytes: int
     limit: str | None
     failures: tuple[Failure, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values for JSON."""
-        return asdict(self)
 
     def text(self) -> str:
         """The estimate in plain words."""

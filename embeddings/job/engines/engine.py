@@ -19,7 +19,6 @@ class Pace:
         seconds: from the first task to the last message.
         reading_s: reading and preprocessing, without waiting for room in the queue.
         encoding_s: in the encoder, without waiting for items.
-        cores_used: processor time by elapsed time, of the whole process; 0 where it is not known.
     """
 
     seconds: float
@@ -27,7 +26,6 @@ class Pace:
     n_encoders: int
     reading_s: float
     encoding_s: float
-    cores_used: float = 0.0
 
     @property
     def reader_share(self) -> float:

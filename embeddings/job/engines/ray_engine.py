@@ -10,12 +10,10 @@ import importlib.util
 import logging
 import os
 import platform
-import queue
-import signal
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -25,15 +23,15 @@ import torch
 
 from embeddings.job.engines.encoding import encode
 from embeddings.job.engines.engine import Pace
+from embeddings.job.engines.results import Results
+from embeddings.job.interruption import signal_handlers_restored
 from embeddings.job.messages import CaseEnd, Message, Prepared
 from embeddings.job.planning.plan import Task
 from embeddings.job.planning.views import CODE_VERSION, Encoder, JobError
 from embeddings.job.preparation.prepare import Preparation, prepare_case
 from embeddings.versions import versions
 
-TICK_S = 0.5
 CONNECT_S = 10.0
-MOST_RESULTS = 4096
 # A prepared volume is 16 MB: blocks of a few, so that no worker holds a scan's 300 slices at once.
 BLOCK_BYTES = 32 * 2**20
 
@@ -71,45 +69,25 @@ class RayEngine:
             JobError: no cluster, or workers that are not of this program's version.
         """
         with _cluster(self.address) as resources:
-            results: queue.Queue[Message | BaseException | None] = queue.Queue(maxsize=MOST_RESULTS)
-            closed = threading.Event()
-
-            def over() -> bool:
-                return closed.is_set() or stop.is_set()
-
-            def hand_over(result: Message | BaseException | None) -> None:
-                while not closed.is_set():
-                    with suppress(queue.Full):
-                        results.put(result, timeout=TICK_S)
-                        return
+            results = Results(stop)
 
             def gather() -> None:
-                try:
-                    for message in self._stream(tasks, resources):
-                        if over():
-                            break
-                        hand_over(message)
-                    hand_over(None)
-                except BaseException as error:
-                    # Raised again in the thread that asked for the messages.
-                    hand_over(error)
-
-            thread = threading.Thread(target=gather, name="ray-gather", daemon=True)
-            thread.start()
-            try:
-                while not over():
-                    try:
-                        result = results.get(timeout=TICK_S)
-                    except queue.Empty:
-                        yield None
-                        continue
-                    if result is None:
+                for message in self._stream(tasks, resources):
+                    if results.over:
                         return
-                    if isinstance(result, BaseException):
-                        raise _for_people(result) from result
-                    yield result
+                    results.put(message)
+
+            results.producer("ray-gather", gather).start()
+            try:
+                for message in results.messages():
+                    # What a cluster has not begun is not waited for.
+                    if stop.is_set():
+                        return
+                    yield message
+            except Exception as error:
+                raise _for_people(error) from error
             finally:
-                closed.set()
+                results.close()
 
     def _stream(self, tasks: Sequence[Task], resources: dict[str, float]) -> Iterator[Message]:
         import ray.data
@@ -202,7 +180,8 @@ def _cluster(address: str | None) -> Iterator[dict[str, float]]:
         try:
             # A dashboard can only be asked for where Ray is started.
             dashboard = False if address is None else None
-            with _own_signals():
+            # Ray takes SIGTERM for itself and would end the program at once; a run ends after the current batch.
+            with signal_handlers_restored():
                 ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise JobError(f"there is no Ray cluster at {address or 'this machine'}: {_first_line(error)}") from error
@@ -218,20 +197,6 @@ def _cluster(address: str | None) -> Iterator[dict[str, float]]:
     finally:
         if not joined:
             ray.shutdown()
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Ray takes SIGTERM for itself and would end the program at once, where the run ends after the batch at hand."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check_reachable(address: str | None) -> None:
