@@ -31,7 +31,7 @@ from flexict.errors import FlexiCTError
 
 WATCH_S = 5.0
 LEAST_WATCH_S = 0.2
-# Encoder, view, preset (None: as the file has masks or not) and slice step of each set.
+# Encoder, view, preset (None: by whether there are masks) and slice step of each set.
 DEMO_SETS = (
     ("flexict-nano", "lesion", None, 1),
     ("flexict-nano", "volume", None, 1),
@@ -54,7 +54,7 @@ def run_validate(arguments: argparse.Namespace) -> int:
 
 
 def run_embed(arguments: argparse.Namespace) -> int:
-    """Embed what is missing, or with `--dry-run` say what that would take; see `command_line` for the codes."""
+    """Embed what is missing, or with `--dry-run` estimate what that would take; see `exit_codes` for the codes."""
     settings = settings_from(job.JobSettings, arguments)
     if arguments.dry_run:
         from embeddings.job.dry_run import dry_run
@@ -75,7 +75,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    """Bring in vectors, made elsewhere or exported here: 0 when any are in the store."""
+    """Import vectors, of another program or exported by this one: 0 if any are in the store."""
     make_folder(arguments.db.parent)
     if arguments.labels is None:
         from embeddings.exchange.import_export import import_export
@@ -101,7 +101,7 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    """Say what a store holds; with `--watch` how its runs fare: 0 when they have ended, 1 if one died."""
+    """Show what a store contains; with `--watch` the progress of its runs: 0 once they have ended, 1 if one died."""
     if arguments.watch is not None:
         if not LEAST_WATCH_S <= arguments.watch < math.inf:
             raise FlexiCTError(f"--watch takes {LEAST_WATCH_S:g} seconds or more, not {arguments.watch:g}")
@@ -139,7 +139,7 @@ def run_search(arguments: argparse.Namespace) -> int:
 
 
 def run_zero_shot(arguments: argparse.Namespace) -> int:
-    """Write how findings score."""
+    """Write the scores of findings."""
     from embeddings.exchange.export import defused
     from embeddings.text_search import open_tower, score_findings
 
@@ -155,7 +155,7 @@ def run_zero_shot(arguments: argparse.Namespace) -> int:
 
 
 def run_look_up(arguments: argparse.Namespace) -> int:
-    """Embed one scan as a set of the store was, keep it nowhere, and print what is most like it."""
+    """Embed one scan like those of a set, store nothing, and print the most similar cases."""
     import numpy as np
 
     from embeddings.analysis import nearest
@@ -189,7 +189,7 @@ def run_look_up(arguments: argparse.Namespace) -> int:
 
 
 def run_merge(arguments: argparse.Namespace) -> int:
-    """Bring the stores of several jobs into one."""
+    """Merge the stores of several jobs into one."""
     from embeddings.store.merge import merge
 
     make_folder(arguments.out.parent)
@@ -198,7 +198,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
-    """Write the simulated cohort and embed its lesions, volumes and every 20th slice with flexict-nano."""
+    """Write the simulated cohort and embed it as `DEMO_SETS` lists."""
     from embeddings import demo
 
     make_folder(arguments.out)
@@ -230,7 +230,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder with those above it.
+    """Make a folder and those above it.
 
     Raises:
         FlexiCTError: it cannot be made.
@@ -239,13 +239,13 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FlexiCTError(
-            f"the folder {folder} cannot be made ({error.strerror}): choose a place to write to"
+            f"the folder {folder} cannot be created ({error.strerror}): choose a writable place"
         ) from error
 
 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[RunProgress], None]]:
-    """A progress bar of cases with rate and time left, and the number of vectors and failures beside it."""
+    """A progress bar of cases with the rate, the time left, and the numbers of vectors and failures."""
     with tqdm(desc=title, unit="case", file=sys.stderr, dynamic_ncols=True) as bar:
 
         def show(progress: RunProgress) -> None:

@@ -1,4 +1,4 @@
-"""Takes what an engine yields, in any order, and stores it in short transactions."""
+"""Takes the messages of an engine, in any order, and stores them in short transactions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEARTBEAT_S = 15.0
 
 @dataclass
 class _OpenCase:
-    """A case that is not settled: which of its items came, and which of them have no vector."""
+    """A case that is not finished: which of its items came, and whether any of them has no vector."""
 
     seen: set[str] = field(default_factory=set)
     lost: bool = False
@@ -40,16 +40,16 @@ class _Pending:
 
 
 class Collector:
-    """Gathers by set, case and item id: messages may come in any order and more than once.
+    """Gathers messages by set, case and item id; they may come in any order and more than once.
 
     Args:
-        summaries: by set; their counts grow with what is taken.
+        summaries: by set; their counts grow with the messages.
         commit_s: seconds between two commits.
-        report: called with the counts as items and cases end.
+        report: called with the counts whenever an item or case ends.
         note: called with every failure.
 
     Attributes:
-        vanished: the folder that went away while the run was at work; the case that found out is no failure.
+        vanished: the folder that disappeared during the run; the case that revealed it does not count as failed.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Collector:
         return total_progress(self._summaries.values())
 
     def take(self, message: Message | None) -> None:
-        """Note a message, and commit where that is due."""
+        """Take a message, and commit if that is due."""
         if message is not None:
             key = (message.set_id, message.case_id)
             if key not in self._settled:
@@ -132,10 +132,10 @@ class Collector:
         summary.n_unmeasured += any(failure.stage_of_work == "measure" for failure in end.failures)
 
     def _take_failure(self, failure: Failure, set_id: str, stamp: str) -> None:
-        """Record it; a fault of the program is logged whole, and has no stamp, so that the next run tries again."""
+        """Record it; a fault of the program is logged in full and gets no stamp, so that the next run tries again."""
         if failure.fault is None:
             failure = replace(failure, stamp=stamp)
-        elif (failure.case_id, failure.reason) not in self._faults:  # one fault may cost a case all its sets
+        elif (failure.case_id, failure.reason) not in self._faults:  # one fault may affect all sets of a case
             self._faults.add((failure.case_id, failure.reason))
             _LOG.error("case %s: %s\n%s", failure.case_id, failure.reason, failure.fault)
         self._pending[set_id].failures.append(failure)
@@ -150,7 +150,7 @@ class Collector:
             self._summaries[set_id].doubtful += (source.case_id,)
 
     def _settle(self, key: tuple[str, str], case: _OpenCase) -> None:
-        """Close a case once its end and all its items have come."""
+        """Close a case once its end and all its items have arrived."""
         end = case.end
         if end is None or not case.seen.issuperset(end.item_ids):
             return

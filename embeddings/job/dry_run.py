@@ -1,4 +1,4 @@
-"""What a run would have to do and take, found out without writing anything: `--dry-run`."""
+"""What a run would do, and an estimate of its time and size, without writing anything: `--dry-run`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def dry_run(cohort_csv: Path | str, db: Path | str, settings: JobSettings) -> Estimate:
-    """What a run of these settings would take on this machine; a Ray cluster is not asked.
+    """What a run with these settings would take on this machine, also if they name a Ray cluster.
 
     Raises:
         CohortError, JobError, StoreError, flexict.CheckpointError: as `run_views` does.
@@ -51,13 +51,13 @@ def dry_plan(
     retry_failed: bool = False,
     limit: int | None = None,
 ) -> list[Task]:
-    """The tasks of `plan.missing`, where the store, or some of its sets, may not be there yet.
+    """The tasks of `plan.missing`, although the store or some of its sets may not exist yet.
 
     Args:
-        recipes: by the id that the set has or would have.
+        recipes: by the id that the set has or will have.
 
     Raises:
-        StoreError: there is a file, but it is no store.
+        StoreError: the file exists but is not a store.
     """
     there: set[str] = set()
     known: dict[str, Task] = {}

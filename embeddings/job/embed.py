@@ -1,4 +1,4 @@
-"""One call from a cohort CSV to vectors in its store."""
+"""From a cohort CSV to vectors in its store in one call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from embeddings.job.summary import RunSummary, exit_code_of, total_progress
 from embeddings.records import RunProgress
 from embeddings.store.store import Store, StoreError
 
-# A commit may wait this long for readers, or for another job on the same file.
+# A commit may wait this long for readers or for another job on the same file.
 PATIENCE_S = 600.0
 HEADERS_AT_ONCE = 64
 SIMULATED_MARKER = "SIMULATED.txt"
@@ -45,7 +45,10 @@ def run(
     progress: Callable[[RunProgress], None] | None = None,
     **options: Any,
 ) -> RunSummary:
-    """Embed what the store lacks of a cohort in one view; `options` are those of `JobSettings`. See `run_views`."""
+    """Embed the cases of a cohort that the store lacks in one view; `options` are fields of `JobSettings`.
+
+    See `run_views`.
+    """
     settings = JobSettings(encoder=encoder, views=(view,), **options)
     return run_views(cohort_csv, db, settings, commit_s=commit_s, simulated=simulated, progress=progress)[0]
 
@@ -59,16 +62,16 @@ def run_views(
     simulated: bool | None = None,
     progress: Callable[[RunProgress], None] | None = None,
 ) -> list[RunSummary]:
-    """Embed what the store lacks of a cohort, each scan read once for all views; a summary a view.
+    """Embed the cases of a cohort that the store lacks, each scan read once for all views; one summary per set.
 
-    A bad scan is recorded and the others go on. Ctrl-C and SIGTERM, where this runs in the main thread, end the run
-    after the batch at hand; what is finished is stored, and the next run does the rest.
+    A bad scan is recorded, and the others continue. In the main thread Ctrl-C and SIGTERM end the run after the current
+    batch; what is finished is stored, and the next run does the rest.
 
     Args:
-        db: the store, made where missing.
+        db: the store, created if missing.
         commit_s: seconds between two commits.
-        simulated: whether the scans are; by default, whether the cohort says so of itself.
-        progress: called with the counts at the start, and as batches and cases end.
+        simulated: whether the scans are simulated; by default as the cohort says.
+        progress: called with the counts at the start and whenever an item or case ends.
 
     Raises:
         CohortError: the CSV cannot be read.
@@ -107,7 +110,7 @@ def run_views(
                 store.finish_run(summary.run_id, state)
     except BaseException as error:
         state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        # Whatever broke the run may keep it from being closed too, and is what the reader has to see.
+        # The error that broke the run may also prevent closing it, and is the one to report.
         with suppress(StoreError):
             for summary in summaries:
                 store.finish_run(summary.run_id, state)
@@ -123,7 +126,7 @@ def run_views(
 
 
 def is_simulated(report: CohortReport) -> bool:
-    """Whether a cohort says of itself that its scans are simulated, beside its CSV or in every row."""
+    """Whether a file beside the CSV, or every row, marks the scans as simulated."""
     if (report.path.parent / SIMULATED_MARKER).is_file():
         return True
     marks = [case.covariates.get("simulated") for case in report.cases]
@@ -131,7 +134,7 @@ def is_simulated(report: CohortReport) -> bool:
 
 
 def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: threading.Event) -> None:
-    """All messages of the engine into the store, until it ends, is stopped, or a folder goes away."""
+    """Store all messages of the engine until it ends, is stopped, or a folder disappears."""
     with closing(engine.messages(plan.tasks, stop)) as messages:
         for message in messages:
             collector.take(message)
@@ -141,7 +144,7 @@ def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: thread
 
 
 def _facts(store: Store, summaries: Sequence[RunSummary], job: OpenJob) -> RunFacts:
-    """What the run record says of the run from its start."""
+    """What the run record contains from the start."""
     asked = job.settings
     return RunFacts(
         summaries=summaries,
@@ -188,7 +191,7 @@ def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) 
 def _fill_acquisitions(
     store: Store, set_id: str, cases: Sequence[Case], read: Collection[str], stop: threading.Event
 ) -> None:
-    """Note how the scans were acquired that were embedded before the store kept it, from their headers alone."""
+    """Read the acquisition from the headers of scans that were embedded before the store recorded it."""
     known = {*store.acquisitions()["case_id"], *read}
     lacking = [case for case in cases if case.case_id not in known]
     for start in range(0, len(lacking), HEADERS_AT_ONCE):
@@ -197,7 +200,7 @@ def _fill_acquisitions(
         some = lacking[start : start + HEADERS_AT_ONCE]
         headers = read_headers(case.image_path for case in some)
         described = [(case.case_id, headers[case.image_path]) for case in some]
-        # A header that cannot be read now costs no vector; a changed file is the next plan's affair.
+        # A header that cannot be read now costs no vector; the next plan handles a changed file.
         found = [acquisition_of(name, header) for name, header in described if isinstance(header, ImageHeader)]
         if found:
             store.commit(set_id, acquisitions=found)

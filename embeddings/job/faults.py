@@ -1,4 +1,4 @@
-"""Whether a scan causes an error or this program does; a fault of the program is logged, and the next run tries again."""
+"""Whether the scan or this program is at fault; a fault of the program is logged, and the next run tries again."""
 
 from __future__ import annotations
 

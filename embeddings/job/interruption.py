@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def signal_handlers_restored() -> Iterator[bool]:
-    """After the block Ctrl-C and SIGTERM do what they did before; False outside the main thread, which alone has them."""
+    """After the block Ctrl-C and SIGTERM do what they did before; False outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield False
         return

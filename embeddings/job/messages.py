@@ -1,4 +1,4 @@
-"""What passes between reading, encoding and storing; every message names its set, case and item."""
+"""The messages between reading, encoding and storing; each names its set, case and item."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Encoded(Item):
 
 @dataclass
 class CaseEnd:
-    """What is known of a case in one set once its last item was prepared; it may arrive before its items do.
+    """The end of a case in one set, sent when its last item was prepared; it may arrive before the items.
 
     Attributes:
         stamp: sizes and times of the case's files when they were read.
-        source: what its vectors are made from; None where the files could not be read.
+        source: what its vectors are made from; None if the files could not be read.
         item_ids: the items that were prepared.
         broken: items are missing.
-        changed: the set held vectors of other files or another seed.
-        vanished: the folder that is gone, where that is why it could not be read.
+        changed: the set has vectors of other files or another seed.
+        vanished: the folder that disappeared, if that is why the case could not be read.
     """
 
     case_id: str

@@ -1,4 +1,4 @@
-"""A job that can start: its CSV is read, its encoder loaded, and settled what is to be embedded how."""
+"""A job ready to start: its CSV is read, its encoder is loaded, and its recipes are chosen."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from embeddings.records import Failure, shortened
 
 @dataclass(frozen=True)
 class OpenJob:
-    """A job that can start.
+    """A job ready to start.
 
     Attributes:
-        refused: rows of the CSV that are no case, and why.
+        refused: rows of the CSV that cannot be used, and why.
         cases: those of this job's shard.
     """
 
@@ -33,7 +33,7 @@ class OpenJob:
 
 
 def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
-    """Read the CSV, load the encoder, and settle what is to be embedded how.
+    """Read the CSV, load the encoder and choose the recipes.
 
     Raises:
         CohortError: the CSV cannot be read.
@@ -71,13 +71,13 @@ def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
 
 
 def _refused(report: CohortReport) -> list[Failure]:
-    """The rows with errors, one failure a row; a file that lacks a column altogether counts as one."""
+    """The rows with errors, one failure per row; a file that lacks a column counts as one."""
     good = {case.case_id for case in report.cases}
     reasons: dict[str, list[str]] = {}
     for problem in report.problems:
         if problem.severity == "error":
             row = "the whole file" if problem.row is None else f"row {problem.row}"
-            # A repeated case id names the row that came first, which may well be embedded.
+            # A repeated case id also names the first row with it, which may be embedded.
             name = row if problem.case_id is None or problem.case_id in good else problem.case_id
             reasons.setdefault(name, []).append(f"{row}: {problem.reason}")
     return [Failure(name, "validate", shortened("; ".join(found))) for name, found in reasons.items()]

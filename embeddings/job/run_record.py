@@ -1,8 +1,8 @@
-"""What a run is, does and did, as a JSON file beside the database that can be read without opening it.
+"""The record of a run: a JSON file beside the database that can be read without opening the database.
 
-`lungs.duckdb` has a folder `lungs.runs` with one `RUN_ID.json` a run. The file is replaced as a whole at the start,
-about every 15 s, and at the end, so whoever reads it never meets half of it. It names no case: failures are counted by
-reason, and reasons lose file names, numbers and quotations. docs/operations.md lists the fields.
+`lungs.duckdb` has a folder `lungs.runs` with one `RUN_ID.json` per run. The file is replaced as a whole at the start,
+about every 15 s, and at the end, so it can be read at any time. It names no case: failures are counted by reason, and
+file names, numbers and quotations are removed from reasons. docs/operations.md lists the fields.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _NUMBER = re.compile(r"-?\d+(?:[.,:/]?\d+)*")
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is known of a run when it starts.
+    """What is known about a run when it starts.
 
     Attributes:
         summaries: of the sets, with their counts at the start; the id of the first run names the file.
-        cohort_csv: of which the record keeps the name alone.
+        cohort_csv: the record keeps only its name.
         cohort_sha256: of the CSV as it was registered.
-        settings: as the store keeps them; paths among them are cut down to their last part.
+        settings: as in the store; of paths only the last part is kept.
         devices: of the encoders, such as `cuda:0`.
-        command: the words of the command line (`sys.argv`); paths are cut down likewise.
+        command: the words of the command line (`sys.argv`); paths are shortened likewise.
     """
 
     summaries: Sequence[RunSummary]
@@ -61,11 +61,11 @@ class RunFacts:
 
 
 class RunRecord:
-    """The record of one run. That it cannot be written is told on standard error, once, and costs the run nothing.
+    """The record of one run. If it cannot be written, standard error says so once, and the run goes on.
 
     Args:
-        db: the store that the record lies beside.
-        cases: of the run, whose file names must not get into the reasons.
+        db: the store; the record is written beside it.
+        cases: of the run; their file names are removed from reasons.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class RunRecord:
         self._failures[key] += 1
 
     def update(self, progress: RunProgress) -> None:
-        """Note how far the run has come, and write that where the last time is long enough ago."""
+        """Update the progress of the run, and write it if the last write is long enough ago."""
         self._progress = progress
         if self._clock() - self._written_at >= EVERY_S:
             self._write("running")
@@ -123,7 +123,7 @@ class RunRecord:
 
         Args:
             state: `finished`, `interrupted` or `failed`, as in the store.
-            pace: how busy readers and encoders were, where the engine can tell.
+            pace: how busy readers and encoders were, if the engine knows.
             error: what ended a run that failed.
         """
         self._progress = progress
@@ -174,7 +174,7 @@ class RunRecord:
         }
 
     def _throughput(self, pace: Pace | None) -> dict[str, Any]:
-        """The pace of the whole run so far; a scan that is read once for several sets is one volume."""
+        """The speed of the whole run so far; a scan that is read once for several sets is one volume."""
         seconds = self._clock() - self._began
         ended = (self._progress.n_done + self._progress.n_failed) / len(self._facts.summaries)
         return {
@@ -188,12 +188,12 @@ class RunRecord:
 
 
 def folder_of(db: Path) -> Path:
-    """Where the records of a store's runs lie: `lungs.runs` beside `lungs.duckdb`."""
+    """The folder of the run records of a store: `lungs.runs` beside `lungs.duckdb`."""
     return db.with_name(f"{db.stem}.runs")
 
 
 def anonymous(reason: str, names: Iterable[str] = ()) -> str:
-    """A reason that many cases can share: without names, file names, quotations and numbers.
+    """A reason that many cases can share: names, file names, quotations and numbers are removed.
 
     DICOM identifiers and dates are numbers too.
     """
@@ -206,13 +206,13 @@ def anonymous(reason: str, names: Iterable[str] = ()) -> str:
 
 
 def _names_of(case: Case) -> tuple[str, ...]:
-    """How a reason may name the case's files: by path, by folder and name, or by name."""
+    """How a reason may name the files of a case: by path, by folder and name, or by name."""
     paths = [path for path in (case.image_path, case.mask_path) if path is not None]
     return tuple(name for path in paths for name in (str(path), f"{path.parent.name}/{path.name}", path.name))
 
 
 def _without_folder(value: object) -> object:
-    """A path, also after `--option=`, cut down to its last part; folders may be named after patients."""
+    """The last part of a path, also after `--option=`; folders may be named after patients."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What a run did, in numbers and in plain words."""
+"""What a run did: counts and a sentence."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class RunSummary:
         return RunProgress(self.n_planned, self.n_embedded, self.n_failed, self.n_items)
 
     def sentence(self) -> str:
-        """The run in plain words."""
+        """The run as a sentence."""
         rate = f" ({self.n_items / self.seconds:.2g} vectors/s)" if self.n_items and self.seconds > 0 else ""
         looked_at = self.n_embedded > 0 and self.n_items == 0
         done = "read again, no new vector needed," if looked_at else "embedded"
         parts = [f"{self.n_embedded} of {counted(self.n_planned, 'case')} {done} in {self.seconds:.0f} s{rate}"]
         if self.n_done_before:
-            parts.append(f"{self.n_done_before} were there before")
+            parts.append(f"{self.n_done_before} were already complete")
         if self.n_failed:
             parts.append(f"{self.n_failed} failed")
         if self.n_failed_before:
@@ -76,13 +76,12 @@ class RunSummary:
         if self.n_unmeasured:
             parts.append(f"{counted(self.n_unmeasured, 'lesion mask')} could not be measured")
         if self.changed:
-            parts.append(
-                f"{len(self.changed)} of them anew because their files or seeds changed ({first_few(self.changed)})"
-            )
+            why = "because their files or seeds changed"
+            parts.append(f"{len(self.changed)} of them embedded again {why} ({first_few(self.changed)})")
         if self.doubtful:
             parts.append(f"{len(self.doubtful)} with values that may not be HU ({first_few(self.doubtful)})")
-        end = "; run the same command again to go on" if self.state == "interrupted" else ""
-        gone = f". The folder {self.vanished} has gone away: bring it back" if self.vanished else ""
+        end = "; run the same command again to continue" if self.state == "interrupted" else ""
+        gone = f". The folder {self.vanished} is no longer there: restore or mount it" if self.vanished else ""
         return f"{', '.join(parts)}{gone}{end}. Set: {self.set_id}"
 
 
@@ -94,7 +93,7 @@ def total_progress(summaries: Iterable[RunSummary]) -> RunProgress:
 def exit_code_of(summaries: Sequence[RunSummary]) -> int:
     """The exit code of a run, from what it did for each of its sets.
 
-    A scan that failed in an earlier run and was left alone counts as failed: a run that is repeated ends as before.
+    A scan that failed in an earlier run and was not tried again counts as failed: a repeated run ends as before.
     """
     if any(summary.vanished for summary in summaries):
         return TEMPORARY

@@ -1,4 +1,4 @@
-"""A batch through the encoder, with each item's fate told apart."""
+"""Encodes a batch, with a result or a reason for each item."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from embeddings.job.planning.views import Encoder, JobError
 
 
 class DeviceLost(JobError):  # noqa: N818  a state
-    """The device no longer computes; every further item would fail too."""
+    """The device no longer works; every further item would fail too."""
 
     temporary = True
 
 
 def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Encoded]:
-    """The items of one set with their vectors, or the reason why one has none.
+    """The items of one set with their vectors, or the reason why an item has none.
 
-    A batch that fails as a whole, for want of memory or because of one item, is tried again item by item.
+    A batch that fails as a whole, through lack of memory or because of one item, is tried again item by item.
 
     Raises:
-        DeviceLost: the device has failed, which is no item's fault.
+        DeviceLost: the device has failed, which is not the fault of an item.
     """
     outcomes = _outcomes(encoder, batch)
     return [
@@ -35,7 +35,7 @@ def encode(encoder: Encoder, batch: Sequence[Prepared]) -> list[Encoded]:
 
 
 def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[tuple[NDArray[np.float32] | str, str | None]]:
-    """A vector or a reason for each item, and the traceback where a fault of the program is the reason."""
+    """A vector or a reason for each item, and the traceback if a fault of the program is the reason."""
     try:
         inputs = np.stack([item.array for item in batch])[:, None]
         if encoder.needs_mask:
@@ -46,18 +46,18 @@ def _outcomes(encoder: Encoder, batch: Sequence[Prepared]) -> list[tuple[NDArray
     except (RuntimeError, ValueError, MemoryError) as error:
         if "CUDA error" in str(error):
             raise DeviceLost(
-                f"the device {encoder.device} has failed ({reason_of(error)}): see to it and run the same command again"
+                f"the device {encoder.device} has failed ({reason_of(error)}): check it and run the same command again"
             ) from error
         if len(batch) == 1:
             reason, fault = reason_and_fault(error)
             return [(f"the encoder {encoder.name} failed: {reason}", fault)]
         return [outcome for item in batch for outcome in _outcomes(encoder, [item])]
     if vectors.shape != (len(batch), encoder.width):
-        found = f"{list(vectors.shape)} numbers where {[len(batch), encoder.width]} were expected"
+        found = f"an array of shape {list(vectors.shape)}, not {[len(batch), encoder.width]}"
         return [(f"the encoder {encoder.name} gave {found}", None)] * len(batch)
     return [
         (vector.astype(np.float32, copy=False), None)
         if np.isfinite(vector).all()
-        else (f"the encoder {encoder.name} gave NaN or infinite numbers for it", None)
+        else (f"the encoder {encoder.name} gave NaN or infinite values", None)
         for vector in vectors
     ]

@@ -1,4 +1,4 @@
-"""What an engine is: whatever turns tasks into encoded items, on this machine or on many."""
+"""The interface of an engine, which turns tasks into encoded items on one machine or on many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from embeddings.job.planning.plan import Task
 
 @dataclass(frozen=True)
 class Pace:
-    """How busy the two sides of a run were, in seconds summed over the workers of each.
+    """How busy readers and encoders were in a run, in seconds summed over the workers of each.
 
     Attributes:
         seconds: from the first task to the last message.
@@ -29,36 +29,36 @@ class Pace:
 
     @property
     def reader_share(self) -> float:
-        """Part of the run that a reader was at work, 0 to 1."""
+        """Share of the run in which a reader was busy, 0 to 1."""
         return self.reading_s / (self.seconds * self.n_readers) if self.seconds > 0 else 0.0
 
     @property
     def encoder_share(self) -> float:
-        """Part of the run that an encoder was at work, 0 to 1; the rest it waited."""
+        """Share of the run in which an encoder was busy, 0 to 1; otherwise it waited."""
         return self.encoding_s / (self.seconds * self.n_encoders) if self.seconds > 0 else 0.0
 
     @property
     def limit(self) -> str:
-        """The side that sets the pace: `reading` or `encoding`."""
+        """What limits the speed: `reading` or `encoding`."""
         return "reading" if self.reader_share > self.encoder_share else "encoding"
 
     def sentence(self) -> str:
-        """The pace in plain words."""
+        """The pace as a sentence."""
         return (
             f"Readers busy {self.reader_share:.0%} of the time, encoders {self.encoder_share:.0%}: "
-            f"{self.limit} set the pace"
+            f"{self.limit} limited the speed"
         )
 
 
 class Engine(Protocol):
-    """Works through tasks; the collector takes what it yields."""
+    """Works on tasks; the collector takes what it yields."""
 
     def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
-        """Every item and every end of all tasks in any order, repeats allowed; None after a wait for nothing.
+        """All items and ends of all tasks in any order, perhaps repeated; None after a wait without a result.
 
-        Setting `stop`, or closing the generator, ends the work after the batches at hand.
+        Setting `stop`, or closing the generator, ends the work after the current batches.
         """
 
     @property
     def pace(self) -> Pace | None:
-        """How busy the sides were, once `messages` has ended; None where the engine cannot tell."""
+        """How busy readers and encoders were, once `messages` has ended; None if the engine does not know."""

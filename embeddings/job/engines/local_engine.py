@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+import torch
+
 from embeddings.job.engines.encoding import encode
 from embeddings.job.engines.engine import Pace
 from embeddings.job.engines.one_thread import one_thread
@@ -27,8 +29,8 @@ class LocalEngine:
     """Reads with `readers` threads and encodes with one thread for each of `encoders`.
 
     Threads suffice: reading, resampling and the network run in libraries that release the interpreter's lock. Each
-    thread keeps to one core, so that results do not depend on how many there are. On a CPU the same encoder may
-    stand several times in `encoders`.
+    thread uses one core, so that results do not depend on the number of cores. On a CPU `encoders` may contain the same
+    encoder several times.
 
     Args:
         batch_size: items of one set through an encoder at once; fewer where nothing more is ready.
@@ -42,7 +44,7 @@ class LocalEngine:
 
     @property
     def pace(self) -> Pace | None:
-        """How busy the sides were in the last run."""
+        """How busy readers and encoders were in the last run."""
         return self._pace
 
     def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
@@ -71,7 +73,7 @@ class _Work:
         self._waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         for task in tasks:
             self._waiting.put(task)
-        # Enough for every encoder to find a batch while its last one is computed; inputs of 16 MB add up.
+        # Enough for a next batch for every encoder; inputs of 16 MB add up.
         depth = max(2, 2 * engine.batch_size) * len(engine.encoders)
         self._ready: queue.Queue[Prepared] = queue.Queue(maxsize=depth)
         self.reading_s = [0.0] * engine.readers
@@ -82,7 +84,7 @@ class _Work:
             thread.start()
 
     def messages(self) -> Iterator[Message | None]:
-        # Asked to stop, the threads end after the batch at hand, which is still handed over.
+        # When the job is stopped, the threads end after the current batch, which is still handed over.
         return self._results.messages()
 
     def close(self) -> None:
@@ -135,7 +137,7 @@ class _Work:
                 if not any(thread.is_alive() for thread in self._readers) and self._ready.empty():
                     return
                 continue
-            # Nothing more is ready: an encoder that waits for a full batch only waits.
+            # Nothing more is ready: waiting for a full batch would waste time.
             batch = batches.pop(fullest[0].set_id)
             began = time.monotonic()
             encoded = encode(encoder, batch)

@@ -1,4 +1,4 @@
-"""What the threads of an engine produce, handed to the thread that asked for it."""
+"""Hands the messages of an engine's threads to the thread that asked for them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Results:
                 return
 
     def messages(self) -> Iterator[Message | None]:
-        """The messages until every producer has ended; None after a wait for nothing."""
+        """The messages until every producer has ended; None after a wait without a result."""
         n_ended = 0
         while n_ended < self._n_producers:
             try:
@@ -63,5 +63,5 @@ class Results:
                 yield result
 
     def close(self) -> None:
-        """Have the producers end and drop what they still hand over."""
+        """End the producers and drop what they still hand over."""
         self._closed.set()

@@ -1,4 +1,4 @@
-"""What is left to do: the difference between a cohort and what its store holds."""
+"""What is left to do: the difference between a cohort and its store."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a case lacks of one set.
+    """What one set lacks of a case.
 
     Attributes:
-        held: those of its items that the set holds already.
-        content: digest of what the items held were made from; None where nothing was.
+        held: its items that the set already contains.
+        content: digest of what these items were made from; None if there are none.
     """
 
     set_id: str
@@ -32,7 +32,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Task:
-    """A case to work through, once for all the sets that lack something of it.
+    """A case to work on, once for all sets that lack something of it.
 
     Attributes:
         stamp: sizes and times of its files when the plan was made.
@@ -45,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Tally:
-    """Of one set, in cases: planned, there before, and failed before and not to be tried again."""
+    """Cases of one set: planned, already complete, and failed before and not to be tried again."""
 
     n_planned: int = 0
     n_done_before: int = 0
@@ -54,7 +54,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Plan:
-    """Tasks in the order of the cohort, the tally of each set, and cases left for another run by a limit."""
+    """Tasks in the order of the cohort, the tally of each set, and the cases that a limit leaves for another run."""
 
     tasks: list[Task]
     tallies: Mapping[str, Tally]
@@ -69,14 +69,14 @@ def missing(
     retry_failed: bool = False,
     limit: int | None = None,
 ) -> Plan:
-    """Cases that are not complete in a set, changed on disk, or have a mask not measured yet.
+    """Cases that are not complete in a set, changed on disk, or have a mask that was not measured.
 
-    A case that failed is tried again where its files have changed since, or with `retry_failed`. A case with
-    every slice embedded is complete for any slice step.
+    A case that failed is tried again if its files have changed since, or with `retry_failed`. A case with every slice
+    embedded is complete for any slice step.
 
     Args:
         recipes: by set.
-        limit: at most so many tasks.
+        limit: the largest number of tasks.
     """
     lacking = {set_id: _Lacking(store, set_id, recipe, retry_failed) for set_id, recipe in recipes.items()}
     tasks = []
@@ -98,7 +98,7 @@ def missing(
 
 
 class _Lacking:
-    """What one set lacks, asked case by case."""
+    """What one set lacks, case by case."""
 
     def __init__(self, store: Store, set_id: str, recipe: Recipe, retry_failed: bool) -> None:
         self._set_id, self._recipe, self._retry_failed = set_id, recipe, retry_failed
@@ -107,7 +107,7 @@ class _Lacking:
         self._complete = set(done.loc[done["slice_step"].isin([1, recipe.slice_step]), "case_id"])
         failures = store.failures(set_id)
         failures = failures[failures["stage_of_work"] != "validate"]
-        # Failures of before stamps were kept have none, and are tried once more.
+        # Failures recorded before stamps were stored have none, and are tried once more.
         self._failed = dict(zip(failures["case_id"], failures["stamp"], strict=True))
         lesions = store.lesions()
         self._measured = set(lesions.loc[lesions["source"] == "mask", "case_id"])
@@ -119,7 +119,7 @@ class _Lacking:
         source = self._sources.get(case.case_id)
         failed = case.case_id in self._failed
         if failed and self._failed[case.case_id] == stamp and not self._retry_failed:
-            # A mask that cannot be measured may cost a case no vector.
+            # A mask that cannot be measured need not cost the case its vector.
             complete = case.case_id in self._complete
             self.n_done += complete
             self.n_failed += not complete
@@ -134,7 +134,7 @@ class _Lacking:
 
 
 def shard_of(cases: Sequence[Case], shard: tuple[int, int] | None) -> list[Case]:
-    """The cases of shard i of n (from 1): by a digest of the case id, so that new rows move no other case.
+    """The cases of shard i of n (from 1), by a digest of the case id, so that new rows move no other case.
 
     Raises:
         JobError: a shard that does not exist.

@@ -1,4 +1,4 @@
-"""What a view of a cohort means: its presets, their parameters, and how items are named."""
+"""The views of a cohort: their presets and parameters, and how items are named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flexict.errors import FlexiCTError
 if TYPE_CHECKING:
     from embeddings.cohort.read import Case
 
-# Part of an embedding set's identity: raise it when the same scan, weights and preset give another vector.
+# Part of the identity of an embedding set: raise it when the same scan, weights and preset give another vector.
 CODE_VERSION = "2"
 
 # A larger crop than this many lesion sizes shows the patient, not the lesion.
@@ -36,7 +36,7 @@ class JobError(FlexiCTError):
 
 
 class Encoder(Protocol):
-    """What the job asks of an encoder; `flexict.Encoder` is one."""
+    """What the job needs of an encoder; `flexict.Encoder` is one."""
 
     @property
     def name(self) -> str:
@@ -44,7 +44,7 @@ class Encoder(Protocol):
 
     @property
     def width(self) -> int:
-        """Numbers in one vector."""
+        """Dimensions of one vector."""
 
     @property
     def weights_sha256(self) -> str:
@@ -52,7 +52,7 @@ class Encoder(Protocol):
 
     @property
     def weights_source(self) -> str:
-        """Where they came from."""
+        """Where the weights came from."""
 
     @property
     def pooling(self) -> str:
@@ -60,7 +60,7 @@ class Encoder(Protocol):
 
     @property
     def views(self) -> Mapping[str, str]:
-        """The views it can take, with the preset of each."""
+        """The views it takes, with the preset of each."""
 
     @property
     def needs_mask(self) -> bool:
@@ -77,7 +77,7 @@ class Encoder(Protocol):
     def encode(self, batch: NDArray[np.float32], masks: NDArray[np.uint8] | None = None, /) -> NDArray[np.float32]:
         """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`.
 
-        `masks`, `[B, H, W]` or `[B, D, H, W]`, are given where it needs them.
+        `masks`, `[B, H, W]` or `[B, D, H, W]`, are given if it needs them.
 
         On a CPU it may be called from several threads at once.
         """
@@ -118,10 +118,10 @@ def choose_recipes(
     seed_side_mm: float | Sequence[float],
     slice_step: int,
 ) -> list[Recipe]:
-    """A recipe a view; the preset is that of the view which has it. Raises what `choose_recipe` raises.
+    """One recipe per view; `preset` applies to the view that has it. Raises what `choose_recipe` raises.
 
-    Several scales (or sides) make a recipe each of the lesion view: sets that differ in the crop alone, whose orders of
-    neighbours can be fused by rank.
+    Each of several scales (or sides) makes a recipe of the lesion view: sets that differ only in the crop, whose
+    rankings of neighbours can be fused.
     """
     if not views or len(set(views)) < len(views):
         raise JobError(f"the views must be one or more of {', '.join(VIEWS)}, each once")
@@ -132,7 +132,7 @@ def choose_recipes(
             encoder,
             view,
             cases,
-            # A preset of none of the views is refused with the first.
+            # A preset that none of the views has is refused with the first view.
             preset=preset if view in owners or not owners else None,
             scale=one_scale,
             seed_side_mm=one_side,
@@ -142,14 +142,14 @@ def choose_recipes(
         for one_scale in scales
         for one_side in sides
     ]
-    # What a preset takes no notice of makes no further recipe.
+    # Parameters that a preset ignores make no further recipe.
     return list({(recipe.view, recipe.label): recipe for recipe in chosen}.values())
 
 
 def _numbers(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
     numbers = tuple(value) if isinstance(value, Sequence) else (value,)
     if not numbers or len(set(numbers)) < len(numbers):
-        raise JobError(f"give the {name} once or several times, each another number")
+        raise JobError(f"give one {name} or several different ones")
     return numbers
 
 
@@ -167,7 +167,7 @@ def choose_recipe(
 
     Raises:
         JobError: a view that does not exist or that the encoder does not take, a preset of another view,
-            parameters out of range, or lesions asked of a cohort without masks and seeds.
+            parameters out of range, or the view lesion of a cohort without masks and seeds.
     """
     if view not in VIEWS:
         raise JobError(f"there is no view {view!r}: choose one of {', '.join(VIEWS)}")
@@ -182,7 +182,7 @@ def choose_recipe(
 
     least, most = LESION_SEED_SIDES_MM
     if not least <= seed_side_mm <= most:
-        raise JobError(f"the seed side must lie between {least:g} and {most:g} mm, not {seed_side_mm:g}")
+        raise JobError(f"the seed side must be between {least:g} and {most:g} mm, not {seed_side_mm:g}")
     if slice_step > MOST_SLICES:
         raise JobError(f"the slice step must be at most {MOST_SLICES}, not {slice_step}")
     if scale > MOST_SCALE:
@@ -200,8 +200,8 @@ def choose_recipe(
             )
     if encoder.needs_mask and not any(case.mask_path is not None for case in cases):
         raise JobError(
-            "no case has a lesion mask, over which mask_pooled vectors are taken: add a mask column to the CSV, or "
-            "choose another vector with --pooling"
+            "no case has a lesion mask, which mask_pooled vectors are pooled over: add a mask column to the CSV, or "
+            "choose another kind of vector with --pooling"
         )
     return Recipe(view, chosen, float(scale), float(seed_side_mm), int(slice_step), encoder.needs_mask)
 

@@ -1,4 +1,4 @@
-"""From a case's files to model inputs: everything that happens before the encoder, one case at a time."""
+"""From the files of a case to the inputs of the encoder, one case at a time."""
 
 from __future__ import annotations
 
@@ -30,29 +30,28 @@ if TYPE_CHECKING:
     from embeddings.cohort.read import Case
 
 _LOG = logging.getLogger(__name__)
-# A lesion is shown with this much around it, and never in less than this many mm.
+# A thumbnail of a lesion is this many times its extent, and at least this many mm.
 SURROUNDINGS = 2.0
 LEAST_SIDE_MM = 60.0
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How every case is prepared: with pictures or without, and where prepared input is kept, if anywhere."""
+    """How every case is prepared: with or without thumbnails, and the folder that keeps prepared input, if any."""
 
     thumbnails: bool = True
     cache: Path | None = None
 
 
 class ChangedMeanwhileError(FlexiCTError):
-    """The files were written while they were read."""
+    """The files changed while they were read."""
 
 
 def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | CaseEnd]:
-    """Yield the items that the sets lack of a case, and one `CaseEnd` a set.
+    """Yield the items of a case that the sets lack, and one `CaseEnd` per set.
 
-    The files are read once for all sets. Whatever goes wrong with a case, a fault of this program too, is told in its
-    ends: one bad scan must not end a run. What a set holds of a changed case is kept until the case has given a new
-    item.
+    The files are read once for all sets. Whatever goes wrong with a case, even a fault of this program, is recorded in
+    its ends: one bad scan must not end a run. The stored items of a changed case stay until it has given a new one.
     """
     stamp = stamp_of(task.case)
     wanted = list(task.wanted)
@@ -65,8 +64,8 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
             try:
                 yield from _from_cache(task.case, one, stamp, found)
             except (OSError, ValueError) as error:
-                # Items that were handed over already come again from the scan, to no harm.
-                _LOG.warning("cached input went away while it was read (%s); the scan is read again", error)
+                # Items that were already handed over are repeated from the scan, which does no harm.
+                _LOG.warning("the cached input disappeared while it was read (%s); reading the scan again", error)
             else:
                 wanted.remove(one)
     if not wanted:
@@ -78,7 +77,7 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
         contents = {one.set_id: digests.content(one.recipe) for one in wanted}
         if stamp_of(task.case) != stamp:
             raise ChangedMeanwhileError(
-                f"{task.case.image_path.name} or its mask was written while it was read: run the same command again "
+                f"{task.case.image_path.name} or its mask changed while it was read: run the same command again "
                 "once it is complete"
             )
     except Exception as error:
@@ -92,7 +91,7 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
 
 
 class _Scan:
-    """The files of a case, read: what all its sets share."""
+    """What all sets share of a case: its files, read."""
 
     def __init__(self, case: Case) -> None:
         self.volume, header, self.doubt = read_scan(case.image_path)
@@ -136,7 +135,7 @@ def _prepare_set(
     preparation: Preparation,
     cache: InputCache | None,
 ) -> Iterator[Prepared | CaseEnd]:
-    """The items of one set, kept in the cache where there is one, then the end."""
+    """The items of one set, also written to the cache if there is one, then the end."""
     case, recipe = task.case, one.recipe
     end.acquisition, end.lesions = scan.acquisition, scan.lesions
     end.changed = one.content not in (None, source.content)
@@ -165,7 +164,7 @@ def _prepare_set(
 
 
 def _kept(items: Iterator[Prepared], entry: NewEntry, source: Source, end: CaseEnd) -> Iterator[Prepared]:
-    """The items, each written to the cache as it passes; the entry counts once all have passed."""
+    """The items, each written to the cache as it passes; the entry is complete once all have passed."""
     with entry:
         for item in items:
             entry.add(item)
@@ -198,7 +197,9 @@ def _items(
 ) -> Iterator[Prepared]:
     case_id, recipe, painter = case.case_id, one.recipe, scan.painter
     if recipe.with_mask and scan.mask is None:
-        raise FlexiCTError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
+        raise FlexiCTError(
+            "the case has no lesion mask, which its vector is pooled over: add one, or choose another --pooling"
+        )
     pooled_over = scan.mask if recipe.with_mask else None
     if recipe.view == "slices":
         for index in preprocess.slice_indices(scan.preprocessed, recipe.slice_step):
@@ -227,7 +228,7 @@ def _items(
 
 @dataclass(frozen=True)
 class _Crop:
-    """The input of a lesion, its centre (LPS mm) and extent (mm), and its mask where the encoder wants it."""
+    """The input of a lesion, its centre (LPS mm) and extent (mm), and its mask if the encoder needs it."""
 
     array: NDArray[np.float32]
     centre_lps: tuple[float, float, float]

@@ -143,7 +143,7 @@ def test_a_record_identifies_nobody(make: Callable[..., RunRecord], tmp_path: Pa
     record = make((case,))
     for reason in (
         "DOE^JOHN/1.2.840.113619.2.55 lacks 3 slices",
-        f"{tmp_path}/DOE^JOHN/1.2.840.113619.2.55 was written while it was read",
+        f"{tmp_path}/DOE^JOHN/1.2.840.113619.2.55 changed while it was read",
         "Doe John mask.nii.gz is a mask without voxels",
         "series 'CHEST DOE JOHN 19510203' of 1.2.840.10008 cannot be read",
     ):

@@ -119,7 +119,7 @@ def test_a_folder_that_goes_away_ends_the_run_and_blames_no_scan(
     store = Store(tmp_path / "out.duckdb")
     assert summary.state == "interrupted"
     assert summary.vanished == str(root)
-    assert "has gone away: bring it back" in summary.sentence()
+    assert "is no longer there: restore or mount it" in summary.sentence()
     assert store.failures().empty
     assert 1 <= summary.n_embedded < 5
     shutil.rmtree(root, ignore_errors=True)
