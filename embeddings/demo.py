@@ -27,6 +27,11 @@ MARKER = "SIMULATED.txt"
 SETTINGS = "demo.json"
 # Raise it when the same seed gives different files, so that a half-written cohort is not completed with those.
 RECIPE = 1
+_YES_NO = {True: "yes", False: "no"}
+_TRUE_COLUMNS = (
+    *("severity", "volume_ml", "diameter_mm", "spiculation", "margin", "density", "solid_fraction", "mean_hu"),
+    *("side", "lobe", "emphysema", "effusion"),
+)
 FIELD_MM = (320.0, 260.0, 260.0)
 
 _README = """Demonstration cohort: simulated chest CT
@@ -224,8 +229,8 @@ def _paths(folder: Path, case_id: str) -> tuple[Path, Path, Path]:
 def _row(case: _Case, known: dict[str, object]) -> dict[str, object]:
     truth = known["truth"]
     assert isinstance(truth, dict)
+    known_values = {name: _YES_NO[value] if isinstance(value, bool) else value for name, value in truth.items()}
     image, mask, _ = _paths(Path(), case.case_id)
-    yes_no = {True: "yes", False: "no"}
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
@@ -239,21 +244,10 @@ def _row(case: _Case, known: dict[str, object]) -> dict[str, object]:
         "days_since_first_scan": case.days_since_first_scan,
         "age": case.age,
         "sex": truth["sex"],
-        "contrast": yes_no[truth["contrast"]],
+        "contrast": known_values["contrast"],
         "survival_days": case.survival_days,
         "event": case.event,
-        "true_severity": truth["severity"],
-        "true_volume_ml": truth["volume_ml"],
-        "true_diameter_mm": truth["diameter_mm"],
-        "true_spiculation": truth["spiculation"],
-        "true_margin": truth["margin"],
-        "true_density": truth["density"],
-        "true_solid_fraction": truth["solid_fraction"],
-        "true_mean_hu": truth["mean_hu"],
-        "true_side": truth["side"],
-        "true_lobe": truth["lobe"],
-        "true_emphysema": yes_no[truth["emphysema"]],
-        "true_effusion": yes_no[truth["effusion"]],
+        **{f"true_{name}": known_values[name] for name in _TRUE_COLUMNS},
         "simulated": "yes",
     }
 

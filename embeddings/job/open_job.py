@@ -8,8 +8,9 @@ from pathlib import Path
 from embeddings.cohort.read import Case, CohortReport, read_cohort
 from embeddings.job.engines.choice import ChosenEngine, choose_engine
 from embeddings.job.planning.plan import shard_of
-from embeddings.job.planning.views import JobError, Recipe, choose_recipes
+from embeddings.job.planning.views import JobError, Recipe
 from embeddings.job.preparation.prepare import Preparation
+from embeddings.job.recipes import choose_recipes
 from embeddings.job.settings import JobSettings
 from embeddings.records import Failure, shortened
 
@@ -58,15 +59,7 @@ def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
     cases = shard_of(report.cases, settings.shard)
     preparation = Preparation(settings.thumbnails, settings.cache)
     chosen = choose_engine(settings, preparation)
-    recipes = choose_recipes(
-        chosen.encoder,
-        settings.views,
-        report.cases,
-        preset=settings.preset,
-        scale=settings.scale,
-        seed_side_mm=settings.seed_side_mm,
-        slice_step=settings.slice_step,
-    )
+    recipes = choose_recipes(chosen.encoder, report.cases, settings)
     return OpenJob(settings, report, refused, cases, preparation, chosen, recipes)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from embeddings.job.planning.sources import stamp_of
 from embeddings.job.planning.views import JobError, Recipe
+from embeddings.records import Source
 from embeddings.store.store import Store
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Plan:
 
 
 def missing(
-    store: Store,
+    store: Store | None,
     recipes: Mapping[str, Recipe],
     cases: Sequence[Case],
     *,
@@ -75,10 +76,15 @@ def missing(
     embedded is complete for any slice step.
 
     Args:
-        recipes: by set.
+        store: None if it does not exist yet; it may lack some of the sets.
+        recipes: by the id that the set has or will have.
         limit: the largest number of tasks.
     """
-    lacking = {set_id: _Lacking(store, set_id, recipe, retry_failed) for set_id, recipe in recipes.items()}
+    known = set() if store is None else set(store.sets()["set_id"])
+    lacking = {
+        set_id: _Lacking(store if set_id in known else None, set_id, recipe, retry_failed)
+        for set_id, recipe in recipes.items()
+    }
     tasks = []
     for case in cases:
         stamp = stamp_of(case)
@@ -100,20 +106,27 @@ def missing(
 class _Lacking:
     """What one set lacks, case by case."""
 
-    def __init__(self, store: Store, set_id: str, recipe: Recipe, retry_failed: bool) -> None:
+    def __init__(self, store: Store | None, set_id: str, recipe: Recipe, retry_failed: bool) -> None:
         self._set_id, self._recipe, self._retry_failed = set_id, recipe, retry_failed
         self.n_done = self.n_failed = 0
+        self._complete: set[str] = set()
+        self._measured: set[str] = set()
+        self._failed: dict[str, str | None] = {}
+        self._held: dict[str, frozenset[str]] = {}
+        self._sources: dict[str, Source] = {}
+        if store is None:
+            return
         done = store.completed(set_id)
-        self._complete = set(done.loc[done["slice_step"].isin([1, recipe.slice_step]), "case_id"])
+        self._complete.update(done.loc[done["slice_step"].isin([1, recipe.slice_step]), "case_id"])
         failures = store.failures(set_id)
         failures = failures[failures["stage_of_work"] != "validate"]
         # Failures recorded before stamps were stored have none, and are tried once more.
-        self._failed = dict(zip(failures["case_id"], failures["stamp"], strict=True))
+        self._failed.update(zip(failures["case_id"], failures["stamp"], strict=True))
         lesions = store.lesions()
-        self._measured = set(lesions.loc[lesions["source"] == "mask", "case_id"])
+        self._measured.update(lesions.loc[lesions["source"] == "mask", "case_id"])
         items = store.items(set_id)
-        self._held = {case_id: frozenset(group) for case_id, group in items.groupby("case_id")["item_id"]}
-        self._sources = store.sources(set_id)
+        self._held.update({str(case_id): frozenset(ids) for case_id, ids in items.groupby("case_id")["item_id"]})
+        self._sources.update(store.sources(set_id))
 
     def of(self, case: Case, stamp: str) -> Wanted | None:
         source = self._sources.get(case.case_id)

@@ -87,7 +87,7 @@ def test_a_person_reads_a_line_a_finding_and_what_to_do(tmp_path: Path, capsys: 
     assert f"PROBLEM  store: {tmp_path}/no.duckdb is not a DuckDB file" in out
     assert "warning  weights of flexict-3d: not on this machine" in out
     assert "without a network, set FLEXICT_3D_CHECKPOINT" in out
-    assert out.rstrip().endswith("1 problem to see to before anything is embedded")
+    assert out.rstrip().endswith("1 problem to solve before anything is embedded")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from embeddings.cohort.read import Case, read_cohort
-from embeddings.job.dry_run import dry_plan, dry_run
+from embeddings.job.dry_run import dry_run
 from embeddings.job.estimate import BYTES_AN_ITEM, EngineSize, Estimate, Range, bytes_of, estimate
-from embeddings.job.planning.plan import Task, Wanted
+from embeddings.job.planning.plan import Task, Wanted, missing
 from embeddings.job.planning.sources import stamp_of
 from embeddings.job.planning.views import Recipe, identity_of
 from embeddings.job.preparation import prepare
@@ -249,18 +249,19 @@ def test_the_plan_of_a_dry_run_is_that_of_the_run_and_writes_nothing(
     volumes, slices = identity_of(encoder, VOLUME).set_id, identity_of(encoder, SLICES).set_id
     both = {volumes: VOLUME, slices: SLICES}
     # Without a store, everything.
-    tasks = dry_plan(db, both, cases)
+    tasks = missing(None, both, cases).tasks
     assert [[one.set_id for one in task.wanted] for task in tasks] == [[volumes, slices]] * 4
     assert not db.exists()
     # With one of the two sets, what that lacks and all of the other.
     job.run(csv, db, encoder=encoder, view="volume", limit=3)
     before = db.read_bytes()
-    tasks = dry_plan(db, both, cases)
+    store = Store(db)
+    tasks = missing(store, both, cases).tasks
     assert sorted(tuple(sorted(one.set_id for one in task.wanted)) for task in tasks) == sorted(
         [(slices,)] * 3 + [tuple(sorted((volumes, slices)))]
     )
-    assert [task.case.case_id for task in dry_plan(db, {volumes: VOLUME}, cases)] == ["c3"]
-    assert len(dry_plan(db, both, cases, limit=2)) == 2
+    assert [task.case.case_id for task in missing(store, {volumes: VOLUME}, cases).tasks] == ["c3"]
+    assert len(missing(store, both, cases, limit=2).tasks) == 2
     settings = JobSettings(encoder=encoder, views=("volume", "slices"), slice_step=4, shard=(1, 1), engine="ray")
     found = dry_run(csv, db, settings)
     assert found.n_cases == 4
