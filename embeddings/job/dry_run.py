@@ -33,5 +33,6 @@ def dry_run(cohort_csv: Path | str, db: Path | str, settings: JobSettings) -> Es
         cores=cores(),
         on_gpu=job.chosen.encoder.device.startswith("cuda"),
     )
-    number_types = None if store is None else store.sets().set_index("set_id")["number_type"].to_dict()
+    sets = [] if store is None else store.sets().to_dict("records")
+    number_types = {str(row["set_id"]): str(row["number_type"]) for row in sets}
     return estimate(plan.tasks, job.preparation, job.chosen.encoder, size, number_types=number_types)

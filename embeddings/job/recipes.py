@@ -35,11 +35,9 @@ def choose_recipes(encoder: Encoder, cases: Sequence[Case], settings: JobSetting
             raise JobError(f"there is no view {view!r}: choose one of {', '.join(VIEWS)}")
         if view not in encoder.views:
             raise JobError(f"the encoder {encoder.name} takes no {view}: choose {' or '.join(encoder.views)}")
-    presets = VIEWS[views[0]]
-    if settings.preset is not None and not any(settings.preset in VIEWS[view] for view in views):
-        raise JobError(
-            f"the preset {settings.preset!r} is not one of the view {views[0]}: choose {' or '.join(presets)}"
-        )
+    preset, presets = settings.preset, VIEWS[views[0]]
+    if preset is not None and not any(preset in VIEWS[view] for view in views):
+        raise JobError(f"the preset {preset!r} is not one of the view {views[0]}: choose {' or '.join(presets)}")
     scales, sides = _different("scale", settings.scale), _different("seed side", settings.seed_side_mm)
     _check_parameters(scales, sides, settings.slice_step)
     chosen = [(view, _preset_of(view, encoder, cases, preset)) for view in views]
