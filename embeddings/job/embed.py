@@ -22,9 +22,9 @@ from embeddings.job.interruption import interruptible
 from embeddings.job.open_job import OpenJob, open_job
 from embeddings.job.planning.plan import Plan, missing
 from embeddings.job.planning.views import Encoder, Recipe, identity_of
-from embeddings.job.run_record import RunFacts, RunRecord
+from embeddings.job.run_record import RunRecord
 from embeddings.job.settings import JobSettings
-from embeddings.job.summary import RunSummary, exit_code_of, total_progress
+from embeddings.job.summary import RunSummary, exit_code_of
 from embeddings.records import RunProgress
 from embeddings.store.store import Store, StoreError
 
@@ -89,11 +89,11 @@ def run_views(
     plan = missing(store, by_set, job.cases, retry_failed=settings.retry_failed, limit=settings.limit)
     runs = {set_id: _start(store, set_id, recipe, job, plan) for set_id, recipe in by_set.items()}
     summaries = list(runs.values())
-    record = RunRecord(store.path, _facts(store, summaries, job), job.cases)
-    record.start(total_progress(summaries))
+    record = _record(store, summaries, job)
+    record.start()
 
     def report(counts: RunProgress) -> None:
-        record.update(counts)
+        record.update()
         if progress is not None:
             progress(counts)
 
@@ -114,14 +114,13 @@ def run_views(
         with suppress(StoreError):
             for summary in summaries:
                 store.finish_run(summary.run_id, state)
-        code = exit_code_of_error(error)
-        record.finish(state, total_progress(summaries), exit_code=code, error=reason_of(error))
+        record.finish(state, exit_code=exit_code_of_error(error), error=reason_of(error))
         raise
     for summary in summaries:
         summary.state, summary.seconds = state, time.monotonic() - began
         summary.vanished, summary.pace = collector.vanished, job.chosen.engine.pace
         summary.changed, summary.doubtful = tuple(sorted(summary.changed)), tuple(sorted(summary.doubtful))
-    record.finish(state, total_progress(summaries), exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
+    record.finish(state, exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
     return summaries
 
 
@@ -143,22 +142,17 @@ def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: thread
     collector.commit()
 
 
-def _facts(store: Store, summaries: Sequence[RunSummary], job: OpenJob) -> RunFacts:
-    """What the run record contains from the start."""
-    asked = job.settings
-    return RunFacts(
-        summaries=summaries,
+def _record(store: Store, summaries: Sequence[RunSummary], job: OpenJob) -> RunRecord:
+    """The record of a run, not yet written."""
+    names = ("slice_step", "shard", "limit", "retry_failed")
+    settings = {"encoder": job.chosen.encoder.name, "views": list(job.settings.views)}
+    return RunRecord(
+        store.path,
+        summaries,
+        job.cases,
         cohort_csv=job.report.path,
         cohort_sha256=store.info().cohort_sha256,
-        settings=job.chosen.settings
-        | {
-            "encoder": job.chosen.encoder.name,
-            "views": list(asked.views),
-            "slice_step": asked.slice_step,
-            "shard": asked.shard,
-            "limit": asked.limit,
-            "retry_failed": asked.retry_failed,
-        },
+        settings=job.chosen.settings | settings | {name: getattr(job.settings, name) for name in names},
         devices=str(job.chosen.settings["device"]).split(","),
         command=sys.argv,
     )

@@ -15,14 +15,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embeddings.atomic_file import write_atomically
-from embeddings.job.summary import RunSummary
-from embeddings.records import Failure, RunProgress
+from embeddings.job.summary import RunSummary, total_progress
+from embeddings.records import Failure
 from embeddings.store.connections import utc_now
 from embeddings.versions import versions
 
@@ -39,12 +38,13 @@ _FILE = re.compile(r"\S*[/\\]\S+|\S+\.(?:nii|gz|nrrd|mha|mhd|raw|dcm|ima)\b", re
 _NUMBER = re.compile(r"-?\d+(?:[.,:/]?\d+)*")
 
 
-@dataclass(frozen=True)
-class RunFacts:
-    """What is known about a run when it starts.
+class RunRecord:
+    """The record of one run. If it cannot be written, standard error says so once, and the run goes on.
 
-    Attributes:
-        summaries: of the sets, with their counts at the start; the id of the first run names the file.
+    Args:
+        db: the store; the record is written beside it.
+        summaries: of the sets, which grow while the run works; the id of the first run names the file.
+        cases: of the run; their file names are removed from reasons.
         cohort_csv: the record keeps only its name.
         cohort_sha256: of the CSV as it was registered.
         settings: as in the store; of paths only the last part is kept.
@@ -52,54 +52,41 @@ class RunFacts:
         command: the words of the command line (`sys.argv`); paths are shortened likewise.
     """
 
-    summaries: Sequence[RunSummary]
-    cohort_csv: Path
-    cohort_sha256: str
-    settings: Mapping[str, object]
-    devices: Sequence[str] = ()
-    command: Sequence[str] = ()
-
-
-class RunRecord:
-    """The record of one run. If it cannot be written, standard error says so once, and the run goes on.
-
-    Args:
-        db: the store; the record is written beside it.
-        cases: of the run; their file names are removed from reasons.
-    """
-
     def __init__(
         self,
         db: Path,
-        facts: RunFacts,
+        summaries: Sequence[RunSummary],
         cases: Iterable[Case] = (),
         *,
+        cohort_csv: Path,
+        cohort_sha256: str,
+        settings: Mapping[str, object],
+        devices: Sequence[str] = (),
+        command: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._facts, self._clock = facts, clock
-        self.path = folder_of(db) / f"{facts.summaries[0].run_id}.json"
+        self._summaries, self._clock = summaries, clock
+        self.path = folder_of(db) / f"{summaries[0].run_id}.json"
         self._names = {case.case_id: _names_of(case) for case in cases}
         self._failures: Counter[tuple[str, str]] = Counter()
-        self._progress = RunProgress(0, 0, 0, 0)
         self._began = self._written_at = clock()
         self._started = utc_now()
         self._warned = False
         self._fixed = {
             "format": FORMAT,
             "run_id": self.path.stem,
-            "sets": {one.set_id: one.run_id for one in facts.summaries},
-            "cohort": {"csv": facts.cohort_csv.name, "sha256": facts.cohort_sha256},
-            "settings": {name: _without_folder(value) for name, value in facts.settings.items()},
-            "devices": list(facts.devices),
+            "sets": {one.set_id: one.run_id for one in summaries},
+            "cohort": {"csv": cohort_csv.name, "sha256": cohort_sha256},
+            "settings": {name: _without_folder(value) for name, value in settings.items()},
+            "devices": list(devices),
             "versions": versions(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "command": [_without_folder(word) for word in facts.command],
+            "command": [_without_folder(word) for word in command],
         }
 
-    def start(self, progress: RunProgress) -> None:
+    def start(self) -> None:
         """Write the record for the first time."""
-        self._progress = progress
         self._write("running")
 
     def note(self, failure: Failure) -> None:
@@ -110,15 +97,12 @@ class RunRecord:
             key = (failure.stage_of_work, _MORE)
         self._failures[key] += 1
 
-    def update(self, progress: RunProgress) -> None:
-        """Update the progress of the run, and write it if the last write is long enough ago."""
-        self._progress = progress
+    def update(self) -> None:
+        """Write the progress of the run if the last write is long enough ago."""
         if self._clock() - self._written_at >= EVERY_S:
             self._write("running")
 
-    def finish(
-        self, state: str, progress: RunProgress, *, exit_code: int, pace: Pace | None = None, error: str | None = None
-    ) -> None:
+    def finish(self, state: str, *, exit_code: int, pace: Pace | None = None, error: str | None = None) -> None:
         """Write the end of the run.
 
         Args:
@@ -126,7 +110,6 @@ class RunRecord:
             pace: how busy readers and encoders were, if the engine knows.
             error: what ended a run that failed.
         """
-        self._progress = progress
         ended = {"ended": _utc(utc_now()), "exit_code": exit_code}
         self._write(state, ended | {"error": None if error is None else anonymous(error)}, pace)
 
@@ -161,7 +144,7 @@ class RunRecord:
             self._warned = False
 
     def _counts(self) -> dict[str, int]:
-        summaries, progress = self._facts.summaries, self._progress
+        summaries, progress = self._summaries, total_progress(self._summaries)
         return {
             "planned": progress.n_planned,
             "done": progress.n_done,
@@ -176,11 +159,12 @@ class RunRecord:
     def _throughput(self, pace: Pace | None) -> dict[str, Any]:
         """The speed of the whole run so far; a scan that is read once for several sets is one volume."""
         seconds = self._clock() - self._began
-        ended = (self._progress.n_done + self._progress.n_failed) / len(self._facts.summaries)
+        progress = total_progress(self._summaries)
+        ended = (progress.n_done + progress.n_failed) / len(self._summaries)
         return {
             "seconds": round(seconds, 1),
             "volumes_per_min": round(60.0 * ended / seconds, 2) if seconds > 0 else None,
-            "items_per_min": round(60.0 * self._progress.n_items / seconds, 2) if seconds > 0 else None,
+            "items_per_min": round(60.0 * progress.n_items / seconds, 2) if seconds > 0 else None,
             "reader_busy": None if pace is None else round(pace.reader_share, 3),
             "encoder_busy": None if pace is None else round(pace.encoder_share, 3),
             "limit": None if pace is None else pace.limit,

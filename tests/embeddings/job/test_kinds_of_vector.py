@@ -10,7 +10,7 @@ import pytest
 
 from embeddings import job
 from embeddings.__main__ import main
-from embeddings.cli.commands import patch
+from embeddings.job.settings import parse_patch
 from embeddings.store.store import Store
 from flexict import Volume, load_encoder
 from flexict.errors import FlexiCTError
@@ -137,13 +137,13 @@ def test_the_same_scale_twice_is_refused(cohort: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "wanted"), [(None, None), ("16", 16), ("8,16,16", (8, 16, 16)), ("8, 8", (8, 8))])
 def test_a_patch_is_one_edge_or_one_an_axis(text: str | None, wanted: object) -> None:
-    assert patch(text) == wanted
+    assert parse_patch(text) == wanted
 
 
 @pytest.mark.parametrize("text", ["", "0", "8,", "8x8", "-8", "1,2,3,4"])
 def test_what_is_no_patch_is_named(text: str) -> None:
     with pytest.raises(FlexiCTError, match="--patch takes"):
-        patch(text)
+        parse_patch(text)
 
 
 def test_patch_precision_and_pooling_name_the_set(cohort: Path, tmp_path: Path) -> None:
