@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from embeddings.formatting import counted
+
 State = Literal["ok", "warning", "problem"]
 _MARKS: Mapping[State, str] = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 
@@ -55,14 +57,10 @@ def text(checks: Sequence[Check]) -> str:
     lines = [line for check in checks for line in check.lines()]
     counts = {state: sum(check.state == state for check in checks) for state in _MARKS}
     if counts["problem"]:
-        end = f"{_plural(counts['problem'], 'problem')} to solve before anything is embedded"
+        end = f"{counted(counts['problem'], 'problem')} to solve before anything is embedded"
     elif counts["warning"]:
-        end = f"ready, with {_plural(counts['warning'], 'warning')}"
+        end = f"ready, with {counted(counts['warning'], 'warning')}"
     else:
         end = "ready"
     shown = ("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
     return "\n".join([*shown, "", end])
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

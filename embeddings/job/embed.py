@@ -174,11 +174,9 @@ def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) 
         set_id,
         store.start_run(set_id, settings, tally.n_planned),
         slice_step=recipe.slice_step,
-        n_planned=tally.n_planned,
-        n_done_before=tally.n_done_before,
-        n_failed_before=tally.n_failed_before,
         n_left_out=plan.n_left_out,
         n_refused=len(job.refused),
+        **vars(tally),
     )
 
 

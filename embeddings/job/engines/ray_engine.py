@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -96,7 +97,7 @@ class RayEngine:
         on_gpu = self.device.startswith("cuda") or (self.device == "auto" and gpus > 0)
         most = max(1, gpus if on_gpu else int(resources.get("CPU", 1)) // 2)
         rows = ray.data.from_items([{"message": task} for task in tasks], override_num_blocks=len(tasks))
-        prepared = rows.flat_map(_Preparing(self.preparation))
+        prepared = rows.flat_map(partial(_prepare, preparation=self.preparation))
         encoded = prepared.map_batches(
             EncodingActor,
             fn_constructor_kwargs={
@@ -114,16 +115,11 @@ class RayEngine:
             yield row["message"]
 
 
-class _Preparing:
+def _prepare(row: dict[str, Any], preparation: Preparation) -> Iterator[dict[str, Any]]:
     """Reads the scans of a task, on any node with a free core."""
-
-    def __init__(self, preparation: Preparation) -> None:
-        self._preparation = preparation
-
-    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        torch.set_num_threads(1)
-        for message in prepare_case(row["message"], self._preparation):
-            yield {"message": message}
+    torch.set_num_threads(1)
+    for message in prepare_case(row["message"], preparation):
+        yield {"message": message}
 
 
 class EncodingActor:

@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Tally:
-    """Cases of one set: planned, already complete, and failed before and not to be tried again."""
+    """Cases of one set, named as in `RunSummary`: planned, already complete, and failed before and not tried again."""
 
     n_planned: int = 0
     n_done_before: int = 0
