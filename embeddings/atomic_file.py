@@ -25,7 +25,7 @@ def partial_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
     try:
         yield partial
         if durable:
-            with partial.open("rb") as file:
+            with partial.open("r+b") as file:  # Windows refuses it for a file opened to read
                 os.fsync(file.fileno())
         partial.replace(path)
     finally:
