@@ -1,21 +1,24 @@
-"""`python -m dashboard report`: the figures, numbers and methods text of a cohort, without a screen."""
+"""`python -m dashboard report`: the figures, numbers and methods text of a cohort as files."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from dashboard.report.arguments import add_arguments
+from dashboard.report.arguments import ReportSettings
 from embeddings.exit_codes import run_command
+from embeddings.options import add_options, settings_from
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m dashboard", description="What a cohort file shows, as files.")
+    top = argparse.ArgumentParser(prog="python -m dashboard", description="Analyses of a cohort, written as files.")
     sub = top.add_subparsers(required=True, metavar="COMMAND")
-    report = sub.add_parser("report", help="write figure, panels, data, numbers and methods text of a cohort")
-    add_arguments(report)
+    report = sub.add_parser("report", help="write the figure, panels, data, numbers and methods text of a cohort")
+    add_options(report, ReportSettings)
+    report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, new or of an earlier report")
     report.set_defaults(command=_report)
     return top
 
@@ -23,7 +26,8 @@ def parser() -> argparse.ArgumentParser:
 def _report(arguments: argparse.Namespace) -> int:
     from dashboard.report.write import write_report
 
-    print(write_report(arguments, say=lambda line: print(line, file=sys.stderr)))
+    settings = settings_from(ReportSettings, arguments)
+    print(write_report(settings, arguments.out, say=lambda line: print(line, file=sys.stderr)))
     return 0
 
 

@@ -14,75 +14,54 @@ from embeddings.doctor.command import add_arguments as add_doctor_arguments
 from embeddings.doctor.command import run_doctor
 from embeddings.exchange.export import FORMATS
 from embeddings.exit_codes import run_command
-from embeddings.job import ENGINES, VIEWS
+from embeddings.job.settings import CsvSettings, JobSettings
+from embeddings.options import add_options
 from embeddings.records import IMPORT_VIEWS
-from flexict.kinds import BACKENDS, PRECISIONS, TOKEN_KINDS, VLM
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m embeddings", description="A cohort of CTs becomes vectors.")
+    top = argparse.ArgumentParser(
+        prog="python -m embeddings", description="Turns a cohort of CTs into FlexiCT embeddings."
+    )
     sub = top.add_subparsers(required=True, metavar="COMMAND")
 
     validate = sub.add_parser("validate", help="report every bad row of a cohort CSV")
-    _add_cohort(validate)
+    validate.add_argument("cohort", type=Path, metavar="COHORT.csv")
+    add_options(validate, CsvSettings)
     validate.add_argument("--json", action="store_true", help="print the report as JSON")
     validate.set_defaults(command=commands.run_validate)
 
-    embed = sub.add_parser("embed", help="embed what a store lacks of a cohort")
-    _add_cohort(embed)
-    embed.add_argument("--db", type=Path, required=True, metavar="FILE.duckdb", help="the store, made if missing")
-    embed.add_argument("--encoder", default="flexict-nano", help="flexict-nano (default); `doctor` lists them all")
-    embed.add_argument(
-        "--view", required=True, nargs="+", choices=list(VIEWS), help="one or several; each scan is read once for all"
-    )
-    embed.add_argument("--weights", help="file, folder or hub name of the weights")
-    embed.add_argument("--device", default="auto", help="auto (default: every GPU, else the CPU), cpu, cuda:0,cuda:1")
-    embed.add_argument("--batch-size", type=int, metavar="N", help="items through the encoder at once")
-    embed.add_argument("--workers", type=int, metavar="N", help="threads that read, and on a CPU also encode")
-    embed.add_argument("--pooling", metavar="KIND", help="kind of vector: " + ", ".join((VLM, *TOKEN_KINDS)))
-    embed.add_argument("--patch", metavar="N[,N,N]", help="run-time patch edge, or edges of (d, h, w) or (h, w)")
-    embed.add_argument("--precision", default="float32", choices=PRECISIONS, help="bfloat16 is faster (float32)")
-    embed.add_argument("--backend", default="auto", choices=BACKENDS, help="of a CPU: auto takes OpenVINO if installed")
-    embed.add_argument("--preset", choices=[preset for presets in VIEWS.values() for preset in presets])
-    embed.add_argument(
-        "--scale",
-        type=float,
-        nargs="+",
-        default=[1.5],
-        help="side of a lesion_mask crop in lesion sizes (1.5); several, such as 1.5 2.0, make linked sets",
-    )
-    embed.add_argument(
-        "--seed-side", type=float, nargs="+", default=[64.0], metavar="MM", help="side of a lesion_seed crop (64)"
-    )
-    embed.add_argument("--slice-step", type=int, default=1, metavar="N", help="embed every N-th axial slice")
-    embed.add_argument("--cache", type=Path, metavar="DIR", help="keep prepared input for other encoders")
-    embed.add_argument("--retry-failed", action="store_true", help="try failed scans again that have not changed")
-    embed.add_argument("--limit", type=int, metavar="N", help="embed at most N cases")
-    embed.add_argument("--shard", metavar="I/N", help="embed the I-th of N parts of the cohort")
-    embed.add_argument("--engine", default="local", choices=ENGINES, help="local (default), or ray for a cluster")
-    embed.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster (default: start one here)")
+    embed = sub.add_parser("embed", help="embed the scans of a cohort that a store lacks")
+    embed.add_argument("cohort", type=Path, metavar="COHORT.csv")
+    embed.add_argument("--db", type=Path, required=True, metavar="FILE.duckdb", help="the store, created if missing")
+    add_options(embed, JobSettings)
     embed.add_argument("--dry-run", action="store_true", help="estimate time and disk from a sample, and store nothing")
-    embed.add_argument("--no-thumbnails", action="store_true", help="store no pictures")
     embed.set_defaults(command=commands.run_embed)
 
-    bring = sub.add_parser("import", help="bring in what `export` wrote, or vectors made elsewhere with their labels")
-    bring.add_argument("db", type=Path, metavar="FILE.duckdb", help="the store, made if missing")
-    bring.add_argument(
-        "--vectors", type=Path, required=True, metavar="TABLE", help="a .csv, .parquet or .npz; or an export, .h5ad too"
+    imported = sub.add_parser(
+        "import", help="import what `export` wrote, or vectors of another program with their labels"
     )
-    bring.add_argument(
-        "--labels", type=Path, metavar="L.csv", help="a row a case; no CT needed (an export brings its own)"
+    imported.add_argument("db", type=Path, metavar="FILE.duckdb", help="the store, created if missing")
+    imported.add_argument(
+        "--vectors",
+        type=Path,
+        required=True,
+        metavar="TABLE",
+        help="a .csv, .parquet or .npz table; an export may be .h5ad too",
     )
-    bring.add_argument("--name", help="of what made the vectors (default: the name of the table)")
-    bring.add_argument("--view", choices=IMPORT_VIEWS, default=IMPORT_VIEWS[0], help="what a vector is of")
-    bring.add_argument("--id", metavar="COLUMN", help="the case ids of the vectors, and of the labels if called alike")
-    bring.add_argument("--stage", metavar="COLUMN", help="the labels' stage")
-    bring.add_argument("--patient", metavar="COLUMN", help="the labels' patient")
-    _add_map(bring)
-    bring.set_defaults(command=commands.run_import)
+    imported.add_argument(
+        "--labels", type=Path, metavar="L.csv", help="one row per case; needs no CT (an export contains its labels)"
+    )
+    imported.add_argument("--name", help="model name (default: the name of the table)")
+    imported.add_argument("--view", choices=IMPORT_VIEWS, default=IMPORT_VIEWS[0], help="what each vector describes")
+    imported.add_argument("--id", metavar="COLUMN", help="case ids in the vectors, and in the labels if named alike")
+    imported.add_argument("--stage", metavar="COLUMN", help="stage in the labels")
+    imported.add_argument("--patient", metavar="COLUMN", help="patient in the labels")
+    add_options(imported, CsvSettings, ["mapping"])
+    imported.set_defaults(command=commands.run_import)
 
-    status = sub.add_parser("status", help="say what a store holds, what failed, and how the last run fares")
+    status = sub.add_parser("status", help="show what a store contains, what failed, and the progress of the last run")
     status.add_argument("db", type=Path, metavar="FILE.duckdb")
     how = status.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print it as JSON")
@@ -92,18 +71,18 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const=commands.WATCH_S,
         metavar="SECONDS",
-        help=f"show how a run fares, every so many seconds ({commands.WATCH_S:g}), until it ends",
+        help=f"show the progress of a run every SECONDS ({commands.WATCH_S:g}) until it ends",
     )
     status.set_defaults(command=commands.run_status)
 
-    export = sub.add_parser("export", help="write a row an item: vector, case and lesion")
+    export = sub.add_parser("export", help="write one row per item: vector, case and lesion")
     export.add_argument("db", type=Path, metavar="FILE.duckdb")
     export.add_argument("--format", required=True, choices=FORMATS)
     export.add_argument("--out", type=Path, required=True, metavar="FILE")
     export.add_argument("--set", metavar="ID", help="one embedding set (default: all)")
     export.set_defaults(command=commands.run_export)
 
-    search = sub.add_parser("search", help="rank the scans of a store by how well a sentence fits them")
+    search = sub.add_parser("search", help="rank the scans of a store by similarity to a sentence")
     _add_text(search)
     search.add_argument("sentence", help='such as "spiculated mass in the right upper lobe"')
     search.add_argument("--top", type=int, default=10, metavar="N", help="show the first N (10)")
@@ -112,23 +91,29 @@ def parser() -> argparse.ArgumentParser:
     scores = sub.add_parser("zero-shot", help="score findings for every scan of a store, against their negations")
     _add_text(scores)
     scores.add_argument("finding", nargs="+", help='such as "pleural effusion" "emphysema"')
-    scores.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="a row a scan, a column a finding")
+    scores.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.csv", help="one row per scan, one column per finding"
+    )
     scores.set_defaults(command=commands.run_zero_shot)
 
-    look_up = sub.add_parser("look-up", help="embed one scan as a set was, store nothing, and say what is most like it")
+    look_up = sub.add_parser(
+        "look-up", help="embed one scan like those of a set, store nothing, list the most similar cases"
+    )
     look_up.add_argument("db", type=Path, metavar="FILE.duckdb")
     look_up.add_argument("image", type=Path, metavar="CT", help="a file, or a folder with a DICOM series")
-    look_up.add_argument("--set", metavar="ID", help="the embedding set (needed where there are several)")
-    look_up.add_argument("--mask", type=Path, metavar="FILE", help="the lesion")
-    _add_mask_label(look_up)
-    look_up.add_argument("--point", type=float, nargs=3, metavar=("X", "Y", "Z"), help="or a point in it, LPS mm")
+    look_up.add_argument("--set", metavar="ID", help="the embedding set (required if there are several)")
+    look_up.add_argument("--mask", type=Path, metavar="FILE", help="mask of the lesion")
+    add_options(look_up, CsvSettings, ["mask_label"])
+    look_up.add_argument(
+        "--point", type=float, nargs=3, metavar=("X", "Y", "Z"), help="or a point in the lesion, LPS mm"
+    )
     look_up.add_argument("--weights", help="file, folder or hub name of the weights")
     look_up.add_argument("--k", type=int, default=10, metavar="N", help="show the first N (10)")
-    look_up.add_argument("--out", type=Path, metavar="FILE.npy", help="write the vector too")
+    look_up.add_argument("--out", type=Path, metavar="FILE.npy", help="also write the vector")
     look_up.set_defaults(command=commands.run_look_up)
 
-    merged = sub.add_parser("merge", help="bring the stores of several jobs of one cohort into one")
-    merged.add_argument("out", type=Path, metavar="OUT.duckdb", help="made if missing")
+    merged = sub.add_parser("merge", help="merge the stores of several jobs of one cohort into one")
+    merged.add_argument("out", type=Path, metavar="OUT.duckdb", help="created if missing")
     merged.add_argument("parts", type=Path, nargs="+", metavar="PART.duckdb")
     merged.set_defaults(command=commands.run_merge)
 
@@ -145,46 +130,23 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its status."""
-    # Readers and encoder share the cores: threads that spin while they wait make a job on a busy machine take twice
-    # as long. Read by OpenMP when torch is imported, which the commands do.
+    # Readers and encoders share the cores: threads that spin while they wait double the time of a job on a busy
+    # machine. OpenMP reads this when the commands import torch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # A name that is no UTF-8, or that the terminal cannot show, must not end a command.
+    # A name that is not UTF-8, or that the terminal cannot show, must not end a command.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    return run_command(parser().parse_args(words), when_interrupted="run the same command again to go on")
-
-
-def _add_cohort(command: argparse.ArgumentParser) -> None:
-    command.add_argument("cohort", type=Path, metavar="COHORT.csv")
-    command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
-    _add_mask_label(command)
-    _add_map(command)
-
-
-def _add_mask_label(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--mask-label",
-        metavar="LABEL",
-        help="number or name of the lesion in masks of several labels or ROIs",
-    )
+    return run_command(parser().parse_args(words), when_interrupted="run the same command again to continue")
 
 
 def _add_text(command: argparse.ArgumentParser) -> None:
     command.add_argument("db", type=Path, metavar="FILE.duckdb")
-    command.add_argument("--set", metavar="ID", help="a set of an encoder aligned with text (default: the largest)")
+    command.add_argument(
+        "--set", metavar="ID", help="embedding set of an encoder aligned with text (default: the largest)"
+    )
     command.add_argument("--weights", help="file, folder or hub name of the encoder's weights")
     command.add_argument("--text-tower", metavar="DIR", help="folder with config.json and tokenizer of the text tower")
     command.add_argument("--device", default="auto")
-
-
-def _add_map(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="ROLE=COLUMN",
-        help="which column is case_id, patient_id, image_path, mask_path, mask_label, seed_x, seed_y, seed_z or stage",
-    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes the demonstration cohort: simulated chest CTs whose every property is known.
+"""Writes the demonstration cohort: simulated chest CTs of which every property is known.
 
 A latent severity drives the tumour's size, spiculation and density, its stage and the patient's survival.
 Nothing in it comes from a patient, and every row of its CSV says so.
@@ -17,6 +17,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from embeddings.atomic_file import write_atomically
 from flexict.errors import FlexiCTError
 from flexict.phantoms import SCANNERS, chest_phantom
 from flexict.volume import Volume
@@ -24,18 +25,23 @@ from flexict.volume import Volume
 STAGES = ("T1a", "T1b", "T2a", "T2b", "T3", "T4")
 MARKER = "SIMULATED.txt"
 SETTINGS = "demo.json"
-# Raise it when the same seed gives other files, so that a half-written cohort is not completed with others.
+# Raise it when the same seed gives different files, so that a half-written cohort is not completed with those.
 RECIPE = 1
+_YES_NO = {True: "yes", False: "no"}
+_TRUE_COLUMNS = (
+    *("severity", "volume_ml", "diameter_mm", "spiculation", "margin", "density", "solid_fraction", "mean_hu"),
+    *("side", "lobe", "emphysema", "effusion"),
+)
 FIELD_MM = (320.0, 260.0, 260.0)
 
 _README = """Demonstration cohort: simulated chest CT
 
-Every scan in this folder was computed, none was taken of a person. Do not draw medical conclusions from it.
+Every scan in this folder was computed; none shows a real person. Do not draw medical conclusions from it.
 
-cohort.csv    one row a scan; columns that begin with "true_" hold what was simulated
+cohort.csv    one row per scan; columns that begin with "true_" contain the simulated values
 images/       CT in HU, NIfTI
 masks/        1 in the tumour, on the grid of the CT
-truth/        everything the simulation knows of each scan, as JSON
+truth/        all simulated values of each scan, as JSON
 
 A latent severity between 0 and 1 (true_severity) drives the tumour's size, spiculation and density, each
 with noise of its own. t_stage cuts the severity, with noise, into six groups. Survival in days from the scan
@@ -47,7 +53,7 @@ either scanner, when the tumour had grown a little; both rows carry the same pat
 
 @dataclass(frozen=True)
 class _Case:
-    """One scan to be simulated, with everything about it that the phantom does not decide."""
+    """One scan to simulate, with everything that the phantom does not decide."""
 
     case_id: str
     patient_id: str
@@ -74,25 +80,25 @@ def write_demo_cohort(
 ) -> Path:
     """Write the cohort into `folder` and return the path of its `cohort.csv`.
 
-    Files appear under their names only when complete, so a run that was interrupted is taken up again.
+    Files appear only when complete, so a run that was interrupted continues where it stopped.
 
     Args:
-        folder: made if missing.
-        n_patients: at least 6, one a stage; about one in 7.5 is scanned twice.
+        folder: created if missing.
+        n_patients: at least 6, one per stage; about one in 7.5 is scanned twice.
         seed: the cohort; equal seeds and settings give equal files.
         spacing_mm: in-plane spacing of the CTs, and the least slice spacing.
         progress: called with the number of scans done and their total.
         workers: scans simulated at once. They are threads: numpy and zlib release the interpreter's lock,
-            and no process has to import its packages anew.
+            and no other process has to import the packages.
 
     Raises:
         FlexiCTError: fewer than 6 patients, or a spacing above 6 mm or not positive.
-        FileExistsError: the folder holds a demonstration cohort of other settings.
+        FileExistsError: the folder contains a demonstration cohort with other settings.
     """
     if n_patients < len(STAGES):
         raise FlexiCTError(f"a demonstration cohort needs at least {len(STAGES)} patients, not {n_patients}")
     if not 0.0 < spacing_mm <= 6.0:
-        raise FlexiCTError(f"the spacing must lie between 0 and 6 mm, not {spacing_mm}")
+        raise FlexiCTError(f"the spacing must be between 0 and 6 mm, not {spacing_mm}")
     folder = Path(folder)
     _claim(folder, {"recipe": RECIPE, "n_patients": n_patients, "seed": seed, "spacing_mm": spacing_mm})
     for name in ("images", "masks", "truth"):
@@ -110,7 +116,7 @@ def write_demo_cohort(
         pool.shutdown(wait=True, cancel_futures=True)
     rows = pd.DataFrame([_row(case, truths[case.case_id]) for case in cases])
     csv = folder / "cohort.csv"
-    _write(csv, rows.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
+    write_atomically(csv, rows.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
     return csv
 
 
@@ -125,14 +131,14 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
             raise FileExistsError(f"{record} is damaged ({error}); delete the folder or choose another") from error
         if found != settings:
             raise FileExistsError(
-                f"{folder} holds a demonstration cohort made with {found}, not {settings}; "
+                f"{folder} contains a demonstration cohort made with {found}, not {settings}; "
                 "delete it or choose another folder"
             )
     elif (folder / "cohort.csv").exists():
-        raise FileExistsError(f"{folder} already holds another cohort.csv; choose another folder")
-    _write(folder / MARKER, b"Every scan in this folder is simulated.\n")
-    _write(folder / "README.txt", _README.encode())
-    _write(record, json.dumps(settings, indent=1).encode())
+        raise FileExistsError(f"{folder} already contains another cohort.csv; choose another folder")
+    write_atomically(folder / MARKER, b"Every scan in this folder is simulated.\n")
+    write_atomically(folder / "README.txt", _README.encode())
+    write_atomically(record, json.dumps(settings, indent=1).encode())
 
 
 def _plan(n_patients: int, seed: int) -> list[_Case]:
@@ -157,7 +163,7 @@ def _plan(n_patients: int, seed: int) -> list[_Case]:
     censored = rng.uniform(500.0, 2600.0, n_patients)
     survival = np.minimum(death, censored).astype(int)
     event = (death <= censored).astype(int)
-    # Only who is followed for long enough can come back.
+    # Only patients with a long enough follow-up can have a second scan.
     alive = rng.permutation(np.flatnonzero(survival > 240))
     again = set(alive[: max(round(n_patients * 12 / 90), 1)].tolist())
 
@@ -189,7 +195,7 @@ def _plan(n_patients: int, seed: int) -> list[_Case]:
 
 
 def _complete(folder: Path, case: _Case, spacing_mm: float) -> dict[str, object]:
-    """Simulate and write a case unless it is there; returns its truth, which is written last."""
+    """Simulate and write a case unless it exists; returns its simulated values, which are written last."""
     image, mask, record = _paths(folder, case.case_id)
     planned = asdict(case)
     if record.exists() and image.exists() and mask.exists():
@@ -205,10 +211,10 @@ def _complete(folder: Path, case: _Case, spacing_mm: float) -> dict[str, object]
         visit=case.visit,
         progression=case.progression,
     )
-    _write(image, _nifti(phantom.ct))
-    _write(mask, _nifti(phantom.mask))
+    write_atomically(image, _nifti(phantom.ct))
+    write_atomically(mask, _nifti(phantom.mask))
     truth: dict[str, object] = {"case": planned, "truth": phantom.truth}
-    _write(record, json.dumps(truth, indent=1).encode())
+    write_atomically(record, json.dumps(truth, indent=1).encode())
     return truth
 
 
@@ -223,8 +229,8 @@ def _paths(folder: Path, case_id: str) -> tuple[Path, Path, Path]:
 def _row(case: _Case, known: dict[str, object]) -> dict[str, object]:
     truth = known["truth"]
     assert isinstance(truth, dict)
+    known_values = {name: _YES_NO[value] if isinstance(value, bool) else value for name, value in truth.items()}
     image, mask, _ = _paths(Path(), case.case_id)
-    yes_no = {True: "yes", False: "no"}
     return {
         "case_id": case.case_id,
         "patient_id": case.patient_id,
@@ -238,21 +244,10 @@ def _row(case: _Case, known: dict[str, object]) -> dict[str, object]:
         "days_since_first_scan": case.days_since_first_scan,
         "age": case.age,
         "sex": truth["sex"],
-        "contrast": yes_no[truth["contrast"]],
+        "contrast": known_values["contrast"],
         "survival_days": case.survival_days,
         "event": case.event,
-        "true_severity": truth["severity"],
-        "true_volume_ml": truth["volume_ml"],
-        "true_diameter_mm": truth["diameter_mm"],
-        "true_spiculation": truth["spiculation"],
-        "true_margin": truth["margin"],
-        "true_density": truth["density"],
-        "true_solid_fraction": truth["solid_fraction"],
-        "true_mean_hu": truth["mean_hu"],
-        "true_side": truth["side"],
-        "true_lobe": truth["lobe"],
-        "true_emphysema": yes_no[truth["emphysema"]],
-        "true_effusion": yes_no[truth["effusion"]],
+        **{f"true_{name}": known_values[name] for name in _TRUE_COLUMNS},
         "simulated": "yes",
     }
 
@@ -268,10 +263,3 @@ def _nifti(volume: Volume) -> bytes:
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a file under its own name is always whole."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

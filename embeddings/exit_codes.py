@@ -1,7 +1,7 @@
-"""What every program of this project does with one command, and what its exit code tells a scheduler.
+"""How every program of this project runs one command, and what its exit codes mean to a scheduler.
 
-The codes are those of `python -m embeddings embed`; other commands use the same numbers for the same things, and
-`validate` says its own beside them.
+The codes are those of `python -m embeddings embed`; other commands use the same numbers for the same things.
+`validate` has its own (see `embeddings.cli.commands.run_validate`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import sys
 from flexict.errors import FlexiCTError
 
 DONE = 0
-"""Everything that was asked for is there."""
+"""Everything requested is there."""
 NOTHING_DONE = 1
-"""The command was right, but nothing could be embedded: see to the reasons before running it again."""
+"""The command was valid, but nothing could be embedded: look at the reasons before running it again."""
 WRONG_INPUT = 2
-"""The command or its input cannot be right: running it again gives the same. argparse ends with it too."""
+"""The command or its input is wrong: running it again fails again. argparse uses this code too."""
 SOME_FAILED = 3
-"""Finished; some scans or rows of the CSV have no vector, with the reasons in the store."""
+"""Finished, but some scans or rows of the CSV have no vector; the store has the reasons."""
 TEMPORARY = 75
-"""The machine was not up to it (file in use, disk full, folder gone): run it again later. `EX_TEMPFAIL` of BSD's
-sysexits.h, which mail systems and schedulers take for that."""
+"""A passing failure of the machine (file in use, disk full, folder gone): run it again later. `EX_TEMPFAIL` of BSD's
+sysexits.h, as mail systems and schedulers understand it."""
 INTERRUPTED = 130
-"""Ctrl-C or a request to end: run it again to go on. A shell gives 128 + SIGINT (2) to a program so ended."""
+"""Ctrl-C or SIGTERM: run it again to continue. A shell reports 128 + SIGINT (2) for such a program."""
 
-# A full disk, and the signs of a network folder that is lost.
+# A full disk, and the errors of a network folder that is lost.
 _PASSING = frozenset(
     (
         errno.ENOSPC,
@@ -42,11 +42,11 @@ _PASSING = frozenset(
 
 
 def run_command(arguments: argparse.Namespace, *, when_interrupted: str) -> int:
-    """The exit code of `arguments.command`; what the user can mend is one sentence on standard error."""
+    """The exit code of `arguments.command`; what the user can correct is one sentence on standard error."""
     try:
         status: int = arguments.command(arguments)
     except (FlexiCTError, OSError) as error:
-        # Anything else is a fault of the program and keeps its traceback.
+        # Anything else is a bug and keeps its traceback.
         sentence = " ".join(str(error).split()).encode(errors="backslashreplace").decode()  # names need not be UTF-8
         print(f"error: {sentence}", file=sys.stderr)
         return exit_code_of_error(error)
@@ -57,7 +57,7 @@ def run_command(arguments: argparse.Namespace, *, when_interrupted: str) -> int:
 
 
 def exit_code_of_error(error: BaseException) -> int:
-    """The exit code of a command that this error ended; 1, as Python's own, where it is none of ours."""
+    """The exit code of a command that this error ended; for a bug 1, which is Python's own."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     if not isinstance(error, FlexiCTError | OSError):
@@ -66,9 +66,10 @@ def exit_code_of_error(error: BaseException) -> int:
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Whether the same command may succeed later: the error, or what it was raised from, says so.
+    """Whether the same command may succeed later.
 
-    An error says so by an attribute `temporary` that is true, or by the number of the operating system.
+    It may if the error, or one that it was raised from, has an attribute `temporary` that is true or an error number of
+    the operating system that means so.
     """
     seen: BaseException | None = error
     while seen is not None:

@@ -1,17 +1,17 @@
-"""Amounts in words for people: counts, bytes and seconds."""
+"""Counts, bytes, seconds and lists of names as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
 def counted(n: int, one: str, many: str = "") -> str:
-    """A number with what it counts: `1 scan`, `2 scans`; many: the plural where it is not `one` with an s."""
+    """A number with its noun: `1 scan`, `2 scans`; `many` is the plural of a noun that takes more than an s."""
     return f"{n:,} {one if n == 1 else many or f'{one}s'}"
 
 
 def of_patients(n: int, n_patients: int, one: str = "case") -> str:
-    """So many cases of so many patients: `1 case of 1 patient`."""
+    """A count of cases and of their patients: `1 case of 1 patient`."""
     return f"{counted(n, one)} of {counted(n_patients, 'patient')}"
 
 
@@ -38,7 +38,8 @@ def duration(seconds: float) -> str:
     return f"{days} days {hours} h"
 
 
-def named(names: Sequence[str], most: int = 5) -> str:
+def first_few(names: Iterable[str], most: int = 5) -> str:
     """The first few names, and how many more there are: `a, b and 3 more`."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    every = list(names)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Whether a process that left its number somewhere is still there."""
+"""Whether a process is still running."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def is_alive(pid: int) -> bool:
-    """Whether this host has a process of that number; it may be another one by now."""
+    """Whether this host has a process with this id, which may be another one by now."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

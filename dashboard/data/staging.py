@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings.cohort.stage_spellings import is_unstaged
 from embeddings.cohort.stages import apply_groups, column_notes, read_column, stage_codes
+from embeddings.formatting import first_few
 from flexict.errors import FlexiCTError
 
 MOST_NAMED = 6
@@ -111,10 +112,9 @@ def _losses(texts: Sequence[str | None], strange: dict[str, str]) -> tuple[tuple
         found.append(("unstaged", unstaged))
     for reason in dict.fromkeys(strange.values()):
         spellings = sorted(text for text, why in strange.items() if why == reason and text in counts)
-        named = ", ".join(f"{text!r} ({counts[text]})" for text in spellings[:MOST_NAMED])
-        more = f" and {len(spellings) - MOST_NAMED} more" if len(spellings) > MOST_NAMED else ""
         if spellings:
-            found.append((f"{reason}: {named}{more}", sum(counts[text] for text in spellings)))
+            named = first_few((f"{text!r} ({counts[text]})" for text in spellings), MOST_NAMED)
+            found.append((f"{reason}: {named}", sum(counts[text] for text in spellings)))
     return tuple(found)
 
 

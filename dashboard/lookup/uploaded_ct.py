@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from dashboard.session import users
 from dashboard.session.settings import Settings
+from embeddings.atomic_file import partial_file
 from flexict.errors import FlexiCTError
 
 FOLDER = "look-up"
@@ -112,18 +113,13 @@ def _ending(name: str, endings: Iterable[str]) -> str:
 
 def _copy(source: BinaryIO, path: Path, most: int, what: str) -> int:
     """Write at most `most` bytes and return how many; `path` exists only once the file is complete."""
-    part = path.with_name(f"{path.name}.part")
     written = 0
-    try:
-        with part.open("wb") as file:
-            while chunk := source.read(_CHUNK):
-                written += len(chunk)
-                if written > most:
-                    raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
-                file.write(chunk)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with partial_file(path, durable=False) as partial, partial.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > most:
+                raise FlexiCTError(f"{what} is larger than {most / 1e6:.0f} MB: crop it, or save it compressed")
+            file.write(chunk)
     return written
 
 

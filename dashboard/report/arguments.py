@@ -1,56 +1,71 @@
-"""What a report is asked for: the settings, the command line that gives them, and back again."""
+"""What a report is asked for: the settings, which are the options of its command line too."""
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dashboard.data import defaults
 from dashboard.data.staging import group_of, names_in
+from embeddings.options import option, words_of
 from flexict.errors import FlexiCTError
 
 MAX_RESAMPLES = 100_000
 
 
+def _names(help: str) -> Any:
+    return option(help, (), parse=names_in, words=lambda names: [",".join(names)], metavar="A,B,C")
+
+
 @dataclass(frozen=True)
 class ReportSettings:
-    """What a report is made of.
+    """What a report contains; the text of each option describes its field.
 
-    Attributes:
-        cohort: the cohort file (`.duckdb`).
-        stage: column of the ordered stage.
-        order: stages (or groups) lowest first; empty to sort by meaning.
-        groups: (name, its stages) lowest first; empty to take every stage by itself.
-        size: column of the tumour size, or None.
-        covariates: columns regressed out of the vectors together with the size.
-        baseline: columns of the clinical baseline of the probe; the size where empty.
-        time, event: columns of the survival time and of the event (1) or censoring (0).
-        set_id: embedding set; the first of the file where None.
-        compare: further embedding sets, shown beside it.
-        selection: name of a selection that the cohort file keeps; its cases alone are analysed.
-        permutations, bootstrap, seed: of every test and interval.
+    In Python, `order`, `covariates`, `baseline` and `compare` are tuples of names, and `groups` is a tuple of
+    (name, its stages), lowest first; empty ones mean the default.
     """
 
-    cohort: Path
-    stage: str
-    order: tuple[str, ...] = ()
-    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    size: str | None = None
-    covariates: tuple[str, ...] = ()
-    baseline: tuple[str, ...] = ()
-    time: str | None = None
-    event: str | None = None
-    set_id: str | None = None
-    compare: tuple[str, ...] = ()
-    selection: str | None = None
-    permutations: int = defaults.PERMUTATIONS
-    bootstrap: int = defaults.BOOTSTRAP
-    seed: int = defaults.SEED
+    cohort: Path = option("the cohort file", flag="cohort", metavar="FILE.duckdb")
+    stage: str = option("column of the ordered stage or grade", metavar="COL")
+    order: tuple[str, ...] = _names("stages or groups, lowest first (default: sorted by meaning)")
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = option(
+        "stages taken together, such as Early=Tis,T1a,T1b; once per group, lowest first (default: no groups)",
+        (),
+        flag="--group",
+        parse=lambda texts: tuple(map(group_of, texts)),
+        words=lambda groups: [f"{name}={','.join(stages)}" for name, stages in groups],
+        action="append",
+        metavar="NAME=A,B",
+    )
+    size: str | None = option("column of the tumour size", None, metavar="COL")
+    covariates: tuple[str, ...] = _names("columns regressed out of the vectors together with the size")
+    baseline: tuple[str, ...] = _names("columns of the clinical baseline of the probe (default: the size)")
+    time: str | None = option("column of the survival time", None, metavar="COL")
+    event: str | None = option("column that is 1 where the event was seen and 0 where censored", None, metavar="COL")
+    set_id: str | None = option("embedding set (default: the first of the file)", None, flag="--set", metavar="SET_ID")
+    compare: tuple[str, ...] = option(
+        "a further embedding set shown beside it; may be repeated",
+        (),
+        parse=lambda set_ids: tuple(dict.fromkeys(set_ids)),
+        words=list,
+        action="append",
+        metavar="SET_ID",
+    )
+    selection: str | None = option(
+        "analyse only the cases of this selection, which the cohort file keeps", None, metavar="NAME"
+    )
+    permutations: int = option(
+        f"permutations of every test ({defaults.PERMUTATIONS})", defaults.PERMUTATIONS, metavar="N"
+    )
+    bootstrap: int = option(
+        f"bootstrap samples of every interval ({defaults.BOOTSTRAP})", defaults.BOOTSTRAP, metavar="N"
+    )
+    seed: int = option(f"of the random numbers ({defaults.SEED})", defaults.SEED, metavar="N")
 
     def __post_init__(self) -> None:
-        """Raises ValueError on numbers out of range, and on a time without an event or an event without a time."""
+        """Raises FlexiCTError on numbers out of range, and on a time without an event or the reverse."""
         for name, value, least in (
             ("--permutations", self.permutations, 19),
             ("--bootstrap", self.bootstrap, 19),
@@ -63,73 +78,6 @@ class ReportSettings:
             raise FlexiCTError(f"{given} was given without {other}: survival needs both columns, or neither")
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The arguments of `python -m dashboard report`."""
-    command.add_argument("cohort", type=Path, metavar="FILE.duckdb")
-    command.add_argument("--stage", required=True, metavar="COL", help="column of the ordered stage or grade")
-    command.add_argument("--order", metavar="A,B,C", help="stages or groups, lowest first (default: they sort)")
-    command.add_argument(
-        "--group",
-        action="append",
-        default=[],
-        metavar="NAME=A,B",
-        help="stages taken together, such as Early=Tis,T1a,T1b; once a group, lowest group first",
-    )
-    command.add_argument("--size", metavar="COL", help="column of the tumour size")
-    command.add_argument("--covariates", metavar="a,b", help="columns accounted for besides the size")
-    command.add_argument("--baseline", metavar="a,b", help="clinical baseline of the probe (default: the size)")
-    command.add_argument("--time", metavar="COL", help="survival time")
-    command.add_argument("--event", metavar="COL", help="1 where the event was seen, 0 where the case was censored")
-    command.add_argument("--set", metavar="SET_ID", help="embedding set (default: the first of the file)")
-    command.add_argument("--compare", action="append", default=[], metavar="SET_ID", help="a further set beside it")
-    command.add_argument(
-        "--selection", metavar="NAME", help="only the cases of a selection that the cohort file keeps under this name"
-    )
-    command.add_argument("--permutations", type=int, default=defaults.PERMUTATIONS, metavar="N")
-    command.add_argument("--bootstrap", type=int, default=defaults.BOOTSTRAP, metavar="N")
-    command.add_argument("--seed", type=int, default=defaults.SEED, metavar="N")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, new or of a report")
-
-
-def settings_of(arguments: argparse.Namespace) -> ReportSettings:
-    """The settings that parsed arguments give. Raises ValueError on a group that cannot be read."""
-    return ReportSettings(
-        cohort=arguments.cohort,
-        stage=arguments.stage,
-        order=names_in(arguments.order),
-        groups=tuple(group_of(text) for text in arguments.group),
-        size=arguments.size,
-        covariates=names_in(arguments.covariates),
-        baseline=names_in(arguments.baseline),
-        time=arguments.time,
-        event=arguments.event,
-        set_id=arguments.set,
-        compare=tuple(dict.fromkeys(arguments.compare)),
-        selection=arguments.selection,
-        permutations=arguments.permutations,
-        bootstrap=arguments.bootstrap,
-        seed=arguments.seed,
-    )
-
-
 def command_line(settings: ReportSettings, out: Path | str) -> str:
     """The command that makes this report again, quoted for a shell."""
-    words = ["python", "-m", "dashboard", "report", str(settings.cohort), "--stage", settings.stage]
-    for option, names in (("--order", settings.order), ("--covariates", settings.covariates)):
-        words += [option, ",".join(names)] if names else []
-    for name, stages in settings.groups:
-        words += ["--group", f"{name}={','.join(stages)}"]
-    words += ["--baseline", ",".join(settings.baseline)] if settings.baseline else []
-    for option, value in (
-        ("--size", settings.size),
-        ("--time", settings.time),
-        ("--event", settings.event),
-        ("--set", settings.set_id),
-        ("--selection", settings.selection),
-    ):
-        words += [option, value] if value else []
-    for one in settings.compare:
-        words += ["--compare", one]
-    words += ["--permutations", str(settings.permutations), "--bootstrap", str(settings.bootstrap)]
-    words += ["--seed", str(settings.seed), "--out", str(out)]
-    return shlex.join(words)
+    return shlex.join(["python", "-m", "dashboard", "report", *words_of(settings), "--out", str(out)])

@@ -54,7 +54,7 @@ def html_report(
     figure_png: bytes,
     methods: tuple[list[str], list[str]],
     command: str,
-    versions: dict[str, str],
+    versions: dict[str, str | None],
     created: str,
 ) -> str:
     """The whole page; every text of the cohort is escaped."""
@@ -199,11 +199,11 @@ def _about_p(key: str, findings: Findings) -> str:
     return ""
 
 
-def _provenance(cohort: AnalysedCohort, versions: dict[str, str]) -> str:
+def _provenance(cohort: AnalysedCohort, versions: dict[str, str | None]) -> str:
     rows = [("cohort CSV, SHA-256", cohort.info.cohort_sha256), ("simulated", "yes" if cohort.info.simulated else "no")]
     for record in (cohort.record, *(other.record for other in cohort.compared)):
         rows += [(f"set: {name}", str(value)) for name, value in set_record(record).items()]
-    rows += list(versions.items())
+    rows += [(name, str(number)) for name, number in versions.items()]
     return table_html(pd.DataFrame(rows, columns=["what", "value"]), most=500)
 
 

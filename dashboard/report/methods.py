@@ -11,10 +11,11 @@ from dashboard.data.columns import label
 from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
-from dashboard.report.provenance import ORACLE, PRODUCT, statements
+from dashboard.report.provenance import ORACLE, statements
 from embeddings.analysis import FALSE_DISCOVERY, AxisEvidence, ShortcutColumn, p_words
 from embeddings.analysis.verdicts import auc_difference, event_reading
 from embeddings.formatting import counted, of_patients
+from embeddings.versions import PRODUCT
 
 _REFERENCES = {
     "flexict": "Universal CT Representations from Anatomy to Disease Phenotype through Agglomerative Pretraining. "
@@ -60,7 +61,7 @@ class _Citations:
 
 
 def methods(
-    cohort: AnalysedCohort, findings: Findings, settings: ReportSettings, versions: Mapping[str, str]
+    cohort: AnalysedCohort, findings: Findings, settings: ReportSettings, versions: Mapping[str, str | None]
 ) -> tuple[list[str], list[str]]:
     """The paragraphs and the list of references, as plain text."""
     cite = _Citations()
@@ -272,7 +273,7 @@ def _pseudotime(findings: Findings, cite: _Citations) -> str:
     )
 
 
-def _software(settings: ReportSettings, versions: Mapping[str, str], sources: str) -> str:
+def _software(settings: ReportSettings, versions: Mapping[str, str | None], sources: str) -> str:
     parts = ", ".join(f"{name} {number}" for name, number in versions.items() if name not in (PRODUCT, ORACLE))
     return (
         "Where one analysis makes several tests, their p-values are adjusted over these, not across analyses. "

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-import tomllib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +10,6 @@ import pandas as pd
 from dashboard.report.cohort_selection import AnalysedCohort
 from embeddings import disclosure
 
-PRODUCT = "flexict-phenotype-explorer"
 # Computes nothing in a report, but the tests compare the statistics with it.
 ORACLE = "scikit-learn"
 PARTS = ("numpy", "scipy", "pandas", "lifelines", "matplotlib", "duckdb", ORACLE)
@@ -22,19 +17,6 @@ _SET_FIELDS = (
     *("set_id", "encoder", "weights_sha256", "weights_source", "is_published", "view", "preset", "pooling", "width"),
     *("code_version", "n_items", "n_cases"),
 )
-
-
-def versions() -> dict[str, str]:
-    """Version of the product, of Python, and of the packages that the numbers rest on."""
-    return {PRODUCT: _product_version(), "python": platform.python_version(), **{part: version(part) for part in PARTS}}
-
-
-def _product_version() -> str:
-    try:
-        return version(PRODUCT)
-    except PackageNotFoundError:  # run from its source tree
-        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
-        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def set_record(record: Mapping[str, Any]) -> dict[str, Any]:

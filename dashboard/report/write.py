@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
@@ -18,16 +17,17 @@ from typing import Any
 from dashboard.figures.style.export import Format, csv_bytes, figure_bytes
 from dashboard.report import main_tests
 from dashboard.report.analysis_plan import Findings, run_analyses
-from dashboard.report.arguments import ReportSettings, command_line, settings_of
+from dashboard.report.arguments import ReportSettings, command_line
 from dashboard.report.cohort_selection import AnalysedCohort, select_cases
 from dashboard.report.html import html_report
 from dashboard.report.methods import markdown, methods
 from dashboard.report.panels import all_panels
 from dashboard.report.panels.composed_figure import composed_figure, panel_figure
 from dashboard.report.panels.panel import Panel
-from dashboard.report.provenance import PRODUCT, figure_footer, set_record, statements, versions
+from dashboard.report.provenance import PARTS, figure_footer, set_record, statements
 from embeddings.analysis import progress
 from embeddings.analysis.serialise import plain
+from embeddings.versions import PRODUCT, versions
 from flexict.errors import FlexiCTError
 
 KIND = f"{PRODUCT} report"
@@ -55,12 +55,11 @@ class Report:
         return buffer.getvalue()
 
 
-def write_report(arguments: argparse.Namespace, say: Callable[[str], None]) -> str:
-    """Make the report that parsed arguments ask for and put it into its folder; returns what was written.
+def write_report(settings: ReportSettings, out: Path, say: Callable[[str], None]) -> str:
+    """Make a report and put it into its folder; returns what was written.
 
     Raises ValueError on settings or a folder that cannot be used.
     """
-    settings, out = settings_of(arguments), Path(arguments.out)
     check_folder(out)  # before the minutes of computing, and again when writing
     report = make_report(settings, out, say)
     put_folder(report, out)
@@ -93,7 +92,7 @@ def make_report(settings: ReportSettings, out: Path | str, say: Callable[[str], 
         files[f"data/{name}.csv"] = csv_bytes(table)
     tests = main_tests.main_tests(findings, cohort)
     files["data/main_tests.csv"] = csv_bytes(tests)
-    found = versions()
+    found = versions(PARTS, optional=())
     text = methods(cohort, findings, settings, found)
     files["methods.md"] = markdown(*text).encode("utf-8")
     created, command = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"), command_line(settings, out)

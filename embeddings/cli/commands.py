@@ -9,7 +9,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from embeddings.cli.watch import watch
 from embeddings.exchange.export import export
 from embeddings.exit_codes import DONE, INTERRUPTED
 from embeddings.formatting import counted
-from embeddings.imaging.masks.mask_labels import normal_label
 from embeddings.job.engines.allocation import keep_large_blocks
+from embeddings.job.settings import CsvSettings
 from embeddings.job.summary import exit_code_of
+from embeddings.options import settings_from
 from embeddings.records import RunProgress
 from embeddings.store.status import status, status_text
 from embeddings.store.store import Store
@@ -30,7 +31,7 @@ from flexict.errors import FlexiCTError
 
 WATCH_S = 5.0
 LEAST_WATCH_S = 0.2
-# Encoder, view, preset (None: as the file has masks or not) and slice step of each set.
+# Encoder, view, preset (None: by whether there are masks) and slice step of each set.
 DEMO_SETS = (
     ("flexict-nano", "lesion", None, 1),
     ("flexict-nano", "volume", None, 1),
@@ -43,8 +44,8 @@ def run_validate(arguments: argparse.Namespace) -> int:
     """Report every bad row: 0 without errors, 1 with errors in some rows, 2 if no row can be used."""
     from embeddings.cohort.read import read_cohort, validate_text
 
-    mapping, label = role_mapping(arguments.map), label_of(arguments.mask_label)
-    report = read_cohort(arguments.cohort, arguments.data_root, mapping, mask_label=label)
+    how = settings_from(CsvSettings, arguments)
+    report = read_cohort(arguments.cohort, how.data_root, how.mapping, mask_label=how.mask_label)
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=1, default=str))
     else:
@@ -53,33 +54,8 @@ def run_validate(arguments: argparse.Namespace) -> int:
 
 
 def run_embed(arguments: argparse.Namespace) -> int:
-    """Embed what is missing, or with `--dry-run` say what that would take; see `command_line` for the codes."""
-    settings = job.JobSettings(
-        encoder=arguments.encoder,
-        views=tuple(arguments.view),
-        weights=arguments.weights,
-        device=arguments.device,
-        batch_size=arguments.batch_size,
-        workers=arguments.workers,
-        data_root=arguments.data_root,
-        mapping=role_mapping(arguments.map),
-        preset=arguments.preset,
-        scale=arguments.scale,
-        seed_side_mm=arguments.seed_side,
-        slice_step=arguments.slice_step,
-        thumbnails=not arguments.no_thumbnails,
-        cache=arguments.cache,
-        retry_failed=arguments.retry_failed,
-        limit=arguments.limit,
-        shard=shard(arguments.shard),
-        engine=arguments.engine,
-        address=arguments.address,
-        pooling=arguments.pooling,
-        patch=patch(arguments.patch),
-        precision=arguments.precision,
-        backend=arguments.backend,
-        mask_label=label_of(arguments.mask_label),
-    )
+    """Embed what is missing, or with `--dry-run` estimate what that would take; see `exit_codes` for the codes."""
+    settings = settings_from(job.JobSettings, arguments)
     if arguments.dry_run:
         from embeddings.job.dry_run import dry_run
 
@@ -87,7 +63,7 @@ def run_embed(arguments: argparse.Namespace) -> int:
         return DONE
     make_folder(arguments.db.parent)
     keep_large_blocks()
-    with _bar(f"{arguments.encoder} {' '.join(arguments.view)}") as show:
+    with _bar(f"{settings.encoder} {' '.join(settings.views)}") as show:
         summaries = job.run_views(arguments.cohort, arguments.db, settings, progress=show)
     for summary in summaries:
         print(summary.sentence())
@@ -98,41 +74,8 @@ def run_embed(arguments: argparse.Namespace) -> int:
     return exit_code_of(summaries)
 
 
-def label_of(text: str | None) -> str | None:
-    """The label of `--mask-label` as a column of the CSV would give it; None where it is empty."""
-    return None if text is None or not text.strip() else normal_label(text)
-
-
-def shard(text: str | None) -> tuple[int, int] | None:
-    """`I/N` as two numbers.
-
-    Raises:
-        FlexiCTError: something else.
-    """
-    if text is None:
-        return None
-    number, slash, count = text.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal()):
-        raise FlexiCTError(f"--shard takes I/N, such as 1/4, not {text!r}")
-    return int(number), int(count)
-
-
-def patch(text: str | None) -> int | tuple[int, ...] | None:
-    """`N` as a number, `N,N` or `N,N,N` as several.
-
-    Raises:
-        FlexiCTError: something else.
-    """
-    if text is None:
-        return None
-    edges = text.split(",")
-    if not 1 <= len(edges) <= 3 or not all(edge.strip().isdecimal() and int(edge) for edge in edges):
-        raise FlexiCTError(f"--patch takes one edge or one an axis, such as 16 or 8,16,16, not {text!r}")
-    return int(text) if len(edges) == 1 else tuple(int(edge) for edge in edges)
-
-
 def run_import(arguments: argparse.Namespace) -> int:
-    """Bring in vectors, made elsewhere or exported here: 0 when any are in the store."""
+    """Import vectors, of another program or exported by this one: 0 if any are in the store."""
     make_folder(arguments.db.parent)
     if arguments.labels is None:
         from embeddings.exchange.import_export import import_export
@@ -151,14 +94,14 @@ def run_import(arguments: argparse.Namespace) -> int:
         id_column=arguments.id,
         stage=arguments.stage,
         patient=arguments.patient,
-        mapping=role_mapping(arguments.map),
+        mapping=settings_from(CsvSettings, arguments).mapping,
     )
     print(summary.text())
     return DONE
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    """Say what a store holds; with `--watch` how its runs fare: 0 when they have ended, 1 if one died."""
+    """Show what a store contains; with `--watch` the progress of its runs: 0 once they have ended, 1 if one died."""
     if arguments.watch is not None:
         if not LEAST_WATCH_S <= arguments.watch < math.inf:
             raise FlexiCTError(f"--watch takes {LEAST_WATCH_S:g} seconds or more, not {arguments.watch:g}")
@@ -196,7 +139,7 @@ def run_search(arguments: argparse.Namespace) -> int:
 
 
 def run_zero_shot(arguments: argparse.Namespace) -> int:
-    """Write how findings score."""
+    """Write the scores of findings."""
     from embeddings.exchange.export import defused
     from embeddings.text_search import open_tower, score_findings
 
@@ -212,7 +155,7 @@ def run_zero_shot(arguments: argparse.Namespace) -> int:
 
 
 def run_look_up(arguments: argparse.Namespace) -> int:
-    """Embed one scan as a set of the store was, keep it nowhere, and print what is most like it."""
+    """Embed one scan like those of a set, store nothing, and print the most similar cases."""
     import numpy as np
 
     from embeddings.analysis import nearest
@@ -234,7 +177,7 @@ def run_look_up(arguments: argparse.Namespace) -> int:
     encoder = open_encoder_of(chosen, recipe, arguments.weights)
     print("reading and encoding the scan", file=sys.stderr, flush=True)
     seed = None if arguments.point is None else (arguments.point[0], arguments.point[1], arguments.point[2])
-    scan = Scan(arguments.image, arguments.mask, seed, label_of(arguments.mask_label))
+    scan = Scan(arguments.image, arguments.mask, seed, settings_from(CsvSettings, arguments).mask_label)
     vector = embed_scan(scan, encoder, recipe)
     frame, vectors = one_row_a_case(*store.table(str(chosen["set_id"])))
     answer = nearest(np.vstack([vectors, vector]), len(vectors), k=arguments.k)
@@ -246,7 +189,7 @@ def run_look_up(arguments: argparse.Namespace) -> int:
 
 
 def run_merge(arguments: argparse.Namespace) -> int:
-    """Bring the stores of several jobs into one."""
+    """Merge the stores of several jobs into one."""
     from embeddings.store.merge import merge
 
     make_folder(arguments.out.parent)
@@ -255,7 +198,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
-    """Write the simulated cohort and embed its lesions, volumes and every 20th slice with flexict-nano."""
+    """Write the simulated cohort and embed it as `DEMO_SETS` lists."""
     from embeddings import demo
 
     make_folder(arguments.out)
@@ -287,7 +230,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder with those above it.
+    """Make a folder and those above it.
 
     Raises:
         FlexiCTError: it cannot be made.
@@ -296,25 +239,13 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FlexiCTError(
-            f"the folder {folder} cannot be made ({error.strerror}): choose a place to write to"
+            f"the folder {folder} cannot be created ({error.strerror}): choose a writable place"
         ) from error
-
-
-def role_mapping(pairs: Sequence[str]) -> Mapping[str, str | None] | None:
-    """`ROLE=COLUMN` pairs as a mapping; nothing after the sign means that the role has no column.
-
-    Raises:
-        FlexiCTError: a pair without an equals sign.
-    """
-    for pair in pairs:
-        if "=" not in pair:
-            raise FlexiCTError(f"--map takes ROLE=COLUMN, such as patient_id=Subject, not {pair!r}")
-    return {role: column or None for role, _, column in (pair.partition("=") for pair in pairs)} or None
 
 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[RunProgress], None]]:
-    """A progress bar of cases with rate and time left, and the number of vectors and failures beside it."""
+    """A progress bar of cases with the rate, the time left, and the numbers of vectors and failures."""
     with tqdm(desc=title, unit="case", file=sys.stderr, dynamic_ncols=True) as bar:
 
         def show(progress: RunProgress) -> None:

@@ -1,4 +1,4 @@
-"""`status --watch`: how the runs on a store fare, again and again until they have ended."""
+"""`status --watch`: the progress of the runs on a store, repeated until they have ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embeddings.store.connections import utc_now
 from embeddings.store.status import printable, runs, warning_of
 from embeddings.store.store import Store, StoreBusy
 
-# The pace of the last minutes says more about the rest than that of a slow beginning.
+# The rate of the last minutes predicts the rest better than that of a slow beginning.
 RATE_OVER_S = 300.0
 LEAST_WINDOW_S = 20.0
 PATIENCE_S = 2.0
@@ -27,12 +27,12 @@ MOST_REASONS = 3
 
 @dataclass
 class _Watched:
-    """A run under watch: when how many of its cases had ended, by the watcher's clock in seconds."""
+    """A watched run: pairs of a time, in seconds by the watcher's clock, and the number of cases that had ended."""
 
     ended: deque[tuple[float, int]] = field(default_factory=deque)
 
     def rate(self, row: dict[str, Any], now: float) -> float | None:
-        """Cases a minute over the last minutes; since the start of the run where it was not watched for long."""
+        """Cases per minute over the last minutes, or since the start of the run if it was not watched for long."""
         n_ended = row["n_done"] + row["n_failed"]
         self.ended.append((now, n_ended))
         while now - self.ended[0][0] > RATE_OVER_S:
@@ -45,7 +45,7 @@ class _Watched:
 
 
 class Watch:
-    """Looks at a store's runs, and says in lines what it saw."""
+    """Looks at the runs of a store and describes them in lines of text."""
 
     def __init__(self, db: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = Store(db, patience_s=PATIENCE_S)
@@ -57,16 +57,16 @@ class Watch:
         self.died = False
 
     def look(self) -> list[str]:
-        """The picture of this moment; the last one, saying so, while another program keeps the file to itself.
+        """The current state; while another program has the file locked, the last known state, marked as such.
 
         Raises:
-            StoreError: the file is no store, or there is none.
+            StoreError: the file is not a store, or there is none.
         """
         try:
             found = runs(self._store)
             failures = self._store.failures()
         except StoreBusy:
-            since = "" if self._seen_at is None else f"; the above is of {self._seen_at:%H:%M:%S} UTC"
+            since = "" if self._seen_at is None else f"; the above is from {self._seen_at:%H:%M:%S} UTC"
             return [*self._seen, f"the file is in use by another program{since}"]
         now = utc_now()
         for row in found:
@@ -113,13 +113,13 @@ def watch(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Show the runs of a store every `every_s` seconds until none is under way; on a terminal in place.
+    """Show the runs of a store every `every_s` seconds until none is running; on a terminal in place.
 
     Returns:
-        0 when they have ended in whatever way, 1 when the process of one died.
+        0 once they have ended in any way, 1 if the process of one died.
 
     Raises:
-        StoreError: the file is no store, or there is none.
+        StoreError: the file is not a store, or there is none.
     """
     looking = Watch(db, clock)
     in_place, n_before = out.isatty(), 0
@@ -127,7 +127,7 @@ def watch(
         lines = looking.look()
         if in_place:
             width = shutil.get_terminal_size().columns
-            # A line that wraps would be two to go back over.
+            # A line that wraps would take two lines on the screen.
             lines = [line[: max(1, width - 1)] for line in lines]
             back = f"\x1b[{n_before}F" if n_before else ""
             out.write(f"{back}\x1b[J")
@@ -142,7 +142,7 @@ def watch(
 
 
 def _reasons(found: list[str]) -> list[str]:
-    """The commonest reasons for failures, with their number."""
+    """The most frequent reasons for failures, with counts."""
     if not found:
         return []
     counted = Counter(found)

@@ -10,7 +10,7 @@ from pathlib import Path
 from embeddings.cohort.report import CaseRow
 from embeddings.cohort.rows import Rows
 from embeddings.cohort.table import CohortError, Table
-from embeddings.formatting import counted, named
+from embeddings.formatting import counted, first_few
 from flexict.errors import FlexiCTError
 
 
@@ -67,8 +67,8 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
     rows = Rows(path, table, mapping)
     if "case_id" not in rows.columns:
         raise CohortError(
-            f"{path.name} has no column of case ids such as {id_column!r}: map one of {named(table.header, 12)} with "
-            "--map case_id=COLUMN"
+            f"{path.name} has no column of case ids such as {id_column!r}: map one of {first_few(table.header, 12)} "
+            "with --map case_id=COLUMN"
         )
     rows.check_identity(unique=False)
     left_out = [p for p in rows.problems if p.severity == "error"]
@@ -80,7 +80,7 @@ def read_labels(path: Path, table: Table, mapping: Mapping[str, str | None], id_
     counts = Counter(row.case_id for row in rows.rows)
     twice = [name for name, count in counts.items() if name and count > 1]
     if twice:
-        raise CohortError(f"{path.name} has more than one row for {named(twice)}: keep one row per case")
+        raise CohortError(f"{path.name} has more than one row for {first_few(twice)}: keep one row per case")
     rows.severity = "warning"
     rows.check_files()
     rows.read_mask_labels()
@@ -116,6 +116,6 @@ def _read_stages(path: Path, rows: Rows, wanted: bool) -> list[str]:
     rows.use_stages(column)
     if column.order and column.odd:
         n_cases = sum(text in column.odd for text in column.values)
-        odd = named(list(map(repr, sorted(column.odd))))
+        odd = first_few(map(repr, sorted(column.odd)))
         rows.warn(f"left out of the order of the stages: {counted(n_cases, 'case')}, {odd} in {header!r}")
     return column.order

@@ -24,7 +24,7 @@ from embeddings.cohort.stage_spellings import (
     parse_stage,
     plain_text,
 )
-from embeddings.formatting import named
+from embeddings.formatting import first_few
 from flexict.errors import FlexiCTError
 
 
@@ -253,4 +253,4 @@ def _most_frequent_scale(keys: Mapping[str, StageKey], counts: Mapping[str, int]
 
 
 def _listed(values: Iterable[str]) -> str:
-    return named(list(map(repr, values)), 8)
+    return first_few(map(repr, values), 8)

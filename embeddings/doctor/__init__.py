@@ -1,6 +1,6 @@
-"""`python -m embeddings doctor`: whether this machine can do the work, and what to do where it cannot.
+"""`python -m embeddings doctor`: whether this machine can run the job, and what to do if it cannot.
 
-Nothing is downloaded. Every check is made for itself: a broken library is a finding, not the end of the examination.
+Nothing is downloaded. Each check is independent: a broken library is a finding, not the end of the examination.
 """
 
 from __future__ import annotations

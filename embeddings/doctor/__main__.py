@@ -1,6 +1,6 @@
-"""`python -m embeddings.doctor`: the same as `python -m embeddings doctor`, and starts where that cannot.
+"""`python -m embeddings.doctor`: the same as `python -m embeddings doctor`, but starts even if that cannot.
 
-It imports nothing but Python's own libraries before it examines them.
+It imports only Python's own libraries before it examines the others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""One finding of an examination, and how a list of them is shown."""
+"""A finding of the examination, and the text of a list of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from embeddings.formatting import counted
 
 State = Literal["ok", "warning", "problem"]
 _MARKS: Mapping[State, str] = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
@@ -15,11 +17,11 @@ class Check:
     """What was found.
 
     Attributes:
-        state: `ok`; `warning`, where something works less well than it could or is absent and may be wanted; or
-            `problem`, where something keeps the job from working.
-        finding: a phrase for people.
-        advice: what to do about it; None where nothing is to be done.
-        values: the same as plain values for JSON; bytes, seconds, volumes a minute.
+        state: `ok`; `warning` if something works less well than it could, or is absent and may be needed; or `problem`
+            if something prevents the job from working.
+        finding: a phrase to read.
+        advice: what to do about it; None if there is nothing to do.
+        values: the same for JSON; in bytes, seconds and volumes per minute.
     """
 
     name: str
@@ -39,14 +41,14 @@ class Check:
 
 
 def guarded(name: str, make: Callable[[], Iterable[Check]]) -> list[Check]:
-    """The findings of one examination; what breaks it is a finding itself."""
+    """The findings of one check; an error in it is a finding too."""
     found: list[Check] = []
     try:
         found.extend(make())
     except Exception as error:
         text = " ".join(str(error).split()) or "no message"
-        advice = "install what requirements.txt names again" if isinstance(error, ImportError) else None
-        found.append(Check(name, "problem", f"could not be examined ({type(error).__name__}: {text})", advice))
+        advice = "reinstall the packages of requirements.txt" if isinstance(error, ImportError) else None
+        found.append(Check(name, "problem", f"could not be checked ({type(error).__name__}: {text})", advice))
     return found
 
 
@@ -55,14 +57,10 @@ def text(checks: Sequence[Check]) -> str:
     lines = [line for check in checks for line in check.lines()]
     counts = {state: sum(check.state == state for check in checks) for state in _MARKS}
     if counts["problem"]:
-        end = f"{_plural(counts['problem'], 'problem')} to see to before anything is embedded"
+        end = f"{counted(counts['problem'], 'problem')} to solve before anything is embedded"
     elif counts["warning"]:
-        end = f"ready, with {_plural(counts['warning'], 'warning')}"
+        end = f"ready, with {counted(counts['warning'], 'warning')}"
     else:
         end = "ready"
     shown = ("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
     return "\n".join([*shown, "", end])
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The store that was given: whether it opens, what it holds, and who has it."""
+"""The given store: whether it opens, what it contains, and which process has it open."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from embeddings.store.store import Store, StoreBusy, StoreError
 
 PATIENCE_S = 2.0
 _NAME = "store"
-# DuckDB names the process that has the file, where the system tells it.
+# DuckDB names the process that has the file open, if the system knows it.
 _HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
 
 
 def check_store(path: Path, data_root: Path | None) -> Iterator[Check]:
-    """What the store says of itself; a data root of its own is looked at where none was given."""
+    """The state of the store; its own data root is checked if none was given."""
     if not path.exists():
-        yield Check(_NAME, "ok", f"{path} is not there yet; embed makes it")
+        yield Check(_NAME, "ok", f"{path} does not exist yet; embed creates it")
         return
     store = Store(path, patience_s=PATIENCE_S)
     try:
@@ -32,19 +32,21 @@ def check_store(path: Path, data_root: Path | None) -> Iterator[Check]:
     except StoreBusy as error:
         holder = _HOLDER.search(str(error.__cause__))
         by = f"process {holder[2]} ({holder[1]})" if holder else "another program"
-        advice = "wait for it, or close it if it is no embedding job"
+        advice = "wait for it, or close it if it is not an embedding job"
         values = {"busy": True, "pid": int(holder[2]) if holder else None}
         yield Check(_NAME, "warning", f"{path} is in use by {by}", advice, values)
         return
     except StoreError as error:
-        yield Check(_NAME, "problem", str(error), "give another file, or do what the message says")
+        yield Check(_NAME, "problem", str(error), "give another file, or follow the message")
         return
     values = {"schema_version": info.schema_version, "n_cases": info.n_cases, "size": path.stat().st_size}
     finding = f"{path}: {counted(info.n_cases, 'case')}, schema {info.schema_version} of {SCHEMA_VERSION}"
-    older = "; the next job brings it up to date" if info.schema_version < SCHEMA_VERSION else ""
+    older = "; the next job updates it" if info.schema_version < SCHEMA_VERSION else ""
     dead = [row for row in of_runs if row["process"] == "gone"]
     if not os.access(path, os.W_OK):
-        yield Check(_NAME, "warning", f"{finding}; it cannot be written to", "change its mode to embed into it", values)
+        yield Check(
+            _NAME, "warning", f"{finding}; it is not writable", "change its permissions to embed into it", values
+        )
     elif dead:
         advice = "nothing is lost: run the same command again"
         yield Check(_NAME, "warning", f"{finding}; its last run died (process {dead[0]['pid']})", advice, values)
@@ -52,5 +54,5 @@ def check_store(path: Path, data_root: Path | None) -> Iterator[Check]:
         yield Check(_NAME, "ok", f"{finding}{older}", values=values)
     if data_root is None:
         found = check_data_root(info.data_root)
-        # A store can be looked at without its images.
+        # A store can be used without its images.
         yield replace(found, state="warning") if found.state == "problem" else found

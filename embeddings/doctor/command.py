@@ -1,4 +1,4 @@
-"""The command `doctor`: its arguments, what it prints and how it ends."""
+"""The command `doctor`: its arguments, its output and its exit code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ NO_PROBLEM, HAS_PROBLEM = 0, 2
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    command.add_argument("--db", type=Path, metavar="FILE.duckdb", help="the store that is or will be worked on")
-    command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that holds every image")
+    command.add_argument("--db", type=Path, metavar="FILE.duckdb", help="the store to embed into")
+    command.add_argument("--data-root", type=Path, metavar="DIR", help="folder that contains every image")
     command.add_argument("--weights", metavar="FILE", help="file or folder of weights, as for embed")
     command.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:
-    """Examine this machine: 0 without a problem, 2 where something keeps the job from working."""
+    """Examine this machine: 0 without a problem, 2 if something prevents the job from working."""
 
     def working(check: Check) -> None:
         print(f"\r\x1b[K{check.name} ...", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""GPUs: what torch sees, what the driver sees, and whether they compute."""
+"""GPUs: those that torch sees, those that the driver sees, and whether they compute correctly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_FREE = 4e9
 
 
 def check_devices() -> Iterator[Check]:
-    """Each CUDA device with a small computation on it; one finding that says so where there is none."""
+    """Each CUDA device, tested by a small computation; a single finding if there is none."""
     listed = _listed_by_driver()
     if not torch.cuda.is_available():
         if listed:
@@ -24,13 +24,13 @@ def check_devices() -> Iterator[Check]:
             yield Check(
                 "devices",
                 "warning",
-                f"the driver lists {', '.join(name for name, _ in listed)}, but {why}; work is done on the CPU",
-                "install a torch for CUDA that fits the driver (pytorch.org), then run this again",
+                f"the driver lists {', '.join(name for name, _ in listed)}, but {why}; the job runs on the CPU",
+                "install a torch for CUDA that matches the driver (pytorch.org), then run this again",
                 {"driver_lists": [name for name, _ in listed]},
             )
         else:
-            finding = "no GPU; work is done on the CPU"
-            advice = "flexict-2d and flexict-3d take seconds to half a minute an item on a CPU" if not listed else None
+            finding = "no GPU; the job runs on the CPU"
+            advice = "flexict-2d and flexict-3d take seconds to half a minute per item on a CPU" if not listed else None
             yield Check("devices", "ok", finding, advice, {"cpu_capability": torch.backends.cpu.get_cpu_capability()})
         return
     driver = listed[0][1] if listed else None
@@ -51,7 +51,12 @@ def _check_cuda(number: int, driver: str | None) -> Check:
         agrees = torch.allclose((a.to(device) @ a.to(device)).cpu(), a @ a, atol=0.1)
     except RuntimeError as error:
         why = str(error).splitlines()[0]
-        return Check(name, "problem", f"does not compute ({why})", "look at nvidia-smi; restart or leave it out")
+        return Check(
+            name,
+            "problem",
+            f"does not compute ({why})",
+            "look at nvidia-smi; restart the machine, or exclude it with --device",
+        )
     values = {
         "model": found.name,
         "memory": total,
@@ -63,17 +68,19 @@ def _check_cuda(number: int, driver: str | None) -> Check:
     }
     finding = (
         f"{found.name}, {size(free)} free of {size(total)}, capability {found.major}.{found.minor}, "
-        f"{'bfloat16' if has_bfloat16 else 'no bfloat16'}, driver {driver or 'not known'}, CUDA {torch.version.cuda}"
+        f"{'bfloat16' if has_bfloat16 else 'no bfloat16'}, driver {driver or 'unknown'}, CUDA {torch.version.cuda}"
     )
     if not agrees:
-        return Check(name, "problem", f"{finding}; it computes wrongly", "leave it out with --device", values)
+        return Check(name, "problem", f"{finding}; it computes wrongly", "exclude it with --device", values)
     if free < LEAST_FREE:
-        return Check(name, "warning", finding, "another program holds its memory: wait, or embed elsewhere", values)
+        return Check(
+            name, "warning", finding, "another program uses its memory: wait, or embed on another device", values
+        )
     return Check(name, "ok", finding, values=values)
 
 
 def _listed_by_driver() -> list[tuple[str, str]]:
-    """Name and driver version of every GPU that NVIDIA's own tool lists; none where there is no such tool."""
+    """Name and driver version of every GPU that nvidia-smi lists; empty without that tool."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

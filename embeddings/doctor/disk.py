@@ -1,4 +1,4 @@
-"""Folders: free space, what kind of file system they lie on, and whether locks hold there."""
+"""Folders: free space, kind of file system, and whether file locks work there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embeddings.formatting import size
 LITTLE, TOO_LITTLE = 5e9, 2e8
 _NETWORK = re.compile(r"^(nfs\d?|cifs|smb\d?|smbfs|lustre|gpfs|beegfs|ceph|glusterfs|afs|ncpfs|9p|orangefs|fuse\..*)$")
 _MOST_S = 30.0
-# Tried in a process of its own, since locks do not keep a process from itself.
+# Runs in another process, because a lock does not exclude the process that has it.
 _TRY_LOCK = """
 import fcntl, sys
 with open(sys.argv[1], "r+b") as file:
@@ -31,7 +31,7 @@ with open(sys.argv[1], "r+b") as file:
 
 
 def check_folders(db_folder: Path, data_root: Path | None, temporary: Path) -> Iterator[Check]:
-    """Free space where the store, temporary files and downloaded weights lie, and whether the data root is there."""
+    """Free space for the store, temporary files and downloaded weights, and whether the data root exists."""
     yield _check_space("folder of the store", db_folder)
     if data_root is not None:
         yield check_data_root(data_root)
@@ -40,13 +40,13 @@ def check_folders(db_folder: Path, data_root: Path | None, temporary: Path) -> I
 
 
 def check_data_root(folder: Path) -> Check:
-    """Whether the folder of the images is there and can be listed."""
+    """Whether the folder of the images exists and can be listed."""
     name = "data root"
     try:
         with os.scandir(folder) as entries:
             empty = next(entries, None) is None
     except OSError as error:
-        advice = "mount or name the folder that holds the images"
+        advice = "mount or name the folder that contains the images"
         return Check(name, "problem", f"{folder} cannot be listed ({error.strerror})", advice)
     kind = kind_of_file_system(folder)
     values = {"folder": str(folder), "file_system": kind}
@@ -56,7 +56,7 @@ def check_data_root(folder: Path) -> Check:
 
 
 def check_locks(folder: Path) -> Check:
-    """Whether a lock that one process holds on a file in the folder is refused to another, as DuckDB needs it."""
+    """Whether a file lock of one process in the folder excludes another process, as DuckDB needs."""
     name = "locks"
     folder = _existing(folder)
     kind = kind_of_file_system(folder)
@@ -78,15 +78,15 @@ def check_locks(folder: Path) -> Check:
             )
     except (OSError, subprocess.SubprocessError) as error:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        advice = "keep the store in a folder that you can write to, on a local disk"
+        advice = "keep the store in a writable folder on a local disk"
         return Check(name, "problem", f"no file can be written and locked in {where}: {why}", advice, values)
     if done.stdout.strip() != "refused":
         advice = "keep the store on a local disk: two jobs here would not notice each other and could damage it"
-        return Check(name, "problem", f"do not hold between processes in {where}", advice, values)
+        return Check(name, "problem", f"do not work between processes in {where}", advice, values)
     if is_network(kind):
         advice = "run the jobs of a store on one machine at a time, or keep it on a local disk"
-        return Check(name, "warning", f"hold on this machine in {where}; between machines they may not", advice, values)
-    return Check(name, "ok", f"hold between processes in {where}", values=values)
+        return Check(name, "warning", f"work on this machine in {where}; between machines they may not", advice, values)
+    return Check(name, "ok", f"work between processes in {where}", values=values)
 
 
 def hub_cache() -> Path:
@@ -96,7 +96,7 @@ def hub_cache() -> Path:
 
 
 def kind_of_file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str | None:
-    """Such as `ext4`, `overlay` or `nfs4`, of the mount point nearest above the folder; None where it is not known."""
+    """Such as `ext4`, `overlay` or `nfs4`, of the mount point that contains the folder; None if unknown."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -108,7 +108,7 @@ def kind_of_file_system(folder: Path, mounts: Path = Path("/proc/self/mountinfo"
         left, _, right = line.partition(" - ")
         point = Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), left.split()[4]))
         depth = len(point.parts)
-        # Of two mounts on one point, the later hides the earlier.
+        # Of two mounts on one point, the later one hides the earlier.
         if place.is_relative_to(point) and (found is None or depth >= found[0]):
             found = depth, right.split()[0]
     return None if found is None else found[1]
@@ -123,13 +123,19 @@ def _check_space(name: str, folder: Path) -> Check:
     place = _existing(folder)
     free = shutil.disk_usage(place).free
     values = {"folder": str(folder), "free": free}
-    finding = f"{size(free)} free in {folder}" + ("" if place == folder else " (not made yet)")
+    finding = f"{size(free)} free in {folder}" + ("" if place == folder else " (does not exist yet)")
     if not os.access(place, os.W_OK):
-        return Check(name, "warning", f"{finding}; it cannot be written to", "choose another, or its mode", values)
+        return Check(
+            name,
+            "warning",
+            f"{finding}; it is not writable",
+            "choose another folder, or change its permissions",
+            values,
+        )
     if free < TOO_LITTLE:
         return Check(name, "problem", finding, "free some space, or choose a folder on another disk", values)
     if free < LITTLE:
-        return Check(name, "warning", finding, "embed --dry-run estimates what a cohort will take", values)
+        return Check(name, "warning", finding, "embed --dry-run estimates how much a cohort needs", values)
     return Check(name, "ok", finding, values=values)
 
 
@@ -141,5 +147,5 @@ def _existing(folder: Path) -> Path:
 
 def _described(kind: str | None) -> str:
     if kind is None:
-        return "file system not known"
+        return "unknown file system"
     return f"network file system {kind}" if is_network(kind) else f"file system {kind}"

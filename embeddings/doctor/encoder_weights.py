@@ -1,4 +1,4 @@
-"""Which weights are on this machine, for each encoder of the registry; nothing is downloaded."""
+"""The weights on this machine, for each encoder of the registry; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _PREFIX = 12
 
 
 def check_weights(given: str | None = None) -> Iterator[Check]:
-    """One finding an encoder, and one for the weights that were given."""
+    """One finding per encoder, and one for the given weights."""
     if given is not None:
         yield _check_given(given)
     for spec in REGISTRY.values():
         yield _check_encoder(spec)
     for name in encoder_names():
         if name not in REGISTRY:
-            yield Check(f"encoder {name}", "ok", "is registered by another package")
+            yield Check(f"encoder {name}", "ok", "is provided by another package")
 
 
 def _check_given(given: str) -> Check:
@@ -55,12 +55,12 @@ def _check_given(given: str) -> Check:
     fits = [s.name for s in REGISTRY.values() if s.shape["embed_dim"] == wide and (s.text is not None) == aligned]
     values = {"file": str(found.path), "sha256": found.sha256, "fits": fits}
     if not fits:
-        return Check(name, "problem", "are of another model", "give weights of an encoder of the registry", values)
-    return Check(name, "ok", f"{_file(found)}, of the size of {' or '.join(fits)}", values=values)
+        return Check(name, "problem", "belong to another model", "give weights of an encoder of the registry", values)
+    return Check(name, "ok", f"{_file(found)}, fits {' or '.join(fits)}", values=values)
 
 
 def _check_encoder(spec: EncoderSpec) -> Check:
-    """Looks in the order of `find_weights`, but asks the hub's cache alone."""
+    """Looks in the order of `find_weights`, but only in the cache of the hub."""
     name = f"weights of {spec.name}"
     chosen: tuple[str, Path] | None
     if spec.bundled is not None:
@@ -77,9 +77,9 @@ def _check_encoder(spec: EncoderSpec) -> Check:
     if chosen is None:
         finding = f"not on this machine (looked: {looked})"
         if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-            advice = f"HF_HUB_OFFLINE keeps them from being fetched: set {spec.variable} to the file"
+            advice = f"HF_HUB_OFFLINE prevents their download: set {spec.variable} to the file"
         else:
-            advice = f"they are fetched from the hub when first asked for; without network, set {spec.variable}"
+            advice = f"they are downloaded from the hub on first use; without a network, set {spec.variable}"
         return Check(name, "warning", finding, f"{advice}. Not needed for flexict-nano", values)
     by, path = chosen
     try:
@@ -96,10 +96,10 @@ def _file(found: WeightsFile) -> str:
 
 
 def _cached(hub: str) -> Path | None:
-    """The hub's file where it was downloaded before."""
+    """The file of the hub, if it was downloaded before."""
     try:
         found = try_to_load_from_cache(hub, HUB_FILE, cache_dir=hub_cache())
     except ValueError:
-        # No name that the hub could have.
+        # Not a possible name on the hub.
         return None
     return Path(found) if isinstance(found, str) else None

@@ -16,13 +16,13 @@ def examine(
     weights: str | None = None,
     shown: Callable[[Check], None] = lambda check: None,
 ) -> list[Check]:
-    """Examine this machine, and the store, data root and weights where they are given. No check raises.
+    """Examine this machine, and the store, data root and weights if given. No check raises.
 
     Args:
-        db: the store that is or will be worked on.
-        data_root: the folder that holds every image.
+        db: the store to embed into.
+        data_root: the folder that contains every image.
         weights: a file or folder of weights, as for `embed --weights`.
-        shown: called with each finding as it comes.
+        shown: called with each finding.
     """
     found: list[Check] = []
     for name, make in _examinations(db, data_root, weights):
@@ -35,7 +35,7 @@ def examine(
 def _examinations(
     db: Path | None, data_root: Path | None, weights: str | None
 ) -> Iterable[tuple[str, Callable[[], Iterable[Check]]]]:
-    # Each module is imported by its own examination, so that one that cannot be imported costs only that one.
+    # Each check imports its own module, so that an import that fails affects only that check.
     def libraries() -> Iterable[Check]:
         from embeddings.doctor.machine import check_libraries
 

@@ -1,4 +1,4 @@
-"""Libraries, cores and memory, as far as a container lets this process have them."""
+"""Libraries, and the cores and memory that a container leaves this process."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from embeddings.versions import REQUIRED, versions
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY = 4e9
 _AGAIN = "install it with: pip install -r requirements.txt"
-# What version 1 of control groups writes for no limit is a little less than this.
+# Version 1 of control groups writes a little less than this for no limit.
 _NO_LIMIT = 2**60
 
 
 def check_libraries() -> Iterator[Check]:
-    """Versions of all, and whether those that are needed can be imported."""
+    """The versions of all libraries, and whether the required ones can be imported."""
     found = versions()
     shown = ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
     if sys.version_info < LEAST_PYTHON:
@@ -42,7 +42,7 @@ def check_libraries() -> Iterator[Check]:
 
 @dataclass(frozen=True)
 class Share:
-    """What a control group (a container, a batch job) leaves this process: cores and bytes; None without a limit."""
+    """The limits of a control group (a container, a batch job): cores and bytes; None without a limit."""
 
     cores: float | None
     memory: int | None
@@ -50,7 +50,7 @@ class Share:
 
 
 def check_cores() -> Check:
-    """Cores that this process may use, and the share of them that a container leaves."""
+    """The cores that this process may use, and the limit of the container."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = share_of_this_process().cores
     values = {"cores": allowed, "cores_of_machine": os.cpu_count(), "container_cores": share}
@@ -58,7 +58,7 @@ def check_cores() -> Check:
         return Check(
             "cores",
             "warning",
-            f"{allowed} cores are seen, but the container may use {share:g} of them",
+            f"{allowed} cores are visible, but the container may use {share:g} of them",
             f"give embed --workers {max(1, round(share))}",
             values,
         )
@@ -66,12 +66,12 @@ def check_cores() -> Check:
 
 
 def check_memory(root: Path = Path("/")) -> Check:
-    """Memory that is free, of the machine or of the container's share."""
+    """The free memory of the machine, or of the container's limit."""
     lines = (root / "proc/meminfo").read_text().splitlines() if (root / "proc/meminfo").exists() else []
     known = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines) if rest}
     total, free = known.get("MemTotal"), known.get("MemAvailable")
     if total is None or free is None:
-        return Check("memory", "ok", "not known on this system")
+        return Check("memory", "ok", "unknown on this system")
     share = share_of_this_process(root)
     values = {"total": total, "free": free, "container_limit": share.memory}
     where = f"{size(free)} free of {size(total)}"
@@ -80,13 +80,13 @@ def check_memory(root: Path = Path("/")) -> Check:
         values["free"] = free
         where = f"{size(free)} free of the container's {size(share.memory)} ({size(total)} on the machine)"
     if free < LEAST_MEMORY:
-        advice = f"a large scan takes about 2 GB while it is read: free {size(LEAST_MEMORY)}, or embed with --workers 1"
+        advice = f"reading a large scan takes about 2 GB: free {size(LEAST_MEMORY)}, or embed with --workers 1"
         return Check("memory", "warning", where, advice, values)
     return Check("memory", "ok", where, values=values)
 
 
 def share_of_this_process(root: Path = Path("/")) -> Share:
-    """The narrowest limits among this process's control group and those above it, of version 1 or 2.
+    """The lowest limits of this process's control group and those above it, of version 1 or 2.
 
     Source: cgroup-v2 documentation of the Linux kernel (`cpu.max`, `memory.max`); version 1's `cpu.cfs_quota_us`
     and `memory.limit_in_bytes`. A container usually sees its own group at the top.
@@ -119,7 +119,7 @@ def share_of_this_process(root: Path = Path("/")) -> Share:
 
 
 def _upwards(top: Path, path: str) -> Iterator[Path]:
-    """The folder of a control group and all above it, as far as they are visible from here."""
+    """The folder of a control group and all visible folders above it."""
     folder = top / path.strip("/")
     while True:
         if folder.is_dir():

@@ -1,7 +1,7 @@
-"""A scan through the whole way in about ten seconds: simulated, written, read, prepared, encoded, stored, read back.
+"""One scan through all steps in about ten seconds: simulated, written, read, prepared, encoded, stored, read back.
 
-The vector is compared with one that was computed before, by `write_reference`, and ships as `reference.json`. Between
-processors vectors differ in their last bits, so what counts is the direction.
+The vector is compared with `reference.json`, which `write_reference` computed. Vectors of different processors differ
+in their last bits, so the direction is compared.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ SEED, SEVERITY, SPACING_MM = 20260, 0.5, 2.5
 LEAST_COSINE = 0.9999
 MEASURED_S = 2.5
 REFERENCE = Path(__file__).with_name("reference.json")
-_AGAIN = "install what requirements.txt names again; if that does not help, report it with the output of --json"
+_AGAIN = "reinstall the packages of requirements.txt; if that does not help, report it with the output of --json"
 
 
 def check_work() -> Iterator[Check]:
-    """Whether the scan comes through as it should, and how many volumes a minute are read and encoded."""
+    """Whether the scan passes all steps correctly, and how many volumes per minute are read and encoded."""
     phantom = make_phantom()
     with tempfile.TemporaryDirectory(prefix="flexict-doctor-") as folder:
         path = Path(folder) / "phantom.nii.gz"
         sitk.WriteImage(phantom.to_sitk(), str(path), useCompression=True)
         volume = read_scan(path)[0]
         if not (np.array_equal(volume.array, phantom.array) and volume.same_grid(phantom)):
-            yield Check("reading", "problem", "a NIfTI file does not come back as it was written", _AGAIN)
+            yield Check("reading", "problem", "a NIfTI file is not read as it was written", _AGAIN)
             return
         reading = per_minute(lambda: default(read_scan(path)[0]).voxels())
         words = " x ".join(str(n) for n in phantom.shape[::-1])
@@ -75,7 +75,7 @@ def check_work() -> Iterator[Check]:
 
 
 def make_phantom() -> Volume:
-    """The simulated CT that the reference is of, in HU."""
+    """The simulated CT of the reference, in HU."""
     return chest_phantom(SEED, severity=SEVERITY, scanner=SCANNERS["A"], spacing_mm=SPACING_MM).ct
 
 
@@ -85,13 +85,13 @@ def encode(encoder: Encoder, array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def compare(vector: NDArray[np.float32], weights_sha256: str) -> Check:
-    """The vector's cosine with the reference, which holds for one set of weights only."""
+    """The cosine of the vector with the reference, which is valid for one set of weights only."""
     reference = json.loads(REFERENCE.read_text(encoding="utf-8"))
     name = "vector"
     if not np.isfinite(vector).all():
-        return Check(name, "problem", "holds NaN or infinite numbers", _AGAIN)
+        return Check(name, "problem", "contains NaN or infinite values", _AGAIN)
     if reference["weights_sha256"] != weights_sha256:
-        advice = "install this version of the program again"
+        advice = "reinstall this version of the program"
         return Check(name, "warning", f"the bundled weights of {ENCODER} are not those of the reference", advice)
     expected = np.asarray(reference["vector"], dtype=np.float64)
     cosine = float(vector @ expected / (np.linalg.norm(vector.astype(np.float64)) * np.linalg.norm(expected)))
@@ -103,7 +103,7 @@ def compare(vector: NDArray[np.float32], weights_sha256: str) -> Check:
 
 
 def check_storing(folder: Path, encoder: Encoder, vector: NDArray[np.float32]) -> Check:
-    """Whether a store in the folder, which holds `phantom.nii.gz`, gives the vector back bit for bit."""
+    """Whether a store in the folder, beside `phantom.nii.gz`, returns the vector bit for bit."""
     csv = folder / "cohort.csv"
     csv.write_text("case_id,patient_id,image_path\nphantom,phantom,phantom.nii.gz\n", encoding="utf-8")
     store = Store(folder / "self-test.duckdb", read_only=False)
@@ -113,12 +113,12 @@ def check_storing(folder: Path, encoder: Encoder, vector: NDArray[np.float32]) -
     store.commit(set_id, [EmbeddedItem("phantom/volume", "phantom", vector)])
     ids, vectors = Store(store.path).vectors(set_id)
     if ids == ["phantom/volume"] and vectors[0].tobytes() == vector.tobytes():
-        return Check("storing", "ok", "the vector comes back from a store bit for bit")
-    return Check("storing", "problem", "the vector does not come back from a store as it was", _AGAIN)
+        return Check("storing", "ok", "a store returns the vector bit for bit")
+    return Check("storing", "problem", "a store returns another vector than was written", _AGAIN)
 
 
 def per_minute(work: Callable[[], Any]) -> float:
-    """How often the work is done in a minute, measured for about 2.5 s."""
+    """How often the work can be done per minute, measured for about 2.5 s."""
     began, count = time.perf_counter(), 0
     while (seconds := time.perf_counter() - began) < MEASURED_S or count == 0:
         work()
@@ -127,7 +127,7 @@ def per_minute(work: Callable[[], Any]) -> float:
 
 
 def write_reference(path: Path = REFERENCE) -> None:
-    """Compute the reference anew, in float32 on the CPU: needed after flexict-nano, its preset or the phantom changed.
+    """Compute the reference in float32 on the CPU: needed after a change of flexict-nano, its preset or the phantom.
 
     Run `python -c "from embeddings.doctor.self_test import write_reference; write_reference()"`.
     """

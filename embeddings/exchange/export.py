@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from embeddings.atomic_file import partial_file
 from embeddings.exchange.anndata_file import check_anndata, write_h5ad
 from embeddings.exchange.description import KEY, describe
 from embeddings.store.store import Store, StoreError
@@ -156,11 +156,8 @@ def _whole_file(out: Path) -> Iterator[Path]:
         raise ExportError(f"{out} is a device or pipe, which the export would replace: give the name of a file")
     if not out.parent.is_dir():
         raise ExportError(f"there is no folder {out.parent} to write {out.name} to: create it first")
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        partial.replace(out)
+        with partial_file(out) as partial:
+            yield partial
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

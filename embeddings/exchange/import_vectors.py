@@ -14,7 +14,7 @@ from embeddings.cohort.labels import label_mapping, read_labels
 from embeddings.cohort.report import printable
 from embeddings.cohort.table import check_name, read_table
 from embeddings.exchange.vector_table import MOST_ROWS, VectorTableError, read_vectors
-from embeddings.formatting import counted, named
+from embeddings.formatting import counted, first_few
 from embeddings.records import IMPORT_VIEWS, CaseOutcome, EmbeddedItem, Failure, RunProgress, SetIdentity
 from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
@@ -68,7 +68,7 @@ class ImportSummary:
             (self.all_zero, "with vectors of only zeros, left out"),
         ):
             if ids:
-                lines.append(f"{len(ids)} {what}: {named(ids)}")
+                lines.append(f"{len(ids)} {what}: {first_few(ids)}")
         lines += [f"note: {note}" for note in self.notes[:10]]
         if len(self.notes) > 10:
             lines.append(f"note: and {len(self.notes) - 10} more")
@@ -124,8 +124,8 @@ def import_vectors(
     joined = [case for case in found.cases if case.case_id in position]
     if not joined:
         raise VectorTableError(
-            f"no id of {vectors.name} ({named(table.ids, 3)}) is in {found.columns['case_id']!r} of {labels.name} "
-            f"({named([case.case_id for case in found.cases], 3)}): say with --id and --map case_id=COLUMN which "
+            f"no id of {vectors.name} ({first_few(table.ids, 3)}) is in {found.columns['case_id']!r} of {labels.name} "
+            f"({first_few([case.case_id for case in found.cases], 3)}): say with --id and --map case_id=COLUMN which "
             "columns name the case"
         )
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(table.vectors).all(axis=1))

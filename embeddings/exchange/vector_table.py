@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from embeddings.cohort.columns import find_columns, parse_number
 from embeddings.cohort.table import read_table
-from embeddings.formatting import counted, named
+from embeddings.formatting import counted, first_few
 from embeddings.missing_values import is_missing
 from flexict.errors import FlexiCTError
 
@@ -100,8 +100,8 @@ def read_vectors(path: Path, id_column: str | None, label_columns: Sequence[str]
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:
         raise VectorTableError(
-            f"{path.name} has more than one vector for {named(twice)}: keep one row per case, or name another column "
-            "with --id"
+            f"{path.name} has more than one vector for {first_few(twice)}: keep one row per case, or name "
+            "another column with --id"
         )
     return VectorTable(ids, vectors, found, sha256)
 
@@ -159,7 +159,7 @@ def _read_parquet(
         found = _find_id(path, file.schema_arrow.names, id_column, label_columns)
         lists = [field.name for field in file.schema_arrow if field.name != found and _is_list(field.type)]
         if len(lists) > 1:
-            raise VectorTableError(f"{path.name} has several columns of lists ({named(lists)}): keep one")
+            raise VectorTableError(f"{path.name} has several columns of lists ({first_few(lists)}): keep one")
         columns = [field.name for field in file.schema_arrow if field.name != found]
         if not lists:
             _refuse_words(
@@ -200,7 +200,7 @@ def _from_lists(path: Path, ids: Sequence[str], column: pa.ChunkedArray) -> NDAr
     if wrong:
         raise VectorTableError(
             f"{path.name} has {counted(len(wrong), 'vector')} of another width than {usual} "
-            f"({named([f'{ids[i]}: {lengths[i]}' for i in wrong])}): remove or recompute them"
+            f"({first_few([f'{ids[i]}: {lengths[i]}' for i in wrong])}): remove or recompute them"
         )
     numbers = pc.list_flatten(column.combine_chunks())
     if not _is_number(numbers.type):
@@ -267,14 +267,16 @@ def _find_id(path: Path, columns: Sequence[str], wanted: str | None, label_colum
     """The column of the ids."""
     if wanted is not None:
         if wanted not in columns:
-            raise VectorTableError(f"{path.name} has no column {wanted!r}: its columns are {named(columns)}")
+            raise VectorTableError(f"{path.name} has no column {wanted!r}: its columns are {first_few(columns)}")
         return wanted
     case_id = find_columns(columns)[0].get("case_id")
     if case_id is not None:
         return case_id
     shared = [name for name in columns if name in label_columns]
     if len(shared) != 1:
-        found = f"several in common with the labels ({named(shared)})" if shared else "none in common with the labels"
+        found = (
+            f"several in common with the labels ({first_few(shared)})" if shared else "none in common with the labels"
+        )
         raise VectorTableError(
             f"{path.name} has no column with the name of a case, and {found}: say with --id which column names the case"
         )
@@ -296,7 +298,7 @@ def _texts(path: Path, column: pa.ChunkedArray, name: str) -> list[str]:
 
 def _refuse_words(path: Path, words: dict[str, str]) -> None:
     if words:
-        found = named([f"{name!r} ({what!r})" for name, what in words.items()])
+        found = first_few([f"{name!r} ({what!r})" for name, what in words.items()])
         raise VectorTableError(
             f"{path.name} has columns that are not numbers: {found}; remove them, or say with --id which column names "
             "the case"
@@ -309,7 +311,7 @@ def _refuse_foreign(path: Path, columns: Sequence[str], label_columns: Iterable[
     foreign = [name for name in columns if name.casefold() in labels]
     if foreign:
         raise VectorTableError(
-            f"{path.name} and the labels both have {named(list(map(repr, foreign)))}, which must not become part of a "
+            f"{path.name} and the labels both have {first_few(map(repr, foreign))}, which must not become part of a "
             "vector: remove it from the table of vectors"
         )
     stems = [match[1] if (match := _NUMBERED.fullmatch(name)) else None for name in columns]
@@ -317,6 +319,6 @@ def _refuse_foreign(path: Path, columns: Sequence[str], label_columns: Iterable[
     if stem is not None and _SAME_STEM * len(columns) <= count < len(columns):
         others = [name for name, its in zip(columns, stems, strict=True) if its != stem]
         raise VectorTableError(
-            f"{path.name} has {named(list(map(repr, others)))} among columns named {stem}0, {stem}1 and so on: "
+            f"{path.name} has {first_few(map(repr, others))} among columns named {stem}0, {stem}1 and so on: "
             "remove what is not part of the vector"
         )

@@ -6,14 +6,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 from embeddings.job.planning.views import CODE_VERSION, ENGINES, VIEWS, JobError
+from embeddings.job.settings import JobSettings
 
 if TYPE_CHECKING:
     from embeddings.job.embed import run, run_views
-    from embeddings.job.settings import JobSettings
     from embeddings.job.summary import RunSummary
 else:
     _WHERE = {
-        "JobSettings": "settings",
         "RunSummary": "summary",
         "run": "embed",
         "run_views": "embed",

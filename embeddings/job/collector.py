@@ -1,4 +1,4 @@
-"""Takes what an engine yields, in any order, and stores it in short transactions."""
+"""Takes the messages of an engine, in any order, and stores them in short transactions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from embeddings.job.messages import CaseEnd, Encoded, Message
+from embeddings.job.summary import RunSummary
 from embeddings.records import AcquisitionRecord, CaseOutcome, EmbeddedItem, Failure, LesionRecord, RunProgress, Source
 from embeddings.store.store import Store
 
@@ -17,29 +18,8 @@ HEARTBEAT_S = 15.0
 
 
 @dataclass
-class SetWork:
-    """One set of a run: what it is to hold, and how far it has come, in cases except `n_items`."""
-
-    set_id: str
-    run_id: str
-    slice_step: int
-    n_planned: int
-    n_done: int = 0
-    n_failed: int = 0
-    n_items: int = 0
-    n_unmeasured: int = 0
-    changed: list[str] = field(default_factory=list)
-    doubtful: list[str] = field(default_factory=list)
-
-    @property
-    def progress(self) -> RunProgress:
-        """The counts that the store keeps of a run."""
-        return RunProgress(self.n_planned, self.n_done, self.n_failed, self.n_items)
-
-
-@dataclass
 class _OpenCase:
-    """A case that is not settled: which of its items came, and which of them have no vector."""
+    """A case that is not finished: which of its items came, and whether any of them has no vector."""
 
     seen: set[str] = field(default_factory=set)
     lost: bool = False
@@ -49,7 +29,7 @@ class _OpenCase:
 
 @dataclass
 class _Pending:
-    """What the next commit of one set will store."""
+    """What the next commit of one set will store, by the names of `Store.commit`."""
 
     items: list[EmbeddedItem] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
@@ -84,34 +64,35 @@ class _CaseCounts:
 
 
 class Collector:
-    """Gathers by set, case and item id: messages may come in any order and more than once.
+    """Gathers messages by set, case and item id; they may come in any order and more than once.
 
     Args:
+        summaries: by set; their counts grow with the messages.
         n_sets: how many of the sets lack something of a case, by case.
         commit_s: seconds between two commits.
         report: called with the counts as items and cases end, each case counted once.
         note: called with every failure.
 
     Attributes:
-        vanished: the folder that went away while the run was at work; the case that found out is no failure.
+        vanished: the folder that disappeared during the run; the case that revealed it does not count as failed.
     """
 
     def __init__(
         self,
         store: Store,
-        works: Mapping[str, SetWork],
+        summaries: Mapping[str, RunSummary],
         n_sets: Mapping[str, int],
         commit_s: float,
         report: Callable[[RunProgress], None],
         note: Callable[[Failure], None] = lambda _: None,
     ) -> None:
-        self._store, self._works, self._commit_s = store, works, commit_s
+        self._store, self._summaries, self._commit_s = store, summaries, commit_s
         self._report, self._note = report, note
         self._cases = _CaseCounts(n_sets)
         self._open: dict[tuple[str, str], _OpenCase] = {}
         self._settled: set[tuple[str, str]] = set()
         self._faults: set[tuple[str, str]] = set()
-        self._pending = {set_id: _Pending() for set_id in works}
+        self._pending = {set_id: _Pending() for set_id in summaries}
         self._committed_at = time.monotonic()
         self.vanished: str | None = None
         self._report(self.progress)
@@ -119,10 +100,10 @@ class Collector:
     @property
     def progress(self) -> RunProgress:
         """How far the run has come: each case counted once, vectors over all sets."""
-        return self._cases.progress(sum(work.n_items for work in self._works.values()))
+        return self._cases.progress(sum(summary.n_items for summary in self._summaries.values()))
 
     def take(self, message: Message | None) -> None:
-        """Note a message, and commit where that is due."""
+        """Take a message, and commit if that is due."""
         if message is not None:
             key = (message.set_id, message.case_id)
             if key not in self._settled:
@@ -136,19 +117,9 @@ class Collector:
 
     def commit(self) -> None:
         """Store what is finished, with a heartbeat of every set."""
-        for set_id, work in self._works.items():
+        for set_id, summary in self._summaries.items():
             pending, self._pending[set_id] = self._pending[set_id], _Pending()
-            self._store.commit(
-                set_id,
-                pending.items,
-                sources=pending.sources,
-                failures=pending.failures,
-                outcomes=pending.outcomes,
-                lesions=pending.lesions,
-                acquisitions=pending.acquisitions,
-                run_id=work.run_id,
-                progress=work.progress,
-            )
+            self._store.commit(set_id, run_id=summary.run_id, progress=summary.progress, **vars(pending))
         self._committed_at = time.monotonic()
 
     def _take_item(self, case: _OpenCase, item: Encoded) -> None:
@@ -156,7 +127,7 @@ class Collector:
             return
         case.seen.add(item.item_id)
         self._note_source(case, item.set_id, item.source)
-        pending, work = self._pending[item.set_id], self._works[item.set_id]
+        pending, summary = self._pending[item.set_id], self._summaries[item.set_id]
         if isinstance(item.outcome, str):
             case.lost = True
             stamp = item.source.stamp
@@ -164,7 +135,7 @@ class Collector:
                 Failure(item.case_id, "encode", item.outcome, item.item_id, fault=item.fault), item.set_id, stamp
             )
         else:
-            work.n_items += 1
+            summary.n_items += 1
             pending.items.append(
                 EmbeddedItem(item.item_id, item.case_id, item.outcome, item.slice_index, item.z_lps_mm, item.thumbnail)
             )
@@ -179,19 +150,19 @@ class Collector:
         case.end = end
         if end.source is not None:
             self._note_source(case, end.set_id, end.source)
-        pending, work = self._pending[end.set_id], self._works[end.set_id]
+        pending, summary = self._pending[end.set_id], self._summaries[end.set_id]
         pending.lesions.extend(end.lesions)
         if end.acquisition is not None:
             pending.acquisitions.append(end.acquisition)
         for failure in end.failures:
             self._take_failure(failure, end.set_id, end.stamp)
-        work.n_unmeasured += any(failure.stage_of_work == "measure" for failure in end.failures)
+        summary.n_unmeasured += any(failure.stage_of_work == "measure" for failure in end.failures)
 
     def _take_failure(self, failure: Failure, set_id: str, stamp: str) -> None:
-        """Record it; a fault of the program is logged whole, and has no stamp, so that the next run tries again."""
+        """Record it; a fault of the program is logged in full and gets no stamp, so that the next run tries again."""
         if failure.fault is None:
             failure = replace(failure, stamp=stamp)
-        elif (failure.case_id, failure.reason) not in self._faults:  # one fault may cost a case all its sets
+        elif (failure.case_id, failure.reason) not in self._faults:  # one fault may affect all sets of a case
             self._faults.add((failure.case_id, failure.reason))
             _LOG.error("case %s: %s\n%s", failure.case_id, failure.reason, failure.fault)
         self._pending[set_id].failures.append(failure)
@@ -203,21 +174,21 @@ class Collector:
         case.sourced = True
         self._pending[set_id].sources.append(source)
         if source.doubt is not None:
-            self._works[set_id].doubtful.append(source.case_id)
+            self._summaries[set_id].doubtful += (source.case_id,)
 
     def _settle(self, key: tuple[str, str], case: _OpenCase) -> None:
-        """Close a case once its end and all its items have come."""
+        """Close a case once its end and all its items have arrived."""
         end = case.end
         if end is None or not case.seen.issuperset(end.item_ids):
             return
-        work = self._works[end.set_id]
+        summary = self._summaries[end.set_id]
         complete = not end.broken and not case.lost
-        work.n_done += complete
-        work.n_failed += not complete
+        summary.n_embedded += complete
+        summary.n_failed += not complete
         self._cases.end(end.case_id, complete)
         if complete and end.changed:
-            work.changed.append(end.case_id)
-        self._pending[end.set_id].outcomes.append(CaseOutcome(end.case_id, complete, work.slice_step))
+            summary.changed += (end.case_id,)
+        self._pending[end.set_id].outcomes.append(CaseOutcome(end.case_id, complete, summary.slice_step))
         self._settled.add(key)
         del self._open[key]
         self._report(self.progress)

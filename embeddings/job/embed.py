@@ -1,13 +1,12 @@
-"""One call from a cohort CSV to vectors in its store."""
+"""From a cohort CSV to vectors in its store in one call."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,20 @@ from embeddings.cohort.read import Case, CohortReport
 from embeddings.exit_codes import exit_code_of_error
 from embeddings.imaging.acquisition import acquisition_of
 from embeddings.imaging.image_header import ImageHeader
-from embeddings.job.collector import Collector, SetWork
+from embeddings.job.collector import Collector
 from embeddings.job.engines.engine import Engine
 from embeddings.job.faults import reason_of
 from embeddings.job.interruption import interruptible
+from embeddings.job.open_job import OpenJob, open_job
 from embeddings.job.planning.plan import Plan, missing
 from embeddings.job.planning.views import Encoder, Recipe, identity_of
-from embeddings.job.run_record import RunFacts, RunRecord
-from embeddings.job.settings import JobSettings, OpenJob, open_job
+from embeddings.job.run_record import RunRecord
+from embeddings.job.settings import JobSettings
 from embeddings.job.summary import RunSummary, exit_code_of
 from embeddings.records import RunProgress
 from embeddings.store.store import Store, StoreError
 
-# A commit may wait this long for readers, or for another job on the same file.
+# A commit may wait this long for readers or for another job on the same file.
 PATIENCE_S = 600.0
 HEADERS_AT_ONCE = 64
 SIMULATED_MARKER = "SIMULATED.txt"
@@ -45,7 +45,10 @@ def run(
     progress: Callable[[RunProgress], None] | None = None,
     **options: Any,
 ) -> RunSummary:
-    """Embed what the store lacks of a cohort in one view; `options` are those of `JobSettings`. See `run_views`."""
+    """Embed the cases of a cohort that the store lacks in one view; `options` are fields of `JobSettings`.
+
+    See `run_views`.
+    """
     settings = JobSettings(encoder=encoder, views=(view,), **options)
     return run_views(cohort_csv, db, settings, commit_s=commit_s, simulated=simulated, progress=progress)[0]
 
@@ -59,16 +62,16 @@ def run_views(
     simulated: bool | None = None,
     progress: Callable[[RunProgress], None] | None = None,
 ) -> list[RunSummary]:
-    """Embed what the store lacks of a cohort, each scan read once for all views; a summary a view.
+    """Embed the cases of a cohort that the store lacks, each scan read once for all views; one summary per set.
 
-    A bad scan is recorded and the others go on. Ctrl-C and SIGTERM, where this runs in the main thread, end the run
-    after the batch at hand; what is finished is stored, and the next run does the rest.
+    A bad scan is recorded, and the others continue. In the main thread Ctrl-C and SIGTERM end the run after the current
+    batch; what is finished is stored, and the next run does the rest.
 
     Args:
-        db: the store, made where missing.
+        db: the store, created if missing.
         commit_s: seconds between two commits.
-        simulated: whether the scans are; by default, whether the cohort says so of itself.
-        progress: called with the counts at the start, and as batches and cases end; a case counts once, however many
+        simulated: whether the scans are simulated; by default as the cohort says.
+        progress: called with the counts at the start, and as items and cases end; a case counts once, however many
             views it is embedded in.
 
     Raises:
@@ -85,69 +88,46 @@ def run_views(
     for set_id in by_set:
         store.record_refused_rows(set_id, job.refused)
     plan = missing(store, by_set, job.cases, retry_failed=settings.retry_failed, limit=settings.limit)
-    works = {set_id: _start(store, set_id, recipe, job, plan) for set_id, recipe in by_set.items()}
-    record = RunRecord(store.path, _facts(store, works, job, plan), job.cases)
-    record.start(RunProgress(sum(work.n_planned for work in works.values()), 0, 0, 0))
+    runs = {set_id: _start(store, set_id, recipe, job, plan) for set_id, recipe in by_set.items()}
+    summaries = list(runs.values())
+    record = _record(store, summaries, job)
+    record.start()
 
     def report(counts: RunProgress) -> None:
-        record.update(_total(works))
+        record.update()
         if progress is not None:
             progress(counts)
 
     try:
         with interruptible() as stop:
             n_sets = {task.case.case_id: len(task.wanted) for task in plan.tasks}
-            collector = Collector(store, works, n_sets, commit_s, report, record.note)
+            collector = Collector(store, runs, n_sets, commit_s, report, record.note)
             if plan.tasks:
                 _work_through(plan, job.chosen.engine, collector, stop)
             if not stop.is_set():
                 read = {task.case.case_id for task in plan.tasks}
-                _fill_acquisitions(store, next(iter(works)), job.cases, read, stop)
+                _fill_acquisitions(store, summaries[0].set_id, job.cases, read, stop)
             state = "interrupted" if stop.is_set() else "finished"
-            for work in works.values():
-                store.finish_run(work.run_id, state)
+            for summary in summaries:
+                store.finish_run(summary.run_id, state)
     except BaseException as error:
         state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        # Whatever broke the run may keep it from being closed too, and is what the reader has to see.
+        # The error that broke the run may also prevent closing it, and is the one to report.
         with suppress(StoreError):
-            for work in works.values():
-                store.finish_run(work.run_id, state)
-        record.finish(state, _total(works), exit_code=exit_code_of_error(error), error=reason_of(error))
+            for summary in summaries:
+                store.finish_run(summary.run_id, state)
+        record.finish(state, exit_code=exit_code_of_error(error), error=reason_of(error))
         raise
-    summaries = _summaries(works, job, plan, state, began, collector)
-    record.finish(state, _total(works), exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
+    for summary in summaries:
+        summary.state, summary.seconds = state, time.monotonic() - began
+        summary.vanished, summary.pace = collector.vanished, job.chosen.engine.pace
+        summary.changed, summary.doubtful = tuple(sorted(summary.changed)), tuple(sorted(summary.doubtful))
+    record.finish(state, exit_code=exit_code_of(summaries), pace=job.chosen.engine.pace)
     return summaries
 
 
-def _summaries(
-    works: Mapping[str, SetWork], job: OpenJob, plan: Plan, state: str, began: float, collector: Collector
-) -> list[RunSummary]:
-    return [
-        RunSummary(
-            set_id=set_id,
-            run_id=work.run_id,
-            state=state,
-            n_planned=work.n_planned,
-            n_done_before=plan.tallies[set_id].n_done_before,
-            n_embedded=work.n_done,
-            n_failed=work.n_failed,
-            n_refused=len(job.refused),
-            n_items=work.n_items,
-            seconds=time.monotonic() - began,
-            n_unmeasured=work.n_unmeasured,
-            n_failed_before=plan.tallies[set_id].n_failed_before,
-            n_left_out=plan.n_left_out,
-            changed=tuple(sorted(work.changed)),
-            doubtful=tuple(sorted(work.doubtful)),
-            vanished=collector.vanished,
-            pace=job.chosen.engine.pace,
-        )
-        for set_id, work in works.items()
-    ]
-
-
 def is_simulated(report: CohortReport) -> bool:
-    """Whether a cohort says of itself that its scans are simulated, beside its CSV or in every row."""
+    """Whether a file beside the CSV, or every row, marks the scans as simulated."""
     if (report.path.parent / SIMULATED_MARKER).is_file():
         return True
     marks = [case.covariates.get("simulated") for case in report.cases]
@@ -155,7 +135,7 @@ def is_simulated(report: CohortReport) -> bool:
 
 
 def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: threading.Event) -> None:
-    """All messages of the engine into the store, until it ends, is stopped, or a folder goes away."""
+    """Store all messages of the engine until it ends, is stopped, or a folder disappears."""
     with closing(engine.messages(plan.tasks, stop)) as messages:
         for message in messages:
             collector.take(message)
@@ -164,38 +144,23 @@ def _work_through(plan: Plan, engine: Engine, collector: Collector, stop: thread
     collector.commit()
 
 
-def _total(works: Mapping[str, SetWork]) -> RunProgress:
-    counts = [work.progress for work in works.values()]
-    return RunProgress(*(sum(getattr(one, field.name) for one in counts) for field in fields(RunProgress)))
-
-
-def _facts(store: Store, works: Mapping[str, SetWork], job: OpenJob, plan: Plan) -> RunFacts:
-    """What the run record says of the run from its start."""
-    tallies = plan.tallies.values()
-    asked = job.settings
-    return RunFacts(
-        run_ids={set_id: work.run_id for set_id, work in works.items()},
+def _record(store: Store, summaries: Sequence[RunSummary], job: OpenJob) -> RunRecord:
+    """The record of a run, not yet written."""
+    names = ("slice_step", "shard", "limit", "retry_failed")
+    settings = {"encoder": job.chosen.encoder.name, "views": list(job.settings.views)}
+    return RunRecord(
+        store.path,
+        summaries,
+        job.cases,
         cohort_csv=job.report.path,
         cohort_sha256=store.info().cohort_sha256,
-        settings=job.chosen.settings
-        | {
-            "encoder": job.chosen.encoder.name,
-            "views": list(asked.views),
-            "slice_step": asked.slice_step,
-            "shard": asked.shard,
-            "limit": asked.limit,
-            "retry_failed": asked.retry_failed,
-        },
+        settings=job.chosen.settings | settings | {name: getattr(job.settings, name) for name in names},
         devices=str(job.chosen.settings["device"]).split(","),
         command=sys.argv,
-        n_done_before=sum(tally.n_done_before for tally in tallies),
-        n_failed_before=sum(tally.n_failed_before for tally in tallies),
-        n_refused=len(job.refused),
-        n_left_out=plan.n_left_out,
     )
 
 
-def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) -> SetWork:
+def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) -> RunSummary:
     """A new run of one set."""
     shard = job.settings.shard
     settings = job.chosen.settings | {
@@ -206,14 +171,21 @@ def _start(store: Store, set_id: str, recipe: Recipe, job: OpenJob, plan: Plan) 
         "thumbnails": job.settings.thumbnails,
         "shard": None if shard is None else f"{shard[0]}/{shard[1]}",
     }
-    n_planned = plan.tallies[set_id].n_planned
-    return SetWork(set_id, store.start_run(set_id, settings, n_planned), recipe.slice_step, n_planned)
+    tally = plan.tallies[set_id]
+    return RunSummary(
+        set_id,
+        store.start_run(set_id, settings, tally.n_planned),
+        slice_step=recipe.slice_step,
+        n_left_out=plan.n_left_out,
+        n_refused=len(job.refused),
+        **vars(tally),
+    )
 
 
 def _fill_acquisitions(
     store: Store, set_id: str, cases: Sequence[Case], read: Collection[str], stop: threading.Event
 ) -> None:
-    """Note how the scans were acquired that were embedded before the store kept it, from their headers alone."""
+    """Read the acquisition from the headers of scans that were embedded before the store recorded it."""
     known = {*store.acquisitions()["case_id"], *read}
     lacking = [case for case in cases if case.case_id not in known]
     for start in range(0, len(lacking), HEADERS_AT_ONCE):
@@ -222,7 +194,7 @@ def _fill_acquisitions(
         some = lacking[start : start + HEADERS_AT_ONCE]
         headers = read_headers(case.image_path for case in some)
         described = [(case.case_id, headers[case.image_path]) for case in some]
-        # A header that cannot be read now costs no vector; a changed file is the next plan's affair.
+        # A header that cannot be read now costs no vector; the next plan handles a changed file.
         found = [acquisition_of(name, header) for name, header in described if isinstance(header, ImageHeader)]
         if found:
             store.commit(set_id, acquisitions=found)

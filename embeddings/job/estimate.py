@@ -1,8 +1,8 @@
-"""How long a run will take and what it will need, from a sample of its own cases: the answer of `--dry-run`.
+"""How long a run will take and what it will need, estimated from a sample of its cases: `--dry-run`.
 
-A few cases spread over the plan by file size are read, prepared and encoded as the run would, one after another on
-one core, as a thread of the local engine works; nothing is stored. Reading is taken to grow with the bytes of the files
-and encoding with the number of items; each sampled case stands for the part of the plan that is of about its size.
+A few cases, spread over the plan by file size, are read, prepared and encoded one after another on one core, as a
+thread of the local engine does; nothing is stored. Reading is assumed to grow with the bytes of the files and encoding
+with the number of items; each sampled case represents the cases of about its size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -36,10 +36,10 @@ from embeddings.store.number_types import number_type_of
 from flexict.errors import FlexiCTError
 
 SAMPLE = 5
-# Encoding the sample must not become a run of its own where one item takes half a minute.
+# Encoding the sample must not take as long as a run if one item takes half a minute.
 MOST_ENCODING_S = 60.0
 WARM_UP_S = 5.0
-# Beside the spread of the sample: threads that share memory and disk, commits, a disk that was warm.
+# Added to the spread of the sample: threads that share memory and disk, commits, a warm disk cache.
 MODEL_ERROR = 0.3
 ALONE_SPREAD = 0.5
 BYTES_AN_ITEM = 150  # ids, place and index entries of an item in the store
@@ -49,7 +49,7 @@ _SIZE = re.compile(r" of (\d+) bytes")
 
 @dataclass(frozen=True)
 class EngineSize:
-    """What the run will have: `readers` and `encoders` at work at once, and the `cores` that they share.
+    """The resources of the run: `readers` and `encoders` that work at once, and the `cores` that they share.
 
     Attributes:
         on_gpu: encoding takes no core.
@@ -64,7 +64,7 @@ class EngineSize:
 
 @dataclass(frozen=True)
 class Range:
-    """A number with the range in which the truth is expected."""
+    """An estimate with the range in which the true value is expected."""
 
     likely: float
     low: float
@@ -73,15 +73,15 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take.
+    """The expected time and size of a run.
 
     Attributes:
-        n_cases: planned; `n_items` is expected where the view is of slices.
-        n_sampled: cases that were tried.
-        seconds: from the first case to the last, without loading the encoder; None where no sampled case could be read.
+        n_cases: planned; `n_items` is estimated if the view is slices.
+        n_sampled: cases in the sample.
+        seconds: from the first case to the last, without loading the encoder; None if no sampled case could be read.
         vector_bytes, thumbnail_bytes, cache_bytes: on disk.
-        memory_bytes: a guess of the peak, at the largest scan.
-        limit: the side that will set the pace, `reading` or `encoding`; None where `seconds` is.
+        memory_bytes: a rough estimate of the peak, at the largest scan.
+        limit: what will limit the speed, `reading` or `encoding`; None if `seconds` is.
         failures: what went wrong with sampled cases.
     """
 
@@ -96,31 +96,27 @@ class Estimate:
     limit: str | None
     failures: tuple[Failure, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values for JSON."""
-        return asdict(self)
-
     def text(self) -> str:
-        """The estimate in plain words."""
+        """The estimate as text."""
         if not self.n_cases:
             return "Nothing is left to do."
         lines = [
             f"{counted(self.n_cases, 'case')} to embed, about {counted(self.n_items, 'vector')}; "
-            f"tried: {counted(self.n_sampled, 'case')}."
+            f"sampled: {counted(self.n_sampled, 'case')}."
         ]
         if self.seconds is None:
-            lines.append("How long it takes cannot be estimated: none of these could be embedded.")
+            lines.append("Cannot estimate the duration: none of the sampled cases could be embedded.")
         else:
             low, high = duration(self.seconds.low), duration(self.seconds.high)
             lines.append(
-                f"It will take about {duration(self.seconds.likely)} ({low} to {high}); {self.limit} sets the pace."
+                f"It will take about {duration(self.seconds.likely)} ({low} to {high}); {self.limit} limits the speed."
             )
         disk = f"On disk {size_words(self.vector_bytes)} of vectors and {size_words(self.thumbnail_bytes)} of pictures"
         cache = f", and {size_words(self.cache_bytes)} in the cache" if self.cache_bytes else ""
         lines.append(f"{disk}{cache}; in memory up to about {size_words(self.memory_bytes)}.")
         if self.failures:
             cases = len({failure.case_id for failure in self.failures})
-            lines.append(f"{cases} of the {self.n_sampled} could not be embedded:")
+            lines.append(f"{cases} of the {counted(self.n_sampled, 'sampled case')} could not be embedded:")
             lines += [f"  {failure.case_id} ({failure.stage_of_work}): {failure.reason}" for failure in self.failures]
         return "\n".join(lines)
 
@@ -137,9 +133,9 @@ def estimate(
     """Estimate a run of these tasks. Nothing is written, neither to a store nor to the cache.
 
     Args:
-        preparation: as for the run. A cache that has a sampled case is read, as the run would.
-        sample: cases to try; 3 to 5 are enough.
-        number_types: how the store keeps the numbers, by set; a set that it lacks is kept as is usual for its view.
+        preparation: as for the run. A sampled case that is in the cache is read from it.
+        sample: number of cases to sample; 3 to 5 are enough.
+        number_types: by set, how the store keeps its vectors; for other sets the default of the view applies.
 
     Raises:
         JobError: the device has failed.
@@ -147,7 +143,7 @@ def estimate(
     if not tasks:
         return Estimate(0, 0, 0, Range(0.0, 0.0, 0.0), 0, 0, 0, 0, None)
     strata = _strata(tasks, sample)
-    # As in the local engine, so that the times are those of one of its threads.
+    # As in the local engine: the times are then those of one of its threads.
     with one_thread():
         seen = [_try(stratum[len(stratum) // 2], preparation, size.batch_size) for stratum in strata]
         pace, encoding_failures = _pace(encoder, seen, size.batch_size)
@@ -192,7 +188,7 @@ def estimate(
 
 @dataclass
 class _Tried:
-    """A sampled case: what reading it took and gave, and some of its items for the encoder."""
+    """A sampled case: the time and the result of reading it, and some of its items for the encoder."""
 
     n_bytes: int
     seconds: float = 0.0
@@ -208,7 +204,7 @@ class _Tried:
 
     @property
     def worked(self) -> bool:
-        """Whether it gave items, or had none to give."""
+        """Whether it gave items, or has none without having failed."""
         return self.n_items > 0 or not self.failures
 
     @property
@@ -217,7 +213,7 @@ class _Tried:
 
 
 def _strata(tasks: Sequence[Task], sample: int) -> list[list[Task]]:
-    """The tasks by size of their files, in as many parts of equal number as cases are tried."""
+    """The tasks sorted by file size, in equal parts, one per sampled case."""
     ordered = sorted(tasks, key=bytes_of)
     n_parts = max(1, min(sample, len(ordered)))
     cuts = [round(part * len(ordered) / n_parts) for part in range(n_parts + 1)]
@@ -225,12 +221,12 @@ def _strata(tasks: Sequence[Task], sample: int) -> list[list[Task]]:
 
 
 def _like(one: _Tried, worked: Sequence[_Tried]) -> Sequence[_Tried]:
-    """The cases that stand for those of one's size: itself, or all that worked where it failed."""
+    """The sampled cases that represent a stratum: its own, or all that worked if its own failed."""
     return [one] if one.worked else worked
 
 
 def bytes_of(task: Task) -> int:
-    """Bytes of a case's image and mask, as its stamp tells them; at least 1, so that a missing file has a weight."""
+    """Bytes of the image and the mask of a case, from its stamp; at least 1, so that a missing file has a weight."""
     return max(1, sum(int(found) for found in _SIZE.findall(task.stamp)))
 
 
@@ -265,7 +261,7 @@ def _is_cached(task: Task, preparation: Preparation) -> bool:
 
 
 def _pace(encoder: Encoder, seen: Sequence[_Tried], batch_size: int) -> tuple[dict[str, list[float]], list[Failure]]:
-    """Seconds an item of the batches that were encoded, by set, and what the encoder refused."""
+    """Seconds per item of the encoded batches, by set, and the failures of the encoder."""
     items: dict[str, list[Prepared]] = defaultdict(list)
     for one in seen:
         for item in one.kept:
@@ -279,7 +275,7 @@ def _pace(encoder: Encoder, seen: Sequence[_Tried], batch_size: int) -> tuple[di
                 break
             batch = kept[start : start + batch_size]
             seconds, encoded = _timed(encoder, batch)
-            # The first call makes what later ones find made.
+            # The first call is slower: it prepares what later ones reuse.
             if start == 0 and seconds < WARM_UP_S:
                 seconds, encoded = _timed(encoder, batch)
             pace[set_id].append(seconds / len(batch))
@@ -298,7 +294,7 @@ def _timed(encoder: Encoder, batch: Sequence[Prepared]) -> tuple[float, list[Any
 
 
 def _expected_items(strata: Sequence[Sequence[Task]], seen: Sequence[_Tried]) -> dict[str, int]:
-    """Items by set: one a case, or for slices as many as a sampled case of that size has."""
+    """Items by set: one per case, or for slices as many as the sampled case of that size has."""
     expected: dict[str, float] = defaultdict(float)
     worked = [one for one in seen if one.worked]
     for tried, stratum in zip(seen, strata, strict=True):
@@ -314,7 +310,7 @@ def _expected_items(strata: Sequence[Sequence[Task]], seen: Sequence[_Tried]) ->
 
 
 def _mean_of_sets(pace: Mapping[str, Sequence[float]], n_items: Mapping[str, int]) -> float:
-    """Seconds an item over all sets, each weighted by its items; a set that gave none counts as the others do."""
+    """Seconds per item over all sets, weighted by their items; a set without items in the sample counts as the mean."""
     means = {set_id: statistics.fmean(times) for set_id, times in pace.items()}
     known = sum(n_items.get(set_id, 0) for set_id in means)
     if not known:
@@ -323,7 +319,7 @@ def _mean_of_sets(pace: Mapping[str, Sequence[float]], n_items: Mapping[str, int
 
 
 def _spread(rates: Sequence[float]) -> float:
-    """Relative half-width: two standard errors of the sample's mean, and what the model itself leaves out."""
+    """Relative half-width: two standard errors of the sample mean, plus the error of the model."""
     if len(rates) < 2:
         return MODEL_ERROR + ALONE_SPREAD
     mean = statistics.fmean(rates)
@@ -332,13 +328,13 @@ def _spread(rates: Sequence[float]) -> float:
 
 
 def _elapsed(reading_s: float, encoding_s: float, size: EngineSize) -> float:
-    """The slower of reading, encoding and the cores that they share."""
+    """The longest of the times of reading, of encoding, and of the cores that they share."""
     on_cores = reading_s + (0.0 if size.on_gpu else encoding_s)
     return max(reading_s / size.readers, encoding_s / size.encoders, on_cores / size.cores)
 
 
 def _memory(largest: Task, size: EngineSize, item_bytes: int) -> int:
-    """What the process holds now, a scan a reader at the size of the largest file, and items on their way."""
+    """The memory of the process now, plus one scan of the largest size per reader and the items in the queues."""
     try:
         n_voxels = math.prod(inspect(largest.case.image_path).shape_zyx)
     except (FlexiCTError, OSError, RuntimeError):

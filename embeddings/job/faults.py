@@ -1,4 +1,4 @@
-"""Whether a scan is to blame for an error, or this program: then it is logged whole, and the next run tries again."""
+"""Whether the scan or this program is at fault; a fault of the program is logged, and the next run tries again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from flexict.errors import FlexiCTError
 _NO_MEMORY = ("out of memory", "can't allocate memory", "Failed to allocate memory")
 
 
-def is_fault(error: BaseException) -> bool:
-    """Whether the program is to blame, or the memory of the machine: readers raise `FlexiCTError` of bad files."""
-    return not isinstance(error, FlexiCTError | OSError)
-
-
 def reason_of(error: BaseException) -> str:
-    """The error as a sentence; the kind is named where the message was not written for the reader."""
+    """The error as a sentence; it names the kind of error if the message was not written for users."""
     text = shortened(" ".join(str(error).split()))
     if isinstance(error, FlexiCTError) and text:
         return text
@@ -24,25 +19,19 @@ def reason_of(error: BaseException) -> str:
 
 
 def reason_and_fault(error: BaseException) -> tuple[str, str | None]:
-    """The error as a sentence, and of a fault the traceback."""
-    if is_fault(error):
-        return fault_reason(error), traceback_of(error)
-    return reason_of(error), None
+    """The error as a sentence; and if this program or the machine's memory is at fault, the whole traceback.
+
+    Readers raise FlexiCTError or OSError for bad files: anything else is a fault.
+    """
+    if isinstance(error, FlexiCTError | OSError):
+        return reason_of(error), None
+    short = isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
+    what = "too little memory" if short else "a fault of this program, not of the scan"
+    reason = f"{what} ({reason_of(error)}): the log has the traceback, and the next run tries again"
+    return reason, "".join(traceback.format_exception(error))
 
 
 def failure_of(case_id: str, stage: str, error: BaseException) -> Failure:
-    """The failure of a case at a stage of the work; of a fault with the traceback, and said to be one."""
+    """The failure of a case at a stage of the work, with the traceback of a fault."""
     reason, fault = reason_and_fault(error)
     return Failure(case_id, stage, reason, fault=fault)
-
-
-def fault_reason(error: BaseException) -> str:
-    """What went wrong, and that the scan is not to blame."""
-    short = isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
-    what = "too little memory" if short else "a fault of this program, not of the scan"
-    return f"{what} ({reason_of(error)}): the log has the traceback, and the next run tries again"
-
-
-def traceback_of(error: BaseException) -> str:
-    """The whole traceback, with what the error was raised from."""
-    return "".join(traceback.format_exception(error))

@@ -1,4 +1,4 @@
-"""What passes between reading, encoding and storing; every message names its set, case and item."""
+"""The messages between reading, encoding and storing; each names its set, case and item."""
 
 from __future__ import annotations
 
@@ -11,52 +11,51 @@ from embeddings.records import AcquisitionRecord, Failure, LesionRecord, Source,
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Item:
+    """What one vector is of; `slice_index` and `z_lps_mm` are of slices alone."""
+
+    set_id: str
+    item_id: str
+    case_id: str
+    source: Source
+    slice_index: int | None = None
+    z_lps_mm: float | None = None
+    thumbnail: Thumbnail | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Item):
     """One item ready for the encoder: its input without batch and channel axes, `[H, W]` or `[D, H, W]`.
 
     `mask`: the lesion on the grid of the input, where the encoder pools over it.
     """
 
-    set_id: str
-    item_id: str
-    case_id: str
     array: NDArray[np.float32]
-    source: Source
-    slice_index: int | None = None
-    z_lps_mm: float | None = None
-    thumbnail: Thumbnail | None = None
     mask: NDArray[np.uint8] | None = None
 
 
-@dataclass(frozen=True)
-class Encoded:
+@dataclass(frozen=True, kw_only=True)
+class Encoded(Item):
     """One item after the encoder; `outcome` is its vector `[width]` float32, or the reason why it has none.
 
-    `fault`: the traceback where the program is to blame for that.
+    `fault`: the traceback, if the program is to blame for that.
     """
 
-    set_id: str
-    item_id: str
-    case_id: str
     outcome: NDArray[np.float32] | str
-    source: Source
-    slice_index: int | None = None
-    z_lps_mm: float | None = None
-    thumbnail: Thumbnail | None = None
     fault: str | None = None
 
 
 @dataclass
 class CaseEnd:
-    """What is known of a case in one set once its last item was prepared; it may arrive before its items do.
+    """The end of a case in one set, sent when its last item was prepared; it may arrive before the items.
 
     Attributes:
         stamp: sizes and times of the case's files when they were read.
-        source: what its vectors are made from; None where the files could not be read.
+        source: what its vectors are made from; None if the files could not be read.
         item_ids: the items that were prepared.
         broken: items are missing.
-        changed: the set held vectors of other files or another seed.
-        vanished: the folder that is gone, where that is why it could not be read.
+        changed: the set has vectors of other files or another seed.
+        vanished: the folder that disappeared, if that is why the case could not be read.
     """
 
     case_id: str

@@ -1,8 +1,8 @@
-"""What a run is, does and did, as a JSON file beside the database that can be read without opening it.
+"""The record of a run: a JSON file beside the database that can be read without opening the database.
 
-`lungs.duckdb` has a folder `lungs.runs` with one `RUN_ID.json` a run. The file is replaced as a whole at the start,
-about every 15 s, and at the end, so whoever reads it never meets half of it. It names no case: failures are counted by
-reason, and reasons lose file names, numbers and quotations. docs/operations.md lists the fields.
+`lungs.duckdb` has a folder `lungs.runs` with one `RUN_ID.json` per run. The file is replaced as a whole at the start,
+about every 15 s, and at the end, so it can be read at any time. It names no case: failures are counted by reason, and
+file names, numbers and quotations are removed from reasons. docs/operations.md lists the fields.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embeddings.records import Failure, RunProgress
+from embeddings.atomic_file import write_atomically
+from embeddings.job.summary import RunSummary, total_progress
+from embeddings.records import Failure
 from embeddings.store.connections import utc_now
 from embeddings.versions import versions
 
@@ -37,72 +38,55 @@ _FILE = re.compile(r"\S*[/\\]\S+|\S+\.(?:nii|gz|nrrd|mha|mhd|raw|dcm|ima)\b", re
 _NUMBER = re.compile(r"-?\d+(?:[.,:/]?\d+)*")
 
 
-@dataclass(frozen=True)
-class RunFacts:
-    """What is known of a run when it starts.
-
-    Attributes:
-        run_ids: the run's id in the store, by set; the first one names the file.
-        cohort_csv: of which the record keeps the name alone.
-        cohort_sha256: of the CSV as it was registered.
-        settings: as the store keeps them; paths among them are cut down to their last part.
-        devices: of the encoders, such as `cuda:0`.
-        command: the words of the command line (`sys.argv`); paths are cut down likewise.
-        n_done_before, n_failed_before, n_refused, n_left_out: as in `RunSummary`, over all sets.
-    """
-
-    run_ids: Mapping[str, str]
-    cohort_csv: Path
-    cohort_sha256: str
-    settings: Mapping[str, object]
-    devices: Sequence[str] = ()
-    command: Sequence[str] = ()
-    n_done_before: int = 0
-    n_failed_before: int = 0
-    n_refused: int = 0
-    n_left_out: int = 0
-
-
 class RunRecord:
-    """The record of one run. That it cannot be written is told on standard error, once, and costs the run nothing.
+    """The record of one run. If it cannot be written, standard error says so once, and the run goes on.
 
     Args:
-        db: the store that the record lies beside.
-        cases: of the run, whose file names must not get into the reasons.
+        db: the store; the record is written beside it.
+        summaries: of the sets, which grow while the run works; the id of the first run names the file.
+        cases: of the run; their file names are removed from reasons.
+        cohort_csv: the record keeps only its name.
+        cohort_sha256: of the CSV as it was registered.
+        settings: as in the store; of paths only the last part is kept.
+        devices: of the encoders, such as `cuda:0`.
+        command: the words of the command line (`sys.argv`); paths are shortened likewise.
     """
 
     def __init__(
         self,
         db: Path,
-        facts: RunFacts,
+        summaries: Sequence[RunSummary],
         cases: Iterable[Case] = (),
         *,
+        cohort_csv: Path,
+        cohort_sha256: str,
+        settings: Mapping[str, object],
+        devices: Sequence[str] = (),
+        command: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._facts, self._clock = facts, clock
-        self.path = folder_of(db) / f"{next(iter(facts.run_ids.values()))}.json"
+        self._summaries, self._clock = summaries, clock
+        self.path = folder_of(db) / f"{summaries[0].run_id}.json"
         self._names = {case.case_id: _names_of(case) for case in cases}
         self._failures: Counter[tuple[str, str]] = Counter()
-        self._progress = RunProgress(0, 0, 0, 0)
         self._began = self._written_at = clock()
         self._started = utc_now()
         self._warned = False
         self._fixed = {
             "format": FORMAT,
             "run_id": self.path.stem,
-            "sets": dict(facts.run_ids),
-            "cohort": {"csv": facts.cohort_csv.name, "sha256": facts.cohort_sha256},
-            "settings": {name: _without_folder(value) for name, value in facts.settings.items()},
-            "devices": list(facts.devices),
+            "sets": {one.set_id: one.run_id for one in summaries},
+            "cohort": {"csv": cohort_csv.name, "sha256": cohort_sha256},
+            "settings": {name: _without_folder(value) for name, value in settings.items()},
+            "devices": list(devices),
             "versions": versions(),
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "command": [_without_folder(word) for word in facts.command],
+            "command": [_without_folder(word) for word in command],
         }
 
-    def start(self, progress: RunProgress) -> None:
+    def start(self) -> None:
         """Write the record for the first time."""
-        self._progress = progress
         self._write("running")
 
     def note(self, failure: Failure) -> None:
@@ -113,23 +97,19 @@ class RunRecord:
             key = (failure.stage_of_work, _MORE)
         self._failures[key] += 1
 
-    def update(self, progress: RunProgress) -> None:
-        """Note how far the run has come, and write that where the last time is long enough ago."""
-        self._progress = progress
+    def update(self) -> None:
+        """Write the progress of the run if the last write is long enough ago."""
         if self._clock() - self._written_at >= EVERY_S:
             self._write("running")
 
-    def finish(
-        self, state: str, progress: RunProgress, *, exit_code: int, pace: Pace | None = None, error: str | None = None
-    ) -> None:
+    def finish(self, state: str, *, exit_code: int, pace: Pace | None = None, error: str | None = None) -> None:
         """Write the end of the run.
 
         Args:
             state: `finished`, `interrupted` or `failed`, as in the store.
-            pace: how busy readers and encoders were, where the engine can tell.
+            pace: how busy readers and encoders were, if the engine knows.
             error: what ended a run that failed.
         """
-        self._progress = progress
         ended = {"ended": _utc(utc_now()), "exit_code": exit_code}
         self._write(state, ended | {"error": None if error is None else anonymous(error)}, pace)
 
@@ -150,14 +130,9 @@ class RunRecord:
             ],
             "throughput": self._throughput(pace),
         }
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         try:
             self.path.parent.mkdir(exist_ok=True)
-            try:
-                partial.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
-                partial.replace(self.path)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_atomically(self.path, (json.dumps(record, indent=1, default=str) + "\n").encode())
         except OSError as error:
             if not self._warned:
                 why = error.strerror or type(error).__name__
@@ -169,26 +144,27 @@ class RunRecord:
             self._warned = False
 
     def _counts(self) -> dict[str, int]:
-        facts, progress = self._facts, self._progress
+        summaries, progress = self._summaries, total_progress(self._summaries)
         return {
             "planned": progress.n_planned,
             "done": progress.n_done,
             "failed": progress.n_failed,
             "items": progress.n_items,
-            "done_before": facts.n_done_before,
-            "failed_before": facts.n_failed_before,
-            "refused_rows": facts.n_refused,
-            "left_out": facts.n_left_out,
+            "done_before": sum(one.n_done_before for one in summaries),
+            "failed_before": sum(one.n_failed_before for one in summaries),
+            "refused_rows": summaries[0].n_refused,  # rows and the limit are the same for all sets
+            "left_out": summaries[0].n_left_out,
         }
 
     def _throughput(self, pace: Pace | None) -> dict[str, Any]:
-        """The pace of the whole run so far; a scan that is read once for several sets is one volume."""
+        """The speed of the whole run so far; a scan that is read once for several sets is one volume."""
         seconds = self._clock() - self._began
-        ended = (self._progress.n_done + self._progress.n_failed) / len(self._facts.run_ids)
+        progress = total_progress(self._summaries)
+        ended = (progress.n_done + progress.n_failed) / len(self._summaries)
         return {
             "seconds": round(seconds, 1),
             "volumes_per_min": round(60.0 * ended / seconds, 2) if seconds > 0 else None,
-            "items_per_min": round(60.0 * self._progress.n_items / seconds, 2) if seconds > 0 else None,
+            "items_per_min": round(60.0 * progress.n_items / seconds, 2) if seconds > 0 else None,
             "reader_busy": None if pace is None else round(pace.reader_share, 3),
             "encoder_busy": None if pace is None else round(pace.encoder_share, 3),
             "limit": None if pace is None else pace.limit,
@@ -196,12 +172,12 @@ class RunRecord:
 
 
 def folder_of(db: Path) -> Path:
-    """Where the records of a store's runs lie: `lungs.runs` beside `lungs.duckdb`."""
+    """The folder of the run records of a store: `lungs.runs` beside `lungs.duckdb`."""
     return db.with_name(f"{db.stem}.runs")
 
 
 def anonymous(reason: str, names: Iterable[str] = ()) -> str:
-    """A reason that many cases can share: without names, file names, quotations and numbers.
+    """A reason that many cases can share: names, file names, quotations and numbers are removed.
 
     DICOM identifiers and dates are numbers too.
     """
@@ -214,13 +190,13 @@ def anonymous(reason: str, names: Iterable[str] = ()) -> str:
 
 
 def _names_of(case: Case) -> tuple[str, ...]:
-    """How a reason may name the case's files: by path, by folder and name, or by name."""
+    """How a reason may name the files of a case: by path, by folder and name, or by name."""
     paths = [path for path in (case.image_path, case.mask_path) if path is not None]
     return tuple(name for path in paths for name in (str(path), f"{path.parent.name}/{path.name}", path.name))
 
 
 def _without_folder(value: object) -> object:
-    """A path, also after `--option=`, cut down to its last part; folders may be named after patients."""
+    """The last part of a path, also after `--option=`; folders may be named after patients."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):

@@ -1,4 +1,7 @@
-"""What a job is asked to do, and everything that follows from it before the store is touched."""
+"""The settings of a job, declared once: the fields of `JobSettings` are the options of `python -m embeddings embed`.
+
+This module imports no torch: `--help` need not wait the seconds that takes.
+"""
 
 from __future__ import annotations
 
@@ -6,147 +9,121 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddings.cohort.read import Case, CohortReport, read_cohort
-from embeddings.job.engines.choice import ChosenEngine, EncoderOptions, EngineChoice, choose_engine
-from embeddings.job.planning.plan import shard_of
-from embeddings.job.planning.views import Encoder, JobError, Recipe, choose_recipes
-from embeddings.job.preparation.prepare import Preparation
-from embeddings.records import Failure, shortened
+from embeddings.imaging.masks.mask_labels import normal_label
+from embeddings.job.planning.views import ENGINES, VIEWS, Encoder
+from embeddings.options import option
+from flexict.errors import FlexiCTError
+from flexict.kinds import BACKENDS, PRECISIONS, TOKEN_KINDS, VLM
 
 
-@dataclass(frozen=True)
-class JobSettings:
-    """What a job is asked to do.
-
-    Attributes:
-        encoder: a name of `flexict.hub.encoders.REGISTRY`, loaded with `weights` on `device`, or an encoder.
-        views: of `volume`, `slices` and `lesion`; each scan is read once for all.
-        device: `auto` (every GPU there is, else the CPU), `cpu`, `cuda`, `cuda:1`, or several joined by commas.
-        batch_size: items through the encoder at once (default by device and view).
-        workers: threads that read and preprocess, and on a CPU as many that encode (default: one a core).
-        data_root, mapping, mask_label: see `embeddings.cohort.read.read_cohort`.
-        preset: of the view that has it (default: the encoder's; lesions by mask where the cohort has any, else by
-            seed).
-        scale: side of a `lesion_mask` crop in lesion sizes; several make a set each.
-        seed_side_mm: side of a `lesion_seed` crop; several make a set each.
-        slice_step: embed every n-th axial slice.
-        thumbnails: keep a small picture of every item.
-        cache: a folder that keeps prepared input, so that another encoder need not read the scans again.
-        retry_failed: try cases again that failed before and whose files have not changed.
-        limit: at most so many cases.
-        shard: (i, n), the i-th of n parts of the cohort, counted from 1.
-        engine: `local`, or `ray` with the cluster's `address`.
-        pooling, patch, precision, backend: kind of vector, run-time patch and way to compute it; see
-            `flexict.load_encoder`. Of no effect on an encoder that is loaded already.
-    """
-
-    encoder: str | Encoder
-    views: Sequence[str]
-    weights: Path | str | None = None
-    device: str = "auto"
-    batch_size: int | None = None
-    workers: int | None = None
-    data_root: Path | None = None
-    mapping: Mapping[str, str | None] | None = None
-    preset: str | None = None
-    scale: float | Sequence[float] = 1.5
-    seed_side_mm: float | Sequence[float] = 64.0
-    slice_step: int = 1
-    thumbnails: bool = True
-    cache: Path | None = None
-    retry_failed: bool = False
-    limit: int | None = None
-    shard: tuple[int, int] | None = None
-    engine: str = "local"
-    address: str | None = None
-    pooling: str | None = None
-    patch: int | tuple[int, ...] | None = None
-    precision: str = "float32"
-    backend: str = "auto"
-    mask_label: str | None = None
-
-    @property
-    def encoder_options(self) -> EncoderOptions:
-        """How the encoder is to be loaded."""
-        return EncoderOptions(self.weights, self.pooling, self.patch, self.precision, self.backend)
+def parse_label(text: str) -> str | None:
+    """The label of `--mask-label` as a column of the CSV would give it; None where it is empty."""
+    return normal_label(text) if text.strip() else None
 
 
-@dataclass(frozen=True)
-class OpenJob:
-    """A job that can start.
-
-    Attributes:
-        refused: rows of the CSV that are no case, and why.
-        cases: those of this job's shard.
-    """
-
-    settings: JobSettings
-    report: CohortReport
-    refused: list[Failure]
-    cases: list[Case]
-    preparation: Preparation
-    chosen: ChosenEngine
-    recipes: list[Recipe]
-
-
-def open_job(cohort_csv: Path | str, settings: JobSettings) -> OpenJob:
-    """Read the CSV, load the encoder, and settle what is to be embedded how.
+def parse_roles(pairs: Sequence[str]) -> Mapping[str, str | None]:
+    """`ROLE=COLUMN` pairs as a mapping; nothing after the sign means that the role has no column.
 
     Raises:
-        CohortError: the CSV cannot be read.
-        JobError: no row can be used, or the views, preset or parameters do not fit.
-        FlexiCTError: an unknown encoder or device.
-        flexict.CheckpointError: the weights cannot be used.
+        FlexiCTError: a pair without an equals sign.
     """
-    root, mapping = settings.data_root, settings.mapping
-    label = settings.mask_label
-    report = read_cohort(Path(cohort_csv), data_root=root, mapping=mapping, check_images=False, mask_label=label)
-    refused = _refused(report)
-    if not report.cases:
-        first = refused[0].reason if refused else "it has no rows"
-        raise JobError(f"no row of {report.path.name} can be embedded: {first}")
-    for name, value in (
-        ("batch size", settings.batch_size),
-        ("number of workers", settings.workers),
-        ("limit", settings.limit),
-    ):
-        if value is not None and value < 1:
-            raise JobError(f"the {name} must be 1 or more, not {value}")
-    cases = shard_of(report.cases, settings.shard)
-    preparation = Preparation(settings.thumbnails, settings.cache)
-    chosen = choose_engine(
-        EngineChoice(
-            settings.engine,
-            settings.address,
-            settings.encoder,
-            settings.encoder_options,
-            settings.device,
-            settings.batch_size,
-            settings.workers,
-            tuple(settings.views),
-        ),
-        preparation,
-    )
-    recipes = choose_recipes(
-        chosen.encoder,
-        settings.views,
-        report.cases,
-        preset=settings.preset,
-        scale=settings.scale,
-        seed_side_mm=settings.seed_side_mm,
-        slice_step=settings.slice_step,
-    )
-    return OpenJob(settings, report, refused, cases, preparation, chosen, recipes)
+    for pair in pairs:
+        if "=" not in pair:
+            raise FlexiCTError(f"--map takes ROLE=COLUMN, such as patient_id=Subject, not {pair!r}")
+    return {role: column or None for role, _, column in (pair.partition("=") for pair in pairs)}
 
 
-def _refused(report: CohortReport) -> list[Failure]:
-    """The rows with errors, one failure a row; a file that lacks a column altogether counts as one."""
-    good = {case.case_id for case in report.cases}
-    reasons: dict[str, list[str]] = {}
-    for problem in report.problems:
-        if problem.severity == "error":
-            row = "the whole file" if problem.row is None else f"row {problem.row}"
-            # A repeated case id names the row that came first, which may well be embedded.
-            name = row if problem.case_id is None or problem.case_id in good else problem.case_id
-            reasons.setdefault(name, []).append(f"{row}: {problem.reason}")
-    return [Failure(name, "validate", shortened("; ".join(found))) for name, found in reasons.items()]
+def parse_shard(text: str) -> tuple[int, int]:
+    """`I/N` as two numbers.
+
+    Raises:
+        FlexiCTError: anything else.
+    """
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal()):
+        raise FlexiCTError(f"--shard takes I/N, such as 1/4, not {text!r}")
+    return int(number), int(count)
+
+
+def parse_patch(text: str) -> int | tuple[int, ...]:
+    """`N` as a number, `N,N` or `N,N,N` as several.
+
+    Raises:
+        FlexiCTError: anything else.
+    """
+    edges = text.split(",")
+    if not 1 <= len(edges) <= 3 or not all(edge.strip().isdecimal() and int(edge) for edge in edges):
+        raise FlexiCTError(f"--patch takes one edge or one per axis, such as 16 or 8,16,16, not {text!r}")
+    return int(text) if len(edges) == 1 else tuple(int(edge) for edge in edges)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvSettings:
+    """How the CSV of a cohort is read; see `embeddings.cohort.read.read_cohort`."""
+
+    data_root: Path | None = option("folder that contains every image", None, metavar="DIR")
+    mask_label: str | None = option(
+        "number or name of the lesion in masks of several labels or ROIs", None, parse=parse_label, metavar="LABEL"
+    )
+    mapping: Mapping[str, str | None] | None = option(
+        "which column is case_id, patient_id, image_path, mask_path, mask_label, seed_x, seed_y, seed_z or stage",
+        None,
+        flag="--map",
+        parse=parse_roles,
+        action="append",
+        metavar="ROLE=COLUMN",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSettings(CsvSettings):
+    """What a job is asked to do; the text of each option describes its field.
+
+    In Python, `encoder` may also be an encoder that is loaded already: `weights`, `pooling`, `patch`, `precision` and
+    `backend` (see `flexict.load_encoder`) then have no effect. `scale` and `seed_side_mm` may be one number or several,
+    and `shard` is (i, n), counted from 1.
+    """
+
+    encoder: str | Encoder = option("flexict-nano (default); `doctor` lists all of them", "flexict-nano")
+    views: Sequence[str] = option(
+        "one or several; each scan is read once for all of them",
+        flag="--view",
+        parse=tuple,
+        nargs="+",
+        choices=list(VIEWS),
+    )
+    weights: Path | str | None = option("file, folder or hub name of the weights", None)
+    device: str = option("auto (default: every GPU, else the CPU), cpu, cuda, or several: cuda:0,cuda:1", "auto")
+    batch_size: int | None = option("items encoded at once (default: by device and view)", None, metavar="N")
+    workers: int | None = option(
+        "threads that read and preprocess, and on a CPU as many that encode (default: one per core)", None, metavar="N"
+    )
+    pooling: str | None = option("kind of vector: " + ", ".join((VLM, *TOKEN_KINDS)), None, metavar="KIND")
+    patch: int | tuple[int, ...] | None = option(
+        "run-time patch edge, or edges of (d, h, w) or (h, w)", None, parse=parse_patch, metavar="N[,N,N]"
+    )
+    precision: str = option("float32 (default), or bfloat16, which is faster", "float32", choices=PRECISIONS)
+    backend: str = option("on a CPU; auto (default) uses OpenVINO if it is installed", "auto", choices=BACKENDS)
+    preset: str | None = option(
+        "preprocessing (default: the encoder's; lesions by mask if any case has one, else by seed)",
+        None,
+        choices=[preset for presets in VIEWS.values() for preset in presets],
+    )
+    scale: float | Sequence[float] = option(
+        "side of a lesion_mask crop in lesion sizes (1.5); several, such as 1.5 2.0, make linked sets", 1.5, nargs="+"
+    )
+    seed_side_mm: float | Sequence[float] = option(
+        "side of a lesion_seed crop (64); several make linked sets", 64.0, flag="--seed-side", nargs="+", metavar="MM"
+    )
+    slice_step: int = option("embed every N-th axial slice (1)", 1, metavar="N")
+    cache: Path | None = option(
+        "keep prepared input here, so that other encoders need not read the scans", None, metavar="DIR"
+    )
+    retry_failed: bool = option("try failed scans again although their files have not changed", False)
+    limit: int | None = option("embed at most N cases", None, metavar="N")
+    shard: tuple[int, int] | None = option(
+        "embed the I-th of N parts of the cohort", None, parse=parse_shard, metavar="I/N"
+    )
+    engine: str = option("local (default), or ray for a cluster", "local", choices=ENGINES)
+    address: str | None = option("of the Ray cluster (default: start one on this machine)", None, metavar="HOST:PORT")
+    thumbnails: bool = option("store no small pictures of the items", True, flag="--no-thumbnails")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embeddings.formatting import first_few
 from embeddings.missing_values import is_missing
 from flexict.errors import FlexiCTError
 
@@ -48,11 +49,10 @@ def event_flags(values: ArrayLike | Sequence[object]) -> NDArray[np.float64]:
     read = [_flag(cell) for cell in cells]
     unknown = Counter(str(cell) for cell, flag in zip(cells, read, strict=True) if flag is None)
     if unknown:
-        named = ", ".join(f"'{value}' ({count}x)" for value, count in unknown.most_common(_MOST_NAMED))
-        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+        named = first_few((f"'{value}' ({count}x)" for value, count in unknown.most_common()), _MOST_NAMED)
         hint = " In a 1/2 coding, write 0 for censored and 1 for the event." if set(unknown) <= {"2", "2.0"} else ""
         raise FlexiCTError(
-            f"The event column cannot be read: {named}{more} are neither an event nor censored. Use 1 for the event "
+            f"The event column cannot be read: {named} are neither an event nor censored. Use 1 for the event "
             f"and 0 for censored (or dead/alive, true/false), and leave the cell empty where it is not known.{hint}"
         )
     return np.array(read, dtype=np.float64)

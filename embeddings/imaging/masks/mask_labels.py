@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from embeddings.formatting import first_few
 from embeddings.imaging.image_header import ImageError
 
 _MOST_SHOWN = 12
@@ -70,7 +71,7 @@ def several(path: Path, kind: str, found: Sequence[MaskLabel], of_them: str = ""
 
 def listed(found: Sequence[MaskLabel]) -> str:
     """The labels by number and name, the first dozen."""
-    return ", ".join(map(str, found[:_MOST_SHOWN])) + (", ..." if len(found) > _MOST_SHOWN else "")
+    return first_few(map(str, found), _MOST_SHOWN)
 
 
 def anonymous(labels: Sequence[MaskLabel], typed: str | None = None) -> list[MaskLabel]:

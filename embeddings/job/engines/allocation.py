@@ -1,7 +1,7 @@
-"""Keeps the memory of one scan for the next, instead of giving it back to the system and asking for it again.
+"""Keeps the memory of one scan for the next, instead of returning it to the system and allocating it again.
 
-A CT takes 150 MB several times over, and glibc maps blocks of that size anew every time, which costs a page fault every
-4 KB: about a tenth of the time of reading a scan. For a program that does nothing but read scans.
+A CT takes 150 MB several times over, and glibc maps blocks of that size newly each time, with a page fault every 4 KB:
+about a tenth of the time of reading a scan. Meant for a program that only reads scans.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _LARGEST = 1 << 30
 
 
 def keep_large_blocks() -> bool:
-    """Have this process keep blocks of up to 1 GiB once freed; False where the C library is not glibc.
+    """Make this process keep freed blocks of up to 1 GiB; False if the C library is not glibc.
 
-    Memory stays at the peak that the run has reached anyway. Call it before threads are started: they share one
-    arena, for those of threads cannot hold blocks of this size.
+    Memory stays at the peak that the run has reached anyway. Call this before threads are started: they then share one
+    arena, because the arenas of threads cannot contain blocks of this size.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

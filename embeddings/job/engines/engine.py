@@ -1,4 +1,4 @@
-"""What an engine is: whatever turns tasks into encoded items, on this machine or on many."""
+"""The interface of an engine, which turns tasks into encoded items on one machine or on many."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from embeddings.job.planning.plan import Task
 
 @dataclass(frozen=True)
 class Pace:
-    """How busy the two sides of a run were, in seconds summed over the workers of each.
+    """How busy readers and encoders were in a run, in seconds summed over the workers of each.
 
     Attributes:
         seconds: from the first task to the last message.
         reading_s: reading and preprocessing, without waiting for room in the queue.
         encoding_s: in the encoder, without waiting for items.
-        cores_used: processor time by elapsed time, of the whole process; 0 where it is not known.
     """
 
     seconds: float
@@ -27,40 +26,39 @@ class Pace:
     n_encoders: int
     reading_s: float
     encoding_s: float
-    cores_used: float = 0.0
 
     @property
     def reader_share(self) -> float:
-        """Part of the run that a reader was at work, 0 to 1."""
+        """Share of the run in which a reader was busy, 0 to 1."""
         return self.reading_s / (self.seconds * self.n_readers) if self.seconds > 0 else 0.0
 
     @property
     def encoder_share(self) -> float:
-        """Part of the run that an encoder was at work, 0 to 1; the rest it waited."""
+        """Share of the run in which an encoder was busy, 0 to 1; otherwise it waited."""
         return self.encoding_s / (self.seconds * self.n_encoders) if self.seconds > 0 else 0.0
 
     @property
     def limit(self) -> str:
-        """The side that sets the pace: `reading` or `encoding`."""
+        """What limits the speed: `reading` or `encoding`."""
         return "reading" if self.reader_share > self.encoder_share else "encoding"
 
     def sentence(self) -> str:
-        """The pace in plain words."""
+        """The pace as a sentence."""
         return (
             f"Readers busy {self.reader_share:.0%} of the time, encoders {self.encoder_share:.0%}: "
-            f"{self.limit} set the pace"
+            f"{self.limit} limited the speed"
         )
 
 
 class Engine(Protocol):
-    """Works through tasks; the collector takes what it yields."""
+    """Works on tasks; the collector takes what it yields."""
 
     def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
-        """Every item and every end of all tasks in any order, repeats allowed; None after a wait for nothing.
+        """All items and ends of all tasks in any order, perhaps repeated; None after a wait without a result.
 
-        Setting `stop`, or closing the generator, ends the work after the batches at hand.
+        Setting `stop`, or closing the generator, ends the work after the current batches.
         """
 
     @property
     def pace(self) -> Pace | None:
-        """How busy the sides were, once `messages` has ended; None where the engine cannot tell."""
+        """How busy readers and encoders were, once `messages` has ended; None if the engine does not know."""

@@ -7,22 +7,21 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from embeddings.job.engines.encoding import encode
 from embeddings.job.engines.engine import Pace
 from embeddings.job.engines.one_thread import one_thread
+from embeddings.job.engines.results import TICK_S, Results
 from embeddings.job.messages import Message, Prepared
 from embeddings.job.planning.plan import Task
 from embeddings.job.planning.views import Encoder
 from embeddings.job.preparation.prepare import Preparation, prepare_case
-
-TICK_S = 0.5
-MOST_RESULTS = 4096
 
 
 @dataclass
@@ -30,8 +29,8 @@ class LocalEngine:
     """Reads with `readers` threads and encodes with one thread for each of `encoders`.
 
     Threads suffice: reading, resampling and the network run in libraries that release the interpreter's lock. Each
-    thread keeps to one core, so that results do not depend on how many there are. On a CPU the same encoder may
-    stand several times in `encoders`.
+    thread uses one core, so that results do not depend on the number of cores. On a CPU `encoders` may contain the same
+    encoder several times.
 
     Args:
         batch_size: items of one set through an encoder at once; fewer where nothing more is ready.
@@ -45,104 +44,69 @@ class LocalEngine:
 
     @property
     def pace(self) -> Pace | None:
-        """How busy the sides were in the last run."""
+        """How busy readers and encoders were in the last run."""
         return self._pace
 
     def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
         """See `embeddings.job.engines.engine.Engine`."""
         with one_thread():
-            began, processor = time.monotonic(), time.process_time()
+            began = time.monotonic()
             work = _Work(self, tasks, stop)
             try:
                 yield from work.messages()
             finally:
                 work.close()
-                seconds = time.monotonic() - began
                 self._pace = Pace(
-                    seconds=seconds,
+                    seconds=time.monotonic() - began,
                     n_readers=self.readers,
                     n_encoders=len(self.encoders),
                     reading_s=sum(work.reading_s),
                     encoding_s=sum(work.encoding_s),
-                    cores_used=(time.process_time() - processor) / seconds if seconds > 0 else 0.0,
                 )
-
-
-class _Ended:
-    """Says that one thread has nothing more to do."""
 
 
 class _Work:
     """The threads of one call and what they share."""
 
     def __init__(self, engine: LocalEngine, tasks: Sequence[Task], stop: threading.Event) -> None:
-        self._engine, self._stop = engine, stop
-        self._closed = threading.Event()
+        self._engine, self._results = engine, Results(stop)
         self._waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         for task in tasks:
             self._waiting.put(task)
-        # Enough for every encoder to find a batch while its last one is computed; inputs of 16 MB add up.
+        # Enough for a next batch for every encoder; inputs of 16 MB add up.
         depth = max(2, 2 * engine.batch_size) * len(engine.encoders)
         self._ready: queue.Queue[Prepared] = queue.Queue(maxsize=depth)
-        self._results: queue.Queue[Message | _Ended | BaseException] = queue.Queue(maxsize=MOST_RESULTS)
         self.reading_s = [0.0] * engine.readers
         self.encoding_s = [0.0] * len(engine.encoders)
-        self._readers = [self._thread("reader", n, self._read) for n in range(engine.readers)]
-        self._encoders = [self._thread("encoder", n, self._encode) for n in range(len(engine.encoders))]
+        self._readers = self._threads("reader", engine.readers, self._read)
+        self._encoders = self._threads("encoder", len(engine.encoders), self._encode)
         for thread in (*self._readers, *self._encoders):
             thread.start()
 
-    def messages(self) -> Generator[Message | None, None, None]:
-        n_ended = 0
-        # Asked to stop, the threads end after the batch at hand, which is still handed over.
-        while n_ended < len(self._readers) + len(self._encoders):
-            try:
-                result = self._results.get(timeout=TICK_S)
-            except queue.Empty:
-                yield None
-                continue
-            if isinstance(result, BaseException):
-                raise result
-            if isinstance(result, _Ended):
-                n_ended += 1
-            else:
-                yield result
+    def messages(self) -> Iterator[Message | None]:
+        # When the job is stopped, the threads end after the current batch, which is still handed over.
+        return self._results.messages()
 
     def close(self) -> None:
-        self._closed.set()
+        self._results.close()
         for thread in (*self._readers, *self._encoders):
             thread.join()
 
-    @property
-    def _over(self) -> bool:
-        return self._closed.is_set() or self._stop.is_set()
-
-    def _thread(self, name: str, number: int, target: Callable[[int], None]) -> threading.Thread:
-        def guarded() -> None:
+    def _threads(self, name: str, count: int, work: Callable[[int], None]) -> list[threading.Thread]:
+        def on_one_core(number: int) -> None:
             torch.set_num_threads(1)  # OpenMP keeps this number by thread
-            try:
-                target(number)
-                self._hand_over(_Ended())
-            except BaseException as error:
-                # Raised again in the thread that asked for the messages.
-                self._hand_over(error)
+            work(number)
 
-        return threading.Thread(target=guarded, name=f"{name}-{number}", daemon=True)
-
-    def _hand_over(self, message: Message | _Ended | BaseException) -> None:
-        while not self._closed.is_set():
-            with suppress(queue.Full):
-                self._results.put(message, timeout=TICK_S)
-                return
+        return [self._results.producer(f"{name}-{number}", partial(on_one_core, number)) for number in range(count)]
 
     def _make_ready(self, item: Prepared) -> None:
-        while not self._over:
+        while not self._results.over:
             with suppress(queue.Full):
                 self._ready.put(item, timeout=TICK_S)
                 return
 
     def _read(self, number: int) -> None:
-        while not self._over:
+        while not self._results.over:
             try:
                 task = self._waiting.get_nowait()
             except queue.Empty:
@@ -153,8 +117,8 @@ class _Work:
                 if isinstance(message, Prepared):
                     self._make_ready(message)
                 else:
-                    self._hand_over(message)
-                if self._over:
+                    self._results.put(message)
+                if self._results.over:
                     return
                 began = time.monotonic()
             self.reading_s[number] += time.monotonic() - began
@@ -162,7 +126,7 @@ class _Work:
     def _encode(self, number: int) -> None:
         encoder = self._engine.encoders[number]
         batches: defaultdict[str, list[Prepared]] = defaultdict(list)
-        while not self._over:
+        while not self._results.over:
             fullest = max(batches.values(), key=len, default=[])
             if len(fullest) < self._engine.batch_size:
                 item = self._next(wait=not fullest)
@@ -173,13 +137,13 @@ class _Work:
                 if not any(thread.is_alive() for thread in self._readers) and self._ready.empty():
                     return
                 continue
-            # Nothing more is ready: an encoder that waits for a full batch only waits.
+            # Nothing more is ready: waiting for a full batch would waste time.
             batch = batches.pop(fullest[0].set_id)
             began = time.monotonic()
             encoded = encode(encoder, batch)
             self.encoding_s[number] += time.monotonic() - began
             for message in encoded:
-                self._hand_over(message)
+                self._results.put(message)
 
     def _next(self, wait: bool) -> Prepared | None:
         with suppress(queue.Empty):

@@ -1,7 +1,7 @@
 """The engine of a cluster: the same tasks, prepared and encoded by Ray Data on every node.
 
-Reading is a flat map over tasks, encoding a map over batches by a pool of actors that each hold one encoder. What they
-yield comes back in any order, and twice where a node was lost on the way: the collector gathers by item id.
+Reading is a flat map over tasks, encoding a map over batches by a pool of actors with one encoder each. Results come
+back in any order, and twice if a node was lost meanwhile: the collector gathers them by item id.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import importlib.util
 import logging
 import os
 import platform
-import queue
-import signal
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -25,30 +24,31 @@ import torch
 
 from embeddings.job.engines.encoding import encode
 from embeddings.job.engines.engine import Pace
+from embeddings.job.engines.results import Results
+from embeddings.job.interruption import signal_handlers_restored
 from embeddings.job.messages import CaseEnd, Message, Prepared
 from embeddings.job.planning.plan import Task
 from embeddings.job.planning.views import CODE_VERSION, Encoder, JobError
 from embeddings.job.preparation.prepare import Preparation, prepare_case
+from embeddings.versions import versions
 
-TICK_S = 0.5
 CONNECT_S = 10.0
-MOST_RESULTS = 4096
-# A prepared volume is 16 MB: blocks of a few, so that no worker holds a scan's 300 slices at once.
+# A prepared volume is 16 MB: blocks of a few, so that no worker has all 300 slices of a scan in memory.
 BLOCK_BYTES = 32 * 2**20
 
 
 @dataclass
 class RayEngine:
-    """Works through tasks on a Ray cluster.
+    """Works on tasks on a Ray cluster.
 
-    The same code, of the same version, has to be importable on every node, and the scans to lie under the same paths.
+    The same version of this program must be importable on every node, and the scans must have the same paths there.
 
     Args:
         make_encoder: loads the encoder on a device (`cpu` or `cuda`); called once in every actor.
-        weights_sha256: of the weights that the driver has; an actor with others ends the run.
-        batch_size: items through an encoder on a GPU at once; on a CPU each goes alone.
+        weights_sha256: of the weights on the driver; an actor with others ends the run.
+        batch_size: items encoded at once on a GPU; on a CPU it is one.
         address: of the cluster, `auto` or `HOST:PORT`; None starts Ray on this machine for this run.
-        device: `cpu`, `cuda`, or `auto` for a GPU an actor where the cluster has any.
+        device: `cpu`, `cuda`, or `auto`: one GPU per actor if the cluster has any.
     """
 
     make_encoder: Callable[[str], Encoder]
@@ -60,55 +60,35 @@ class RayEngine:
 
     @property
     def pace(self) -> Pace | None:
-        """Not known: the work is done elsewhere."""
+        """Not known: the work is done on other machines."""
         return None
 
     def messages(self, tasks: Sequence[Task], stop: threading.Event) -> Generator[Message | None, None, None]:
         """See `embeddings.job.engines.engine.Engine`.
 
         Raises:
-            JobError: no cluster, or workers that are not of this program's version.
+            JobError: no cluster, or workers with another version of this program.
         """
         with _cluster(self.address) as resources:
-            results: queue.Queue[Message | BaseException | None] = queue.Queue(maxsize=MOST_RESULTS)
-            closed = threading.Event()
-
-            def over() -> bool:
-                return closed.is_set() or stop.is_set()
-
-            def hand_over(result: Message | BaseException | None) -> None:
-                while not closed.is_set():
-                    with suppress(queue.Full):
-                        results.put(result, timeout=TICK_S)
-                        return
+            results = Results(stop)
 
             def gather() -> None:
-                try:
-                    for message in self._stream(tasks, resources):
-                        if over():
-                            break
-                        hand_over(message)
-                    hand_over(None)
-                except BaseException as error:
-                    # Raised again in the thread that asked for the messages.
-                    hand_over(error)
-
-            thread = threading.Thread(target=gather, name="ray-gather", daemon=True)
-            thread.start()
-            try:
-                while not over():
-                    try:
-                        result = results.get(timeout=TICK_S)
-                    except queue.Empty:
-                        yield None
-                        continue
-                    if result is None:
+                for message in self._stream(tasks, resources):
+                    if results.over:
                         return
-                    if isinstance(result, BaseException):
-                        raise _for_people(result) from result
-                    yield result
+                    results.put(message)
+
+            results.producer("ray-gather", gather).start()
+            try:
+                for message in results.messages():
+                    # The batches that the cluster still works on are not awaited.
+                    if stop.is_set():
+                        return
+                    yield message
+            except Exception as error:
+                raise _for_user(error) from error
             finally:
-                closed.set()
+                results.close()
 
     def _stream(self, tasks: Sequence[Task], resources: dict[str, float]) -> Iterator[Message]:
         import ray.data
@@ -117,14 +97,14 @@ class RayEngine:
         on_gpu = self.device.startswith("cuda") or (self.device == "auto" and gpus > 0)
         most = max(1, gpus if on_gpu else int(resources.get("CPU", 1)) // 2)
         rows = ray.data.from_items([{"message": task} for task in tasks], override_num_blocks=len(tasks))
-        prepared = rows.flat_map(_Preparing(self.preparation))
+        prepared = rows.flat_map(partial(_prepare, preparation=self.preparation))
         encoded = prepared.map_batches(
             EncodingActor,
             fn_constructor_kwargs={
                 "make_encoder": self.make_encoder,
                 "device": "cuda" if on_gpu else "cpu",
                 "weights_sha256": self.weights_sha256,
-                "expected": versions(),
+                "expected": same_everywhere(),
             },
             batch_size=self.batch_size,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
@@ -135,31 +115,30 @@ class RayEngine:
             yield row["message"]
 
 
-class _Preparing:
-    """Reads the scans of a task, on whatever node has a core to spare."""
-
-    def __init__(self, preparation: Preparation) -> None:
-        self._preparation = preparation
-
-    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        torch.set_num_threads(1)
-        for message in prepare_case(row["message"], self._preparation):
-            yield {"message": message}
+def _prepare(row: dict[str, Any], preparation: Preparation) -> Iterator[dict[str, Any]]:
+    """Reads the scans of a task, on any node with a free core."""
+    torch.set_num_threads(1)
+    for message in prepare_case(row["message"], preparation):
+        yield {"message": message}
 
 
 class EncodingActor:
     """One encoder on one node."""
 
     def __init__(
-        self, make_encoder: Callable[[str], Encoder], device: str, weights_sha256: str, expected: dict[str, str]
+        self, make_encoder: Callable[[str], Encoder], device: str, weights_sha256: str, expected: dict[str, str | None]
     ) -> None:
-        here = versions()
+        here = same_everywhere()
         if here != expected:
-            raise JobError(f"a worker on {platform.node()} runs {here}, this program {expected}: install the same")
+            raise JobError(
+                f"a worker on {platform.node()} runs {here}, this program {expected}: install the same versions"
+            )
         torch.set_num_threads(1)
         self._encoder = make_encoder(device)
         if self._encoder.weights_sha256 != weights_sha256:
-            raise JobError(f"a worker on {platform.node()} loaded other weights than this machine: give all the same")
+            raise JobError(
+                f"a worker on {platform.node()} loaded other weights than this machine: use the same weights everywhere"
+            )
         self._on_gpu = device != "cpu"
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +147,7 @@ class EncodingActor:
         items = sorted((m for m in messages if isinstance(m, Prepared)), key=lambda item: item.set_id)
         for _, group in groupby(items, key=lambda item: item.set_id):
             of_set = list(group)
-            # One by one on a CPU: a vector then depends on no other item, however the cluster cuts the batches.
+            # One by one on a CPU: a vector then does not depend on how the cluster divides the batches.
             size = len(of_set) if self._on_gpu else 1
             for start in range(0, len(of_set), size):
                 found.extend(encode(self._encoder, of_set[start : start + size]))
@@ -177,25 +156,20 @@ class EncodingActor:
         return {"message": column}
 
 
-def versions() -> dict[str, str]:
-    """What has to be the same on all nodes for the same vectors."""
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "embedding code": CODE_VERSION,
-    }
+def same_everywhere() -> dict[str, str | None]:
+    """The versions that must be the same on all nodes, or vectors would differ."""
+    return {**versions(("torch", "numpy"), optional=()), "embedding code": CODE_VERSION}
 
 
 def check_ray() -> None:
-    """Raise `JobError` where Ray is not installed."""
+    """Raise `JobError` if Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
         raise JobError("the engine ray needs Ray, which is not installed: pip install -e '.[ray]'")
 
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[dict[str, float]]:
-    """The resources of the cluster while it is connected; what was started here is ended here."""
+    """The resources of the cluster while it is connected; a cluster started here is stopped here."""
     check_ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -204,9 +178,10 @@ def _cluster(address: str | None) -> Iterator[dict[str, float]]:
     if not joined:
         _check_reachable(address)
         try:
-            # A dashboard can only be asked for where Ray is started.
+            # The option of a dashboard exists only when Ray is started here.
             dashboard = False if address is None else None
-            with _own_signals():
+            # Ray takes SIGTERM for itself and would end the program at once; a run ends after the current batch.
+            with signal_handlers_restored():
                 ray.init(address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise JobError(f"there is no Ray cluster at {address or 'this machine'}: {_first_line(error)}") from error
@@ -224,25 +199,11 @@ def _cluster(address: str | None) -> Iterator[dict[str, float]]:
             ray.shutdown()
 
 
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Ray takes SIGTERM for itself and would end the program at once, where the run ends after the batch at hand."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _check_reachable(address: str | None) -> None:
-    """Ray itself waits for minutes for a cluster that is not there.
+    """Ray itself waits minutes for a cluster that does not exist.
 
     Raises:
-        JobError: nobody listens at HOST:PORT.
+        JobError: nothing listens at HOST:PORT.
     """
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()):
@@ -253,8 +214,8 @@ def _check_reachable(address: str | None) -> None:
         raise JobError(f"there is no Ray cluster at {address}: {error.strerror or error}") from error
 
 
-def _for_people(error: BaseException) -> BaseException:
-    """What a worker raised, without Ray's wrapping where it was meant for the reader."""
+def _for_user(error: BaseException) -> BaseException:
+    """What a worker raised, without Ray's wrapping if it was meant for the user."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, JobError):

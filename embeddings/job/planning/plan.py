@@ -1,4 +1,4 @@
-"""What is left to do: the difference between a cohort and what its store holds."""
+"""What is left to do: the difference between a cohort and its store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from embeddings.job.planning.sources import stamp_of
 from embeddings.job.planning.views import JobError, Recipe
+from embeddings.records import Source
 from embeddings.store.store import Store
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a case lacks of one set.
+    """What one set lacks of a case.
 
     Attributes:
-        held: those of its items that the set holds already.
-        content: digest of what the items held were made from; None where nothing was.
+        held: its items that the set already contains.
+        content: digest of what these items were made from; None if there are none.
     """
 
     set_id: str
@@ -32,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Task:
-    """A case to work through, once for all the sets that lack something of it.
+    """A case to work on, once for all sets that lack something of it.
 
     Attributes:
         stamp: sizes and times of its files when the plan was made.
@@ -45,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Tally:
-    """Of one set, in cases: planned, there before, and failed before and not to be tried again."""
+    """Cases of one set, named as in `RunSummary`: planned, already complete, and failed before and not tried again."""
 
     n_planned: int = 0
     n_done_before: int = 0
@@ -54,7 +55,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Plan:
-    """Tasks in the order of the cohort, the tally of each set, and cases left for another run by a limit."""
+    """Tasks in the order of the cohort, the tally of each set, and the cases that a limit leaves for another run."""
 
     tasks: list[Task]
     tallies: Mapping[str, Tally]
@@ -62,23 +63,28 @@ class Plan:
 
 
 def missing(
-    store: Store,
+    store: Store | None,
     recipes: Mapping[str, Recipe],
     cases: Sequence[Case],
     *,
     retry_failed: bool = False,
     limit: int | None = None,
 ) -> Plan:
-    """Cases that are not complete in a set, changed on disk, or have a mask not measured yet.
+    """Cases that are not complete in a set, changed on disk, or have a mask that was not measured.
 
-    A case that failed is tried again where its files have changed since, or with `retry_failed`. A case with
-    every slice embedded is complete for any slice step.
+    A case that failed is tried again if its files have changed since, or with `retry_failed`. A case with every slice
+    embedded is complete for any slice step.
 
     Args:
-        recipes: by set.
-        limit: at most so many tasks.
+        store: None if it does not exist yet; it may lack some of the sets.
+        recipes: by the id that the set has or will have.
+        limit: the largest number of tasks.
     """
-    lacking = {set_id: _Lacking(store, set_id, recipe, retry_failed) for set_id, recipe in recipes.items()}
+    known = set() if store is None else set(store.sets()["set_id"])
+    lacking = {
+        set_id: _Lacking(store if set_id in known else None, set_id, recipe, retry_failed)
+        for set_id, recipe in recipes.items()
+    }
     tasks = []
     for case in cases:
         stamp = stamp_of(case)
@@ -98,28 +104,35 @@ def missing(
 
 
 class _Lacking:
-    """What one set lacks, asked case by case."""
+    """What one set lacks, case by case."""
 
-    def __init__(self, store: Store, set_id: str, recipe: Recipe, retry_failed: bool) -> None:
+    def __init__(self, store: Store | None, set_id: str, recipe: Recipe, retry_failed: bool) -> None:
         self._set_id, self._recipe, self._retry_failed = set_id, recipe, retry_failed
         self.n_done = self.n_failed = 0
+        self._complete: set[str] = set()
+        self._measured: set[str] = set()
+        self._failed: dict[str, str | None] = {}
+        self._held: dict[str, frozenset[str]] = {}
+        self._sources: dict[str, Source] = {}
+        if store is None:
+            return
         done = store.completed(set_id)
-        self._complete = set(done.loc[done["slice_step"].isin([1, recipe.slice_step]), "case_id"])
+        self._complete.update(done.loc[done["slice_step"].isin([1, recipe.slice_step]), "case_id"])
         failures = store.failures(set_id)
         failures = failures[failures["stage_of_work"] != "validate"]
-        # Failures of before stamps were kept have none, and are tried once more.
-        self._failed = dict(zip(failures["case_id"], failures["stamp"], strict=True))
+        # Failures recorded before stamps were stored have none, and are tried once more.
+        self._failed.update(zip(failures["case_id"], failures["stamp"], strict=True))
         lesions = store.lesions()
-        self._measured = set(lesions.loc[lesions["source"] == "mask", "case_id"])
+        self._measured.update(lesions.loc[lesions["source"] == "mask", "case_id"])
         items = store.items(set_id)
-        self._held = {case_id: frozenset(group) for case_id, group in items.groupby("case_id")["item_id"]}
-        self._sources = store.sources(set_id)
+        self._held.update({str(case_id): frozenset(ids) for case_id, ids in items.groupby("case_id")["item_id"]})
+        self._sources.update(store.sources(set_id))
 
     def of(self, case: Case, stamp: str) -> Wanted | None:
         source = self._sources.get(case.case_id)
         failed = case.case_id in self._failed
         if failed and self._failed[case.case_id] == stamp and not self._retry_failed:
-            # A mask that cannot be measured may cost a case no vector.
+            # A mask that cannot be measured need not cost the case its vector.
             complete = case.case_id in self._complete
             self.n_done += complete
             self.n_failed += not complete
@@ -134,7 +147,7 @@ class _Lacking:
 
 
 def shard_of(cases: Sequence[Case], shard: tuple[int, int] | None) -> list[Case]:
-    """The cases of shard i of n (from 1): by a digest of the case id, so that new rows move no other case.
+    """The cases of shard i of n (from 1), by a digest of the case id, so that new rows move no other case.
 
     Raises:
         JobError: a shard that does not exist.

@@ -1,4 +1,4 @@
-"""What a case's vectors were made from: enough to notice that a file has changed under an unchanged case id."""
+"""What the vectors of a case were made from: enough to notice that a file changed while the case id did not."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from embeddings.cohort.read import Case
 
 _OF_A_LOST_FOLDER = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
-# How the outlines of an RTSTRUCT become voxels: raise it when they become others, and its cases are embedded anew.
+# How the outlines of an RTSTRUCT become voxels: raise it when that changes, and its cases are embedded again.
 _OUTLINES = "outlines 2"
 
 
 def stamp_of(case: Case) -> str:
     """Sizes and times of the image's and the mask's files, the mask's label and the seed, without reading a file.
 
-    Equal stamps mean that nothing changed; other stamps mean that the contents have to be compared.
+    Equal stamps mean that nothing changed; different stamps mean that the contents must be compared.
     """
     mask = "none" if case.mask_path is None else _file_stamp(case.mask_path)
     if case.mask_path is not None and not case.mask_path.name.lower().endswith(EXTENSIONS):
@@ -33,7 +33,7 @@ def stamp_of(case: Case) -> str:
 
 
 class Digests:
-    """SHA-256 of a case's files, each read once however many recipes ask."""
+    """SHA-256 of the files of a case, each read once for all recipes."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -69,10 +69,10 @@ class Digests:
 
 
 def vanished_folder(case: Case, planned_stamp: str, error: Exception) -> str | None:
-    """The folder that has gone away since the plan was made, where that is why a case could not be read.
+    """The folder that disappeared after the plan was made, if that is why a case could not be read.
 
-    A network folder that is lost leaves nothing, an empty folder, or errors of its own; none of its scans is to
-    blame. A file that alone is missing is.
+    A lost network folder leaves nothing, an empty folder, or errors of its own: its scans are not at fault. A single
+    missing file is.
     """
     folder = case.image_path.parent
     if "unreadable" in planned_stamp:
@@ -94,7 +94,7 @@ def _file_stamp(path: Path) -> str:
             files = [path, voxel_file(path)] if path.suffix.lower() == ".mhd" else [path]
         stats = [file.stat() for file in files]
     except (OSError, ImageError):
-        # The reader will say what is wrong with it.
+        # The reader will report what is wrong.
         return "unreadable"
     latest = max((s.st_mtime_ns for s in stats), default=0)
     return f"{len(stats)} files of {sum(s.st_size for s in stats)} bytes, {latest} ns"

@@ -1,28 +1,20 @@
-"""What a view of a cohort means: its presets, their parameters, and how items are named."""
+"""The views of a cohort: their presets and parameters, and how items are named."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.records import SetIdentity
 from flexict.errors import FlexiCTError
-from flexict.presets.presets import LESION_SEED_SIDES_MM, PRESETS
+from flexict.presets.presets import PRESETS
 
-if TYPE_CHECKING:
-    from embeddings.cohort.read import Case
-
-# Part of an embedding set's identity: raise it when the same scan, weights and preset give another vector.
+# Part of the identity of an embedding set: raise it when the same scan, weights and preset give another vector.
 CODE_VERSION = "2"
-
-# A larger crop than this many lesion sizes shows the patient, not the lesion.
-MOST_SCALE = 20.0
-MOST_SLICES = 2**31
 
 ENGINES = ("local", "ray")
 VIEWS: Mapping[str, tuple[str, ...]] = {
@@ -36,7 +28,7 @@ class JobError(FlexiCTError):
 
 
 class Encoder(Protocol):
-    """What the job asks of an encoder; `flexict.Encoder` is one."""
+    """What the job needs of an encoder; `flexict.Encoder` is one."""
 
     @property
     def name(self) -> str:
@@ -44,7 +36,7 @@ class Encoder(Protocol):
 
     @property
     def width(self) -> int:
-        """Numbers in one vector."""
+        """Dimensions of one vector."""
 
     @property
     def weights_sha256(self) -> str:
@@ -52,7 +44,7 @@ class Encoder(Protocol):
 
     @property
     def weights_source(self) -> str:
-        """Where they came from."""
+        """Where the weights came from."""
 
     @property
     def pooling(self) -> str:
@@ -60,7 +52,7 @@ class Encoder(Protocol):
 
     @property
     def views(self) -> Mapping[str, str]:
-        """The views it can take, with the preset of each."""
+        """The views it takes, with the preset of each."""
 
     @property
     def needs_mask(self) -> bool:
@@ -77,7 +69,7 @@ class Encoder(Protocol):
     def encode(self, batch: NDArray[np.float32], masks: NDArray[np.uint8] | None = None, /) -> NDArray[np.float32]:
         """Vectors `[B, width]` of preprocessed slices `[B, 1, H, W]` or volumes `[B, 1, D, H, W]`.
 
-        `masks`, `[B, H, W]` or `[B, D, H, W]`, are given where it needs them.
+        `masks`, `[B, H, W]` or `[B, D, H, W]`, are given if it needs them.
 
         On a CPU it may be called from several threads at once.
         """
@@ -110,102 +102,6 @@ class Recipe:
     def item_id(self, case_id: str, slice_index: int | None = None) -> str:
         """`CASE/volume`, `CASE/lesion` or `CASE/slice/0123`."""
         return f"{case_id}/{self.view}" if slice_index is None else f"{case_id}/slice/{slice_index:04d}"
-
-
-def choose_recipes(
-    encoder: Encoder,
-    views: Sequence[str],
-    cases: Sequence[Case],
-    *,
-    preset: str | None,
-    scale: float | Sequence[float],
-    seed_side_mm: float | Sequence[float],
-    slice_step: int,
-) -> list[Recipe]:
-    """A recipe a view; the preset is that of the view which has it. Raises what `choose_recipe` raises.
-
-    Several scales (or sides) make a recipe each of the lesion view: sets that differ in the crop alone, whose orders of
-    neighbours can be fused by rank.
-    """
-    if not views or len(set(views)) < len(views):
-        raise JobError(f"the views must be one or more of {', '.join(VIEWS)}, each once")
-    owners = [view for view in views if preset in VIEWS.get(view, ())]
-    scales, sides = _numbers("scale", scale), _numbers("seed side", seed_side_mm)
-    chosen = [
-        choose_recipe(
-            encoder,
-            view,
-            cases,
-            # A preset of none of the views is refused with the first.
-            preset=preset if view in owners or not owners else None,
-            scale=one_scale,
-            seed_side_mm=one_side,
-            slice_step=slice_step,
-        )
-        for view in views
-        for one_scale in scales
-        for one_side in sides
-    ]
-    # What a preset takes no notice of makes no further recipe.
-    return list({(recipe.view, recipe.label): recipe for recipe in chosen}.values())
-
-
-def _numbers(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
-    numbers = tuple(value) if isinstance(value, Sequence) else (value,)
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise JobError(f"give the {name} once or several times, each another number")
-    return numbers
-
-
-def choose_recipe(
-    encoder: Encoder,
-    view: str,
-    cases: Sequence[Case],
-    *,
-    preset: str | None,
-    scale: float,
-    seed_side_mm: float,
-    slice_step: int,
-) -> Recipe:
-    """The recipe for a view of these cases; lesions are cropped by mask where any case has one.
-
-    Raises:
-        JobError: a view that does not exist or that the encoder does not take, a preset of another view,
-            parameters out of range, or lesions asked of a cohort without masks and seeds.
-    """
-    if view not in VIEWS:
-        raise JobError(f"there is no view {view!r}: choose one of {', '.join(VIEWS)}")
-    if view not in encoder.views:
-        raise JobError(f"the encoder {encoder.name} takes no {view}: choose {' or '.join(encoder.views)}")
-    if preset is not None and preset not in VIEWS[view]:
-        raise JobError(f"the preset {preset!r} is not one of the view {view}: choose {' or '.join(VIEWS[view])}")
-    for name, value in (("scale", scale), ("seed side", seed_side_mm), ("slice step", slice_step)):
-        if not (math.isfinite(value) and value > 0):
-            raise JobError(f"the {name} must be above 0, not {value}")
-    least, most = LESION_SEED_SIDES_MM
-    if not least <= seed_side_mm <= most:
-        raise JobError(f"the seed side must lie between {least:g} and {most:g} mm, not {seed_side_mm:g}")
-    if slice_step > MOST_SLICES:
-        raise JobError(f"the slice step must be at most {MOST_SLICES}, not {slice_step}")
-    if scale > MOST_SCALE:
-        raise JobError(f"the scale must be at most {MOST_SCALE:g} lesion sizes, not {scale:g}")
-    chosen = preset or encoder.views[view]
-    if chosen == "lesion_mask" and preset is None:
-        if any(case.mask_path is not None for case in cases):
-            chosen = "lesion_mask"
-        elif any(case.seed_lps is not None for case in cases):
-            chosen = "lesion_seed"
-        else:
-            raise JobError(
-                "no case has a lesion mask or a seed: add a mask column or seed_x, seed_y, seed_z (LPS mm) "
-                "to the CSV, or embed the view volume"
-            )
-    if encoder.needs_mask and not any(case.mask_path is not None for case in cases):
-        raise JobError(
-            "no case has a lesion mask, over which mask_pooled vectors are taken: add a mask column to the CSV, or "
-            "choose another vector with --pooling"
-        )
-    return Recipe(view, chosen, float(scale), float(seed_side_mm), int(slice_step), encoder.needs_mask)
 
 
 def identity_of(encoder: Encoder, recipe: Recipe) -> SetIdentity:

@@ -1,4 +1,4 @@
-"""From a case's files to model inputs: everything that happens before the encoder, one case at a time."""
+"""From the files of a case to the inputs of the encoder, one case at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from embeddings.job.messages import CaseEnd, Prepared
 from embeddings.job.planning.plan import Task, Wanted
 from embeddings.job.planning.sources import Digests, stamp_of, vanished_folder
 from embeddings.job.planning.views import Recipe
-from embeddings.job.preparation.input_cache import CachedCase, InputCache, Keeping
+from embeddings.job.preparation.input_cache import CachedCase, InputCache, NewEntry
 from embeddings.job.preparation.thumbnails import Painter
 from embeddings.records import LesionRecord, Source, Thumbnail
 from flexict.errors import FlexiCTError
@@ -28,29 +28,28 @@ if TYPE_CHECKING:
     from embeddings.cohort.read import Case
 
 _LOG = logging.getLogger(__name__)
-# A lesion is shown with this much around it, and never in less than this many mm.
+# A thumbnail of a lesion is this many times its extent, and at least this many mm.
 SURROUNDINGS = 2.0
 LEAST_SIDE_MM = 60.0
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How every case is prepared: with pictures or without, and where prepared input is kept, if anywhere."""
+    """How every case is prepared: with or without thumbnails, and the folder that keeps prepared input, if any."""
 
     thumbnails: bool = True
     cache: Path | None = None
 
 
 class ChangedMeanwhileError(FlexiCTError):
-    """The files were written while they were read."""
+    """The files changed while they were read."""
 
 
 def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | CaseEnd]:
-    """Yield the items that the sets lack of a case, and one `CaseEnd` a set.
+    """Yield the items of a case that the sets lack, and one `CaseEnd` per set.
 
-    The files are read once for all sets. Whatever goes wrong with a case, a fault of this program too, is told in its
-    ends: one bad scan must not end a run. What a set holds of a changed case is kept until the case has given a new
-    item.
+    The files are read once for all sets. Whatever goes wrong with a case, even a fault of this program, is recorded in
+    its ends: one bad scan must not end a run. The stored items of a changed case stay until it has given a new one.
     """
     stamp = stamp_of(task.case)
     wanted = list(task.wanted)
@@ -63,8 +62,8 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
             try:
                 yield from _from_cache(task.case, one, stamp, found)
             except (OSError, ValueError) as error:
-                # Items that were handed over already come again from the scan, to no harm.
-                _LOG.warning("cached input went away while it was read (%s); the scan is read again", error)
+                # Items that were already handed over are repeated from the scan, which does no harm.
+                _LOG.warning("the cached input disappeared while it was read (%s); reading the scan again", error)
             else:
                 wanted.remove(one)
     if not wanted:
@@ -76,7 +75,7 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
         contents = {one.set_id: digests.content(one.recipe) for one in wanted}
         if stamp_of(task.case) != stamp:
             raise ChangedMeanwhileError(
-                f"{task.case.image_path.name} or its mask was written while it was read: run the same command again "
+                f"{task.case.image_path.name} or its mask changed while it was read: run the same command again "
                 "once it is complete"
             )
     except Exception as error:
@@ -90,7 +89,7 @@ def prepare_case(task: Task, preparation: Preparation) -> Iterator[Prepared | Ca
 
 
 class _Scan:
-    """The files of a case, read: what all its sets share."""
+    """What all sets share of a case: its files, read."""
 
     def __init__(self, case: Case) -> None:
         self.volume, header, self.doubt = read_scan(case.image_path)
@@ -134,7 +133,7 @@ def _prepare_set(
     preparation: Preparation,
     cache: InputCache | None,
 ) -> Iterator[Prepared | CaseEnd]:
-    """The items of one set, kept in the cache where there is one, then the end."""
+    """The items of one set, also written to the cache if there is one, then the end."""
     case, recipe = task.case, one.recipe
     end.acquisition, end.lesions = scan.acquisition, scan.lesions
     end.changed = one.content not in (None, source.content)
@@ -162,14 +161,14 @@ def _prepare_set(
     yield end
 
 
-def _kept(items: Iterator[Prepared], keeping: Keeping, source: Source, end: CaseEnd) -> Iterator[Prepared]:
-    """The items, each written to the cache as it passes; the entry counts once all have passed."""
-    with keeping:
+def _kept(items: Iterator[Prepared], entry: NewEntry, source: Source, end: CaseEnd) -> Iterator[Prepared]:
+    """The items, each written to the cache as it passes; the entry is complete once all have passed."""
+    with entry:
         for item in items:
-            keeping.add(item)
+            entry.add(item)
             yield item
         if not any(failure.fault for failure in end.failures):  # the next run may do better
-            keeping.finish(source, end)
+            entry.finish(source, end)
 
 
 def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
@@ -180,12 +179,11 @@ def _broken(task: Task, end: CaseEnd, stage: str, error: Exception) -> CaseEnd:
 
 
 def _from_cache(case: Case, one: Wanted, stamp: str, found: CachedCase) -> Iterator[Prepared | CaseEnd]:
-    source = found.source
-    end = CaseEnd(case.case_id, one.set_id, stamp, source)
-    end.changed = one.content not in (None, source.content)
-    end.acquisition, end.lesions, end.failures = found.acquisition, list(found.lesions), list(found.failures)
+    end = CaseEnd(case.case_id, one.set_id, stamp, found.source)
+    end.changed = one.content not in (None, found.source.content)
+    end.acquisition, end.lesions, end.failures = found.acquisition, found.lesions, found.failures
     held = frozenset() if end.changed else one.held
-    for item in found.items(one.set_id):
+    for item in found.items(one.set_id, one.recipe):
         if item.item_id not in held:
             end.item_ids.append(item.item_id)
             yield item
@@ -197,7 +195,9 @@ def _items(
 ) -> Iterator[Prepared]:
     recipe, ct = one.recipe, scan.preprocessed
     if recipe.with_mask and scan.mask is None:
-        raise FlexiCTError("the case has no lesion mask, over which its vector is taken: add one, or choose --pooling")
+        raise FlexiCTError(
+            "the case has no lesion mask, which its vector is pooled over: add one, or choose another --pooling"
+        )
     centre = case.seed_lps or (scan.lesion.centroid_lps if scan.lesion is not None else None)
     subject = Subject(ct, scan.mask, centre)
     for index in slice_range(ct.n_slices, recipe.slice_step) if recipe.view == "slices" else (None,):
@@ -208,7 +208,8 @@ def _items(
         height = None if index is None else ct.slice_height_mm(index)
         picture = _picture(recipe, subject, scan, index) if thumbnails else None
         mask = crop.mask(scan.mask) if recipe.with_mask and scan.mask is not None else None
-        yield Prepared(one.set_id, item_id, case.case_id, crop.voxels(), source, index, height, picture, mask)
+        of = (one.set_id, item_id, case.case_id, source, index, height, picture)
+        yield Prepared(*of, array=crop.voxels(), mask=mask)
 
 
 def _picture(recipe: Recipe, subject: Subject, scan: _Scan, index: int | None) -> Thumbnail:

@@ -1,4 +1,4 @@
-"""Small axial pictures of what was embedded."""
+"""Small axial pictures of the embedded items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from embeddings.records import Thumbnail
 from flexict.presets.preprocess import in_lps_order
 from flexict.volume import Volume
 
-# Pillow loads its file formats when it first needs one, which no reading thread shall do.
+# Pillow loads its file formats on first use; that must not happen in several reading threads.
 Image.preinit()
 SIDE = 128
 # Centre and width in HU.
@@ -47,7 +47,7 @@ class Painter:
     def around(self, lps: tuple[float, float, float], side_mm: float) -> Thumbnail:
         """A square of `side_mm`, at most the whole slice, around a point in LPS mm."""
         z, y, x = np.clip(self._lps.index_of(lps), 0, np.array(self._lps.shape) - 1)
-        # Half way between two slices it is the upper one, as in the viewer.
+        # Half way between two slices the upper one is drawn, as in the viewer.
         return self._draw(int(np.floor(round(z, 6) + 0.5)), (float(y), float(x)), min(side_mm, self._extent_mm()))
 
     def _extent_mm(self) -> float:

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from dashboard.__main__ import main, parser
 from dashboard.data.case_columns import design
 from dashboard.data.staging import stage_cases
-from dashboard.report.arguments import ReportSettings, command_line, settings_of
+from dashboard.report.arguments import ReportSettings, command_line
 from dashboard.report.cohort_selection import select_cases
 from embeddings.cohort.read import read_cohort
+from embeddings.options import settings_from
 from embeddings.store.saved_work import KeptWork
 from embeddings.store.store import Store
 
@@ -218,7 +219,7 @@ def test_the_command_line_gives_the_settings_back(cohort_path: Path) -> None:
     )
     words = shlex.split(command_line(settings, "my out"))
     assert words[:3] == ["python", "-m", "dashboard"]
-    assert settings_of(parser().parse_args(words[3:])) == settings
+    assert settings_from(ReportSettings, parser().parse_args(words[3:])) == settings
 
 
 def test_the_file_is_only_read(cohort_path: Path) -> None:

@@ -249,7 +249,7 @@ def test_a_set_of_other_weights_is_refused_by_the_look_up(
     app = open_page(settings, path, "default")
     drop(app, "lookup.ct", cohort_csv.parent / "case01.nii.gz")
     find(app)
-    assert "are not those the set was made with" in app.error[0].value
+    assert "are not those of the set" in app.error[0].value
 
 
 def test_a_set_of_another_code_version_or_made_elsewhere_is_refused_before_anything_is_dropped(

@@ -93,7 +93,7 @@ def test_embed_says_what_it_did_and_does_it_once(
     assert main(words) == 1
     out, err = capsys.readouterr()
     assert "0 of 1 case embedded" in out
-    assert "3 were there before, 1 failed, 1 row of the CSV could not be used" in out
+    assert "3 were already complete, 1 failed, 1 row of the CSV could not be used" in out
     assert "flexict-nano slices: 100%" in err
     assert set(Store(db).failures()["case_id"]) == {"s8", "s9"}
 
@@ -312,7 +312,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 75),
         (OSError(errno.ESTALE, "Stale file handle"), 75),
         (OSError(errno.EIO, "Input/output error"), 75),
-        (LaterError("the folder has gone away"), 75),
+        (LaterError("the folder is gone"), 75),
         (StoreBusy("in use"), 75),
         (caused(FlexiCTError("the folder cannot be made"), OSError(errno.ENOSPC, "No space left on device")), 75),
         (caused(FlexiCTError("the store cannot be written"), ValueError("cell 3")), 2),

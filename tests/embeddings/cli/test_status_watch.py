@@ -130,7 +130,7 @@ def test_a_file_in_use_leaves_the_last_picture(run: Run, monkeypatch: pytest.Mon
         finally:
             holder.kill()
     assert meanwhile[:-1] == before
-    assert "in use by another program; the above is of" in meanwhile[-1]
+    assert "in use by another program; the above is from" in meanwhile[-1]
     assert first == ["the file is in use by another program"]
     assert not looking.over
     assert looking.look()[0] == before[0]

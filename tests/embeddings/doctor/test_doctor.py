@@ -83,11 +83,11 @@ def test_a_person_reads_a_line_a_finding_and_what_to_do(tmp_path: Path, capsys: 
     (tmp_path / "no.duckdb").write_text("a text")
     assert main(["doctor", "--db", str(tmp_path / "no.duckdb")]) == 2
     out = capsys.readouterr().out
-    assert "ok       locks: hold between processes" in out
+    assert "ok       locks: work between processes" in out
     assert f"PROBLEM  store: {tmp_path}/no.duckdb is not a DuckDB file" in out
     assert "warning  weights of flexict-3d: not on this machine" in out
-    assert "without network, set FLEXICT_3D_CHECKPOINT" in out
-    assert out.rstrip().endswith("1 problem to see to before anything is embedded")
+    assert "without a network, set FLEXICT_3D_CHECKPOINT" in out
+    assert out.rstrip().endswith("1 problem to solve before anything is embedded")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_locks_that_do_not_hold_are_a_problem(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(disk, "_TRY_LOCK", "print('granted')")
     found = disk.check_locks(tmp_path)
     assert found.state == "problem"
-    assert "do not hold between processes" in found.finding
+    assert "do not work between processes" in found.finding
     assert list(tmp_path.iterdir()) == []
 
 
@@ -296,7 +296,7 @@ def test_a_variable_that_names_no_file_is_a_problem(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("given", "state", "words"),
     [
-        (str(NANO), "ok", "of the size of flexict-nano"),
+        (str(NANO), "ok", "fits flexict-nano"),
         ("{tmp}/absent.safetensors", "problem", "are not on this machine"),
         ("owner/model", "problem", "are not on this machine"),
         ("{tmp}/broken.safetensors", "problem", "not a complete safetensors file"),

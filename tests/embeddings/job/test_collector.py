@@ -11,8 +11,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embeddings.job.collector import Collector, SetWork
+from embeddings.job.collector import Collector
 from embeddings.job.messages import CaseEnd, Encoded, Message
+from embeddings.job.summary import RunSummary
 from embeddings.records import Failure, RunProgress, Source
 from embeddings.store.store import Store
 
@@ -34,7 +35,7 @@ def messages_of(set_id: str, n_cases: int) -> list[Message]:
             lost = number == 1 and place == 2
             vector = np.full(WIDTH, 10 * number + place, np.float32)
             found.append(
-                Encoded(set_id, item_id, case_id, "no memory" if lost else vector, source, place, float(place))
+                Encoded(set_id, item_id, case_id, source, place, float(place), outcome="no memory" if lost else vector)
             )
             end.item_ids.append(item_id)
         found.append(end)
@@ -58,8 +59,8 @@ def test_order_and_repeats_change_nothing(
     messages += chance.choices(messages, k=repeats)
     chance.shuffle(messages)
     seen: list[RunProgress] = []
-    work = SetWork(set_id, store.start_run(set_id, {}, 4), 1, 4)
-    collector = Collector(store, {set_id: work}, {f"c{n}": 1 for n in range(4)}, commit_s=0, report=seen.append)
+    run = RunSummary(set_id, store.start_run(set_id, {}, 4), n_planned=4)
+    collector = Collector(store, {set_id: run}, {f"c{n}": 1 for n in range(4)}, commit_s=0, report=seen.append)
     for message in messages:
         collector.take(message)
     collector.commit()
@@ -72,7 +73,7 @@ def test_order_and_repeats_change_nothing(
         ["c1", "encode", 1],
         ["c2", "read", 1],
     ]
-    assert (work.n_done, work.n_failed, work.n_items) == (2, 2, 8)
+    assert (run.n_embedded, run.n_failed, run.n_items) == (2, 2, 8)
     ended = [progress.n_done + progress.n_failed for progress in seen]
     assert ended == sorted(ended)
 
@@ -80,9 +81,9 @@ def test_order_and_repeats_change_nothing(
 def test_a_case_counts_once_in_the_progress_of_several_sets(store: Store, identity: Any) -> None:
     """c0 fails in the first of two sets, c1 is complete in both, c2 is wanted in one of them alone."""
     sets = [store.open_set(identity(view=view)) for view in ("lesion", "slices")]
-    works = {set_id: SetWork(set_id, store.start_run(set_id, {}, 3), 1, 3) for set_id in sets}
+    runs = {set_id: RunSummary(set_id, store.start_run(set_id, {}, 3), n_planned=3) for set_id in sets}
     seen: list[RunProgress] = []
-    collector = Collector(store, works, {"c0": 2, "c1": 2, "c2": 1}, commit_s=0, report=seen.append)
+    collector = Collector(store, runs, {"c0": 2, "c1": 2, "c2": 1}, commit_s=0, report=seen.append)
     source = Source("c0", "content", "stamp")
     for case_id, set_id, broken in (
         *(("c0", sets[0], True), ("c1", sets[0], False), ("c0", sets[1], True), ("c2", sets[1], False)),
@@ -91,16 +92,16 @@ def test_a_case_counts_once_in_the_progress_of_several_sets(store: Store, identi
         collector.take(CaseEnd(case_id, set_id, "stamp", replace(source, case_id=case_id), broken=broken))
     counts = [(one.n_planned, one.n_done, one.n_failed) for one in seen]
     assert list(dict.fromkeys(counts)) == [(3, 0, 0), (3, 0, 1), (3, 1, 1), (3, 2, 1)]
-    assert [(work.n_done, work.n_failed) for work in works.values()] == [(1, 1), (2, 1)]
+    assert [(run.n_embedded, run.n_failed) for run in runs.values()] == [(1, 1), (2, 1)]
 
 
 def test_a_vanished_folder_is_no_failure_of_the_case(store: Store, identity: Any) -> None:
     set_id = store.open_set(identity())
-    work = SetWork(set_id, store.start_run(set_id, {}, 1), 1, 1)
-    collector = Collector(store, {set_id: work}, {"c0": 1}, commit_s=0, report=lambda _: None)
+    run = RunSummary(set_id, store.start_run(set_id, {}, 1), n_planned=1)
+    collector = Collector(store, {set_id: run}, {"c0": 1}, commit_s=0, report=lambda _: None)
     failure = Failure("c0", "read", "does not exist")
     collector.take(CaseEnd("c0", set_id, "stamp", broken=True, vanished="/mnt/ct", failures=[failure]))
     collector.commit()
     assert collector.vanished == "/mnt/ct"
     assert store.failures(set_id).empty
-    assert work.n_failed == 0
+    assert run.n_failed == 0

@@ -15,9 +15,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from embeddings.cohort.read import Case, read_cohort
-from embeddings.job.dry_run import dry_plan, dry_run
+from embeddings.job.dry_run import dry_run
 from embeddings.job.estimate import BYTES_AN_ITEM, EngineSize, Estimate, Range, bytes_of, estimate
-from embeddings.job.planning.plan import Task, Wanted
+from embeddings.job.planning.plan import Task, Wanted, missing
 from embeddings.job.planning.sources import stamp_of
 from embeddings.job.planning.views import Recipe, identity_of
 from embeddings.job.preparation import prepare
@@ -111,7 +111,7 @@ def scheduled(cases: list[tuple[float, int]], encoding_s: float, readers: int) -
 @pytest.mark.parametrize(
     ("reading_s", "encoding_s", "recipe", "limit"),
     [(4.0, 0.02, VOLUME, "reading"), (0.2, 0.25, VOLUME, "encoding"), (0.5, 0.03, SLICES, "encoding")],
-    ids=["reading sets the pace", "encoding sets the pace", "slices"],
+    ids=["reading limits the speed", "encoding limits the speed", "slices"],
 )
 def test_the_range_holds_what_the_run_takes(
     reading_s: float,
@@ -204,7 +204,7 @@ def test_what_goes_wrong_in_the_sample_is_told(
     found = estimate(tasks, Preparation(), make_encoder(), SIZE)
     assert {failure.case_id for failure in found.failures} == {"c5", "c10"}
     assert found.seconds is not None
-    assert "2 of the 3 could not be embedded:" in found.text()
+    assert "2 of the 3 sampled cases could not be embedded:" in found.text()
     assert "c10 (read): " in found.text()
     # A file that fails at once says nothing of how long others of its size take.
     assert found.seconds.likely > 3.0 * (tasks[1].case.image_path.stat().st_size + broken.stat().st_size) / 1e6 / 2
@@ -212,7 +212,7 @@ def test_what_goes_wrong_in_the_sample_is_told(
         case.image_path.unlink(missing_ok=True)
     nothing = estimate(tasks_of(sized_cohort, {"set": VOLUME}), Preparation(), make_encoder(), SIZE)
     assert (nothing.seconds, nothing.limit) == (None, None)
-    assert "How long it takes cannot be estimated" in nothing.text()
+    assert "Cannot estimate the duration" in nothing.text()
 
 
 def test_an_encoder_that_refuses_is_told(sized_cohort: list[Case], make_encoder: Any) -> None:
@@ -227,8 +227,8 @@ def test_an_encoder_that_refuses_is_told(sized_cohort: list[Case], make_encoder:
 def test_the_sentences_name_time_disk_and_memory() -> None:
     found = Estimate(1000, 200_000, 5, Range(7200, 5400, 9600), 300_000_000, 10**9, 0, 3_500_000_000, "reading")
     assert found.text() == (
-        "1,000 cases to embed, about 200,000 vectors; tried: 5 cases.\n"
-        "It will take about 2 h 0 min (90 min to 2 h 40 min); reading sets the pace.\n"
+        "1,000 cases to embed, about 200,000 vectors; sampled: 5 cases.\n"
+        "It will take about 2 h 0 min (90 min to 2 h 40 min); reading limits the speed.\n"
         "On disk 300 MB of vectors and 1 GB of pictures; in memory up to about 3.5 GB."
     )
 
@@ -249,18 +249,19 @@ def test_the_plan_of_a_dry_run_is_that_of_the_run_and_writes_nothing(
     volumes, slices = identity_of(encoder, VOLUME).set_id, identity_of(encoder, SLICES).set_id
     both = {volumes: VOLUME, slices: SLICES}
     # Without a store, everything.
-    tasks = dry_plan(db, both, cases)
+    tasks = missing(None, both, cases).tasks
     assert [[one.set_id for one in task.wanted] for task in tasks] == [[volumes, slices]] * 4
     assert not db.exists()
     # With one of the two sets, what that lacks and all of the other.
     job.run(csv, db, encoder=encoder, view="volume", limit=3)
     before = db.read_bytes()
-    tasks = dry_plan(db, both, cases)
+    store = Store(db)
+    tasks = missing(store, both, cases).tasks
     assert sorted(tuple(sorted(one.set_id for one in task.wanted)) for task in tasks) == sorted(
         [(slices,)] * 3 + [tuple(sorted((volumes, slices)))]
     )
-    assert [task.case.case_id for task in dry_plan(db, {volumes: VOLUME}, cases)] == ["c3"]
-    assert len(dry_plan(db, both, cases, limit=2)) == 2
+    assert [task.case.case_id for task in missing(store, {volumes: VOLUME}, cases).tasks] == ["c3"]
+    assert len(missing(store, both, cases, limit=2).tasks) == 2
     settings = JobSettings(encoder=encoder, views=("volume", "slices"), slice_step=4, shard=(1, 1), engine="ray")
     found = dry_run(csv, db, settings)
     assert found.n_cases == 4

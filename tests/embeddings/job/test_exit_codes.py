@@ -20,7 +20,8 @@ JOB = """
     import numpy as np
     from embeddings.__main__ import main
     from embeddings.store.connections import StoreBusy
-    from embeddings.job import collector, engines
+    from embeddings.job import collector
+    from embeddings.job.engines import choice
     from embeddings.store.store import Store, StoreError
 
     # A process for each folder that was made, forked so that libraries are imported once.
@@ -83,7 +84,7 @@ JOB = """
         elif what == "vanished folder":
             csv.parent.rename(csv.parent.with_name("elsewhere"))
 
-    engines.EncoderOptions.load = lambda self, name, device: Tiny()
+    choice.open_encoder = lambda name, weights, device, **options: Tiny()
     options = ["--view", "volume", "--workers", "1", "--no-thumbnails", "--device", "cpu"]
     sys.exit(main(["embed", str(csv), "--db", str(folder / "out.duckdb"), *options]))
 """

@@ -119,7 +119,7 @@ def test_an_interrupted_run_stores_what_it_has_and_is_resumed(
     summary = go(csv, first, workers=1)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     assert summary.state == stored(csv).runs().loc[0, "state"] == "interrupted"
-    assert "again to go on" in summary.sentence()
+    assert "again to continue" in summary.sentence()
     assert len(stored(csv).vectors(summary.set_id)[0]) == 3
     assert go(csv, second).state == "finished"
     assert sum(second.calls) == 3

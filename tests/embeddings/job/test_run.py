@@ -137,7 +137,7 @@ def test_an_encoder_that_chokes_on_one_item_costs_that_item_alone(make_cohort: M
     ("answer", "reason"),
     [
         (lambda batch: np.full((len(batch), 12), np.nan, np.float32), "NaN or infinite"),
-        (lambda batch: np.zeros((len(batch), 11), np.float32), r"\[1, 11\] numbers where \[1, 12\]"),
+        (lambda batch: np.zeros((len(batch), 11), np.float32), r"an array of shape \[1, 11\], not \[1, 12\]"),
     ],
 )
 def test_vectors_that_are_no_vectors_are_not_stored(
@@ -199,7 +199,7 @@ def test_a_case_that_lacks_what_the_preset_needs_is_a_failure_with_what_to_do(
         ({"view": "volume", "preset": "slice"}, "not one of the view volume"),
         ({"view": "slices", "slice_step": 0}, "slice step must be above 0"),
         ({"view": "volume", "batch_size": 0}, "batch size must be 1 or more"),
-        ({"view": "lesion", "seed_side_mm": 3}, "seed side must lie between 4 and 512 mm, not 3"),
+        ({"view": "lesion", "seed_side_mm": 3}, "seed side must be between 4 and 512 mm, not 3"),
         ({"view": "lesion", "scale": 1e9}, "scale must be at most 20"),
     ],
 )

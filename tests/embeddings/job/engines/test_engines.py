@@ -14,27 +14,14 @@ import torch
 
 from embeddings.__main__ import main
 from embeddings.job.engines import choice
-from embeddings.job.engines.choice import EncoderOptions, EngineChoice, choose_engine
+from embeddings.job.engines.choice import choose_engine
 from embeddings.job.engines.local_engine import LocalEngine, cores
 from embeddings.job.preparation.prepare import Preparation
+from embeddings.job.settings import JobSettings
 from flexict.errors import FlexiCTError
 from flexict.hub.devices import devices_of
 
 MakeCohort = Callable[..., Path]
-
-
-def wish(**changes: Any) -> EngineChoice:
-    values: dict[str, Any] = {
-        "engine": "local",
-        "address": None,
-        "encoder": "flexict-nano",
-        "options": EncoderOptions(),
-        "device": "auto",
-        "batch_size": None,
-        "workers": None,
-        "views": ("volume",),
-    }
-    return EngineChoice(**values | changes)
 
 
 def test_auto_and_cuda_mean_every_gpu_that_is_visible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,18 +41,18 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused() -> None:
 def test_every_gpu_gets_an_encoder_and_full_batches(monkeypatch: pytest.MonkeyPatch, make_encoder: Any) -> None:
     monkeypatch.setattr(choice, "devices_of", lambda device: ["cuda:0", "cuda:1"])
     monkeypatch.setattr(choice, "open_encoder", lambda name, weights, device, **options: make_encoder(device=device))
-    chosen = choose_engine(wish(), Preparation())
+    chosen = choose_engine(JobSettings(views=("volume",)), Preparation())
     assert isinstance(chosen.engine, LocalEngine)
     assert [encoder.device for encoder in chosen.engine.encoders] == ["cuda:0", "cuda:1"]
     assert chosen.engine.batch_size == 8
     assert chosen.settings["device"] == "cuda:0,cuda:1"
-    slices = choose_engine(wish(views=("slices",), batch_size=None), Preparation()).engine
+    slices = choose_engine(JobSettings(views=("slices",)), Preparation()).engine
     assert isinstance(slices, LocalEngine)
     assert slices.batch_size == 32
 
 
 def test_on_a_cpu_every_core_encodes_one_item_at_a_time(make_encoder: Any) -> None:
-    engine = choose_engine(wish(encoder=make_encoder()), Preparation()).engine
+    engine = choose_engine(JobSettings(encoder=make_encoder(), views=("volume",)), Preparation()).engine
     assert isinstance(engine, LocalEngine)
     assert (engine.batch_size, engine.readers, len(engine.encoders)) == (1, cores(), cores())
 

@@ -16,7 +16,7 @@ import pytest
 
 from embeddings import job
 from embeddings.cohort.read import read_cohort
-from embeddings.job.engines.choice import EncoderOptions, EngineChoice, choose_engine
+from embeddings.job.engines.choice import choose_engine
 from embeddings.job.messages import Encoded
 from embeddings.job.planning.plan import Task, Wanted
 from embeddings.job.planning.sources import stamp_of
@@ -129,9 +129,11 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_cohort: MakeCoho
     csv = make_cohort(6)
     recipe = Recipe("slices", "slice", 1.5, 64.0, 12)
     tasks = [Task(case, stamp_of(case), (Wanted("set", recipe),)) for case in read_cohort(csv).cases]
-    choice = EngineChoice("ray", cluster, SlowEncoder(), EncoderOptions(), "cpu", 2, None, ("slices",))
+    settings = job.JobSettings(
+        encoder=SlowEncoder(), views=("slices",), device="cpu", engine="ray", address=cluster, batch_size=2
+    )
     killed: list[int] = []
-    engine = choose_engine(choice, SlowPreparation(thumbnails=False)).engine
+    engine = choose_engine(settings, SlowPreparation(thumbnails=False)).engine
     found: dict[str, bytes] = {}
     for message in engine.messages(tasks, threading.Event()):
         if isinstance(message, Encoded):
@@ -142,7 +144,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_cohort: MakeCoho
                 killed = [pid for pid in workers(title) if kill(pid)]
     assert killed
     assert len(found) == 12
-    alone = EngineChoice("local", None, TinyEncoder(), EncoderOptions(), "cpu", 1, 1, ("slices",))
+    alone = job.JobSettings(encoder=TinyEncoder(), views=("slices",), batch_size=1, workers=1)
     local = choose_engine(alone, Preparation())
     messages = local.engine.messages(tasks, threading.Event())
     expected = {m.item_id: m.outcome.tobytes() for m in messages if isinstance(m, Encoded)}  # type: ignore[union-attr]

@@ -94,7 +94,7 @@ def test_a_file_that_is_written_while_it_is_read_is_not_embedded(
     summary = go(csv, make_encoder())
     assert (summary.n_embedded, summary.n_failed) == (1, 1)
     store = Store(csv.parent / "out.duckdb")
-    assert "written while it was read" in store.failures().loc[0, "reason"]
+    assert "changed while it was read" in store.failures().loc[0, "reason"]
     assert store.vectors(summary.set_id)[0] == ["c1/volume"]
     monkeypatch.undo()
     assert go(csv, make_encoder()).n_embedded == 1
@@ -119,7 +119,7 @@ def test_a_folder_that_goes_away_ends_the_run_and_blames_no_scan(
     store = Store(tmp_path / "out.duckdb")
     assert summary.state == "interrupted"
     assert summary.vanished == str(root)
-    assert "has gone away: bring it back" in summary.sentence()
+    assert "is no longer there: restore or mount it" in summary.sentence()
     assert store.failures().empty
     assert 1 <= summary.n_embedded < 5
     shutil.rmtree(root, ignore_errors=True)

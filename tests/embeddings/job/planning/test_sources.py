@@ -52,7 +52,7 @@ def test_a_scan_that_changed_is_embedded_anew_and_named(make_cohort: MakeCohort,
     summary = go(csv, again)
     assert (summary.n_planned, summary.n_done_before, summary.n_embedded, sum(again.calls)) == (1, 2, 1, 1)
     assert summary.changed == ("c1",)
-    assert "1 of them anew because their files or seeds changed (c1)" in summary.sentence()
+    assert "1 of them embedded again because their files or seeds changed (c1)" in summary.sentence()
     ids, X = stored(csv).vectors(set_id)
     assert ids == ["c0/volume", "c1/volume", "c2/volume"]
     np.testing.assert_array_equal(X[[0, 2]], before[[0, 2]])
