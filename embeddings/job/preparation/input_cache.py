@@ -79,6 +79,10 @@ class CachedCase:
             )
 
 
+# Made here, once: msgspec crashes where several threads ask for a type for the first time.
+_DECODER = msgspec.json.Decoder(CachedCase)
+
+
 class InputCache:
     """A folder of prepared input, found by files, seed and recipe; several jobs may share it.
 
@@ -93,7 +97,7 @@ class InputCache:
         path = self._path(case, recipe, stamp, thumbnails)
         inputs = path.with_suffix(".f32")
         try:
-            found = msgspec.json.decode(path.read_bytes(), type=CachedCase)
+            found = _DECODER.decode(path.read_bytes())
             if inputs.stat().st_size != len(found.kept) * int(np.prod(found.shape)) * 4:
                 return None
         except FileNotFoundError:
