@@ -141,7 +141,7 @@ def test_a_cohort_with_one_set_says_how_to_embed_another(settings: Settings, tmp
 
 def test_every_class_by_itself_can_be_told_apart(settings: Settings, store_path: Path) -> None:
     app = open_page(settings, store_path)
-    app.selectbox(key="compare.cut").select("every class by itself").run()
+    app.selectbox(key="compare.cut").select("keep all classes").run()
     assert not app.exception
     assert "Label: T1, T2, T3." in text_of(app)
 

@@ -76,7 +76,7 @@ def test_slices_of_a_case_are_averaged_before_the_gradient(settings: Settings, s
 def test_the_probe_page_compares_with_size(settings: Settings, store_path: Path) -> None:
     app = open_app(settings, store_path, "probes")
     assert "AUC of both minus AUC of " in text_of(app)
-    app.selectbox(key="probes.cut").select("every class by itself").run()
+    app.selectbox(key="probes.cut").select("keep all classes").run()
     assert not app.exception
     assert "AUC" in text_of(app)
 
@@ -306,7 +306,7 @@ def test_the_probe_page_asks_chance_labels_and_order(settings: Settings, store_p
     assert "stage steps" not in text_of(app)  # two classes have no steps
     app.select_slider(key="probes.permutations.200").set_value(0)
     app.checkbox(key="probes.learning").check()
-    app.selectbox(key="probes.cut").select("every class by itself").run()
+    app.selectbox(key="probes.cut").select("keep all classes").run()
     assert not app.exception
     said = text_of(app)
     assert "one-sided p" not in said
