@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -26,13 +25,13 @@ def figure_downloads(
         name: file name without ending.
         draw: makes the figure for print.
         data: makes the table behind it.
-        panels: further tables, for panels whose numbers do not fit the rows of `data`; button -> table.
+        panels: further tables by button, for panels whose values do not fit the rows of `data`.
     """
     with st.container(horizontal=True, gap="small"):
         for kind, mime in _FORMATS.items():
             st.download_button(
                 kind.upper(),
-                data=partial(_drawn, draw, kind),
+                data=lambda kind=kind: figure_bytes(draw(), kind),
                 file_name=f"{name}.{kind}",
                 mime=mime,
                 key=f"download.{name}.{kind}",
@@ -42,10 +41,6 @@ def figure_downloads(
         table_download(name, data)
         for label, table in (panels or {}).items():
             table_download(f"{name}-{label.casefold()}", table, label)
-
-
-def _drawn(draw: Callable[[], Figure], kind: Format) -> bytes:
-    return figure_bytes(draw(), kind)
 
 
 def table_download(name: str, data: Callable[[], pd.DataFrame], label: str = "CSV") -> None:
@@ -58,5 +53,5 @@ def table_download(name: str, data: Callable[[], pd.DataFrame], label: str = "CS
         key=f"download.{name}.csv",
         icon=":material/table:",
         on_click="ignore",
-        help="The numbers behind it, as CSV",
+        help="The data as CSV",
     )

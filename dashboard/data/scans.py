@@ -157,7 +157,7 @@ def subject_of(files: ItemFiles) -> Subject:
     if files.mask_path is not None:
         mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
     centre = files.seed_lps or _centroid(files, image_ns, mask_ns)
-    return Subject(Scan(loading.scan(files.image_path, image_ns)), mask, centre, files.slice_index)
+    return Subject(Scan(loading.scan(files.image_path, image_ns)[0]), mask, centre, files.slice_index)
 
 
 def box_of(placement: Placement, volume: Volume, centre: Place) -> tuple[Place, Place]:
@@ -193,7 +193,7 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented(path: ReadablePath, modified_ns: int) -> Volume:
-    return in_lps_order(loading.scan(path, modified_ns))
+    return in_lps_order(loading.scan(path, modified_ns)[0])
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

@@ -171,7 +171,7 @@ def _without_scan(number: int, stored: Thumbnail | None, reason: str, blobs: Blo
 def _first_slices(panels: dict[int, tuple[dict[str, Any], OpenScan | None]], plane: str, place: Place) -> list[Wanted]:
     axis = PLANES[plane]
     return [
-        Wanted(number, plane, slice_index(scan.volume, axis, scan.centre, place[axis.through]))
+        Wanted(number, plane, slice_index(scan.volume, axis, scan.centre, place[axis.through]), None)
         for number, (_, scan) in panels.items()
         if scan is not None
     ]
