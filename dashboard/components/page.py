@@ -42,3 +42,4 @@ def explanation(text: str, title: str = "How is this computed?") -> None:
     """A text on methods, folded. text: Markdown in which whatever comes from data is escaped."""
     with st.expander(title):
         st.markdown(text)
+        st.caption("For the words used here see **Terms** in the sidebar.")

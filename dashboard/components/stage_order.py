@@ -43,7 +43,9 @@ def ask_for_order(path: Path) -> bool:
         st.info(f"The order of the stages of this cohort is not known ({odd}). Type it above.")
         return True
     if not order:
-        st.caption(f"Left out, because their place in the order is not known: {odd}. Type an order above to include them.")
+        st.caption(
+            f"Left out, because their place in the order is not known: {odd}. Type an order above to include them."
+        )
     return False
 
 

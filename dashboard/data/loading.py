@@ -64,7 +64,7 @@ def stamp(path: Path) -> Stamp:
 def _while_unchanged(read: Callable[[Path], T]) -> Callable[[Path], T]:
     """A reader of a cohort file whose result is kept until the file is written to (a job may be adding to it)."""
 
-    # Streamlit names a cache by the source of its function, so that all readers share this one: the reader is in the key.
+    # Streamlit names a cache by the source of its function, so all readers share this one: the key names the reader.
     @st.cache_data(max_entries=80, show_spinner=False)
     def kept(reader: str, path: str, stamp: Stamp) -> T:
         return read(Path(path))
