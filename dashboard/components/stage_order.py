@@ -44,7 +44,7 @@ def ask_for_order(path: Path) -> bool:
         return True
     if not order:
         st.caption(
-            f"Left out, because their place in the order is not known: {odd}. Type an order above to include them."
+            f"Left out, because their place in the order is unknown: {odd}. Type an order above to include them."
         )
     return False
 

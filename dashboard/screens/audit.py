@@ -99,13 +99,13 @@ def _show(found: Context, staged: Staged, result: ShortcutAudit) -> None:
     _left_out(result)
     explanation(
         f"n = {of_patients(result.n, result.n_patients, 'scan')}; a scan without a value is left out of that column's "
-        "row. *Associated with stage*: Cramér's V (categories) or the correlation ratio η (numbers). *Predicts stage*: "
+        "row. *Associated with stage*: Cramér's V (categories) or correlation ratio η (numbers). *Predicts stage*: "
         "concordance with stage (with two stages the area under the ROC curve) of a prediction from the column, out of "
         "fold and by patient. The tick in the figure is chance: the mean over permuted stages. It lies below 0.5 for a "
         "column of few levels, because whatever such a column seems to predict by chance in the training folds is "
         "wrong on the scans left out. *Predicted by the vectors*: area under the ROC curve (categories, mean over "
         "levels) or Spearman's ρ (numbers) of the column's out-of-fold prediction from the vectors. *Stage axis "
-        "without it*: ρ of the out-of-fold stage axis with stage after the column is regressed out of the vectors with "
+        "without it*: ρ of the out-of-fold stage axis with stage, the column regressed out of the vectors with "
         f"coefficients of the training folds. Each p is one-sided over {result.n_permutations} permutations of "
         "patients, adjusted over the columns for the false discovery rate (Benjamini and Hochberg); intervals are 95 % "
         f"bootstraps over patients ({result.n_bootstrap} draws). A column explains the stage axis if it is associated "

@@ -171,7 +171,7 @@ def _selection(found: Context) -> str | None:
     ):
         return None
     try:
-        return links.kept_name(found.path, found.set_id, chosen)
+        return links.saved_name(found.path, found.set_id, chosen)
     except (StoreError, OSError) as error:
         st.error(f"The selection cannot be saved in the cohort file, so the report is of all scans: {plain(error)}")
         return None

@@ -101,8 +101,8 @@ def test_the_second_window_that_starts_the_same_job_is_told_of_the_first(
     first.get_by_role("button", name="Start embedding").click()
     expect(first.get_by_role("button", name="Stop the job")).to_be_visible(timeout=WAIT_MS)
     second.get_by_role("button", name="Start embedding").click()
-    expect(second.get_by_text("No second one was started")).to_be_visible(timeout=WAIT_MS)
-    assert first.get_by_text("No second one was started").count() == 0
+    expect(second.get_by_text("no second one was started")).to_be_visible(timeout=WAIT_MS)
+    assert first.get_by_text("no second one was started").count() == 0
     picture(second, "job-of-another-window", tmp_path)
     second.get_by_role("button", name="Stop the job").click()
     expect(first.get_by_text("The job ended with exit code")).to_be_visible(timeout=WAIT_MS)

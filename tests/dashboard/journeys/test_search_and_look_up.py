@@ -52,9 +52,9 @@ def first_neighbour(page: Page) -> tuple[str, float]:
 
 def test_a_sentence_ranks_the_scans_whose_first_are_selected_and_shown(page: Page, chests: str, tmp_path: Path) -> None:
     go(page, chests, "search")
-    expect(page.get_by_text("for demonstrations alone").first).to_be_visible()
-    page.get_by_role("textbox", name="A sentence, as a report would say it").fill("large spiculated solid mass")
-    page.get_by_role("textbox", name="A sentence, as a report would say it").press("Enter")
+    expect(page.get_by_text("for demonstrations only").first).to_be_visible()
+    page.get_by_role("textbox", name="A sentence, worded as in a report").fill("large spiculated solid mass")
+    page.get_by_role("textbox", name="A sentence, worded as in a report").press("Enter")
     expect(page.get_by_text("no diagnosis").first).to_be_visible(timeout=WAIT_MS)
     settle(page)
     table = table_of(page, "download.search-c.csv")

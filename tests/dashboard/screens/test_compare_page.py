@@ -62,7 +62,7 @@ def test_sets_of_two_views_are_compared_case_by_case(settings: Settings, store_p
         "Stage gradient",
         "Linear probe",
         "Retrieval",
-        "Are the same cases similar in all sets?",
+        "Are the same scans similar in all sets?",
     ]
     assert "It is not shown that the two sets differ in how well they follow stage" in said
     assert "the two sets share" in said
@@ -151,4 +151,4 @@ def test_stage_and_label_can_be_left_out(settings: Settings, store_path: Path) -
     app.selectbox(key="compare.stage").select("(do not compare stage axes)").run()
     app.selectbox(key="compare.label").select("(do not compare probes and retrieval)").run()
     assert not app.exception
-    assert [s.value for s in app.subheader] == ["Are the same cases similar in all sets?"]
+    assert [s.value for s in app.subheader] == ["Are the same scans similar in all sets?"]

@@ -235,7 +235,7 @@ def test_of_a_mask_with_several_labels_the_lesion_is_asked_for(
     drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
     drop(app, "lookup.mask_file", path)
     assert "holds 2 labels (1, 2)" in app.error[0].value
-    next(one for one in app.text_input if one.label.startswith("Lesion's label")).set_value("2.0").run()
+    next(one for one in app.text_input if one.label.startswith("Label of the lesion")).set_value("2.0").run()
     assert not app.error
     find(app)
     table = app.dataframe[0].value
