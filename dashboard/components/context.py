@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,15 +111,29 @@ def stage_options(table: loading.EmbeddingTable) -> list[str]:
     return options
 
 
-def pick_stage(table: loading.EmbeddingTable, options: list[str], key: str) -> Staged:
-    """Let the user choose the stage column; rows without a stage are left out and counted."""
+def pick_stage_column(options: list[str], place: Any, key: str, none: str | None = None) -> str | None:
+    """The stage column, shared by all pages; None where `none`, listed last, is chosen."""
     current = state.stage_column()
-    index = options.index(current) if current in options else 0
-    column = st.selectbox("Stage", options, index=index, format_func=columns.label, key=f"{key}.stage")
+    column = place.selectbox(
+        "Stage",
+        [*options, none] if none else options,
+        index=options.index(current) if current in options else 0,
+        format_func=lambda one: one if one == none else columns.label(one),
+        key=f"{key}.stage",
+    )
+    if column == none:
+        return None
     state.choose_stage_column(column)
+    return str(column)
+
+
+def pick_stage(table: loading.EmbeddingTable, options: list[str], place: Any, key: str) -> Staged:
+    """The staged rows for the stage column that the user chooses; rows without a stage are left out and counted."""
+    column = pick_stage_column(options, place, key) or options[0]
     codes, order = columns.codes(table.frame, column)
     staged = codes >= 0
-    notices.left_out(int((~staged).sum()), len(codes), "no stage in this column")
+    with place:
+        notices.left_out(int((~staged).sum()), len(codes), "no stage in this column")
     frame = table.frame[staged].reset_index(drop=True)
     return Staged(column, frame, table.vectors[staged], codes[staged], order)
 

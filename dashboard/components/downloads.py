@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -31,7 +32,7 @@ def figure_downloads(
         for kind, mime in _FORMATS.items():
             st.download_button(
                 kind.upper(),
-                data=lambda kind=kind: figure_bytes(draw(), kind),
+                data=partial(_drawn, draw, kind),
                 file_name=f"{name}.{kind}",
                 mime=mime,
                 key=f"download.{name}.{kind}",
@@ -41,6 +42,10 @@ def figure_downloads(
         table_download(name, data)
         for label, table in (panels or {}).items():
             table_download(f"{name}-{label.casefold()}", table, label)
+
+
+def _drawn(draw: Callable[[], Figure], kind: Format) -> bytes:
+    return figure_bytes(draw(), kind)
 
 
 def table_download(name: str, data: Callable[[], pd.DataFrame], label: str = "CSV") -> None:

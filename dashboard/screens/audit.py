@@ -34,8 +34,8 @@ TABLE_PX = {
 
 def _shortcuts(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
-    with st.columns(3)[0]:
-        staged = pick_stage(table, stage_options(table), "audit")
+    stages = stage_options(table)
+    staged = pick_stage(table, stages, st.columns(3)[0], "audit")
     options = [c for c in columns.covariates(staged.frame) if c != staged.column]
     if not options:
         st.info(

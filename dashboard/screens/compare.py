@@ -19,7 +19,7 @@ from dashboard.components.choices import (
     pick_seed,
     pick_step,
 )
-from dashboard.components.context import Context
+from dashboard.components.context import Context, pick_stage_column
 from dashboard.components.downloads import table_download
 from dashboard.components.page import explanation, page
 from dashboard.components.result_figure import result_figure
@@ -152,19 +152,11 @@ def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> tuple[str | None,
     if not options:
         place.caption("No column reads as an ordered stage, so stage axes are not compared.")
         return None, None
-    shared = state.stage_column()
-    picked = place.selectbox(
-        "Stage",
-        [*options, NO_STAGE],
-        index=options.index(shared) if shared in options else 0,
-        format_func=lambda one: one if one == NO_STAGE else columns.label(one),
-        key="compare.stage",
-    )
-    if picked == NO_STAGE:
+    column = pick_stage_column(options, place, "compare", NO_STAGE)
+    if column is None:
         return None, None
-    state.choose_stage_column(str(picked))
-    codes = columns.codes(frame, str(picked))[0].astype(np.float64)
-    return str(picked), np.where(codes < 0, np.nan, codes)
+    codes = columns.codes(frame, column)[0].astype(np.float64)
+    return column, np.where(codes < 0, np.nan, codes)
 
 
 def _pick_label(

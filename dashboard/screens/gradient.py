@@ -28,10 +28,9 @@ NO_SIZE = "(do not test size)"
 
 def _gradient(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
-    options = stage_options(table)
+    stages = stage_options(table)
     left, middle, right = st.columns(3)
-    with left:
-        staged = pick_stage(table, options, "gradient")
+    staged = pick_stage(table, stages, left, "gradient")
     size = pick_optional_column(
         middle,
         "Tumour size",

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import links
 from dashboard.components import notices
 from dashboard.components.choices import pick_columns, pick_number, pick_optional_column, pick_seed
-from dashboard.components.context import Context, stage_options
+from dashboard.components.context import Context, pick_stage_column, stage_options
 from dashboard.components.page import explanation, page
 from dashboard.compute import background
 from dashboard.compute.background import Task
@@ -73,18 +73,8 @@ def _settings(found: Context, table: loading.EmbeddingTable) -> ReportSettings |
     """The settings in the form, or None where they cannot be read (and says why)."""
     frame = table.frame
     options = _partly_staged(frame) or stage_options(table)
-    current = state.stage_column()
     left, middle, right = st.columns(3)
-    stage = str(
-        left.selectbox(
-            "Stage",
-            options,
-            index=options.index(current) if current in options else 0,
-            format_func=columns.label,
-            key="report.stage",
-        )
-    )
-    state.choose_stage_column(stage)
+    stage = pick_stage_column(options, left, "report") or options[0]
     numbers = [column for column in columns.numeric(frame) if column != stage]
     sizes = [column for column in columns.sizes(frame) if column != stage]
     size = pick_optional_column(middle, "Tumour size", sizes, "report.size", none=NONE, index=1)

@@ -52,8 +52,7 @@ def _survival(found: Context) -> None:
     first, rest = st.columns([1, 2]) if from_vectors else (st.container(), st.container())
     # Every choice is drawn before the first analysis: Streamlit forgets one that a run leaves out.
     if from_vectors:
-        with first:
-            staged = pick_stage(table, stages, "survival")
+        staged = pick_stage(table, stages, first, "survival")
     others = [c for c in _covariates(table.frame) if c not in (score_by, event, *times)]
     covariates = pick_columns(
         rest, "Covariates in Cox's model", others, "survival.covariates", placeholder="None: the score alone"

@@ -30,10 +30,9 @@ N_COVARIATES = 3
 
 def _trajectory(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
-    options = stage_options(table)
+    stages = stage_options(table)
     left, middle, right = st.columns(3)
-    with left:
-        staged = pick_stage(table, options, "trajectory")
+    staged = pick_stage(table, stages, left, "trajectory")
     case_ids = staged.frame["case_id"].tolist()
     start = pick_column(middle, "Start of the trajectory", [BY_STAGE, *case_ids], "trajectory.root", words=str)
     neighbours = right.slider(
