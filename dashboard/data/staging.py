@@ -1,4 +1,4 @@
-"""Stages of a column as ordered codes, and every case that has none, with the reason."""
+"""Stages of a column as ordered codes, and why cases have none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True)
 class Staging:
-    """Codes `[n]` (-1 without a stage), what the codes are called, and why cases have none (reason, cases)."""
+    """Codes `[n]` (-1 without a stage), names of the codes, and why cases have none (reason, cases)."""
 
     codes: NDArray[np.int64]
     names: tuple[str, ...]
@@ -30,8 +30,8 @@ class Staging:
 def stage_cases(values: pd.Series, order: Sequence[str], groups: Sequence[tuple[str, tuple[str, ...]]]) -> Staging:
     """Read a column of stages: sorted by meaning, in the order given, or in groups.
 
-    A value that is no known stage, does not fit the others, or is in no group or order, leaves its case
-    unstaged and is counted. Raises ValueError on an order or groups that contradict themselves.
+    A case is unstaged, and counted, if its value is no known stage, does not fit the others, or is in no group or
+    order. Raises FlexiCTError on an order or groups that contradict themselves.
     """
     texts = [None if pd.isna(value) else str(value) for value in values]
     if groups:

@@ -17,7 +17,6 @@ from dashboard.session.widget_state import SESSION, forget_outside
 
 # As many as a browser lists without becoming slow; the CSV has all of them.
 MOST_ROWS = 1000
-HIDDEN = ("view", "image_path", "mask_path", "mask_label", "row", "seed_x", "seed_y", "seed_z", "lesion_source")
 HOW: dict[str, Mode] = {"Select": "replace", "Add": "add", "Remove": "subtract"}
 
 
@@ -69,7 +68,7 @@ def case_list(frame: pd.DataFrame, chosen: NDArray[np.bool_]) -> None:
     rows = frame[chosen] if chosen.any() else frame
     shown = rows.head(MOST_ROWS)
     empty = [c for c in shown if shown[c].isna().all()]
-    hidden = [c for c in (*HIDDEN, *empty) if c in shown]
+    hidden = [c for c in (*columns.SOURCE, *empty) if c in shown]
     if len(rows) > len(shown):
         st.caption(f"The first {len(shown):,} of {len(rows):,} are shown; the CSV has all of them.")
     visible = shown.drop(columns=hidden)

@@ -140,7 +140,7 @@ def test_a_deleted_column_is_gone_from_every_page(settings: Settings, copied: Pa
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("", "No finding is named"), ("x" * 121, "at most 120"), ("a\n" + "\x00b", "printable")]
+    ("text", "words"), [("", "There is no finding"), ("x" * 121, "at most 120"), ("a\n" + "\x00b", "printable")]
 )
 def test_findings_that_are_no_names_are_refused(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
