@@ -62,9 +62,7 @@ def new_cohort(settings: Settings) -> None:
                 "Label of the lesion (number or name), if the masks have several and no column names it",
                 key="new.mask_label",
             )
-        report = first
-        if mapping:
-            report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())), label)
+        report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())), label)
         _check_paths(report, settings)
     except (FlexiCTError, OSError) as error:
         st.error(plain(error))

@@ -40,7 +40,7 @@ class Blobs:
 
 
 class Wanted(msgspec.Struct, frozen=True, array_like=True):
-    """A slice that the browser lacks: of which panel, in which plane; a region of it where one is zoomed in."""
+    """A slice that the browser lacks, by panel and plane; only a region of it when zoomed in."""
 
     panel: PanelNumber
     plane: PlaneName
@@ -57,15 +57,15 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the viewer in the browser asks for, and what it shows.
+    """A request of the viewer in the browser, with what it shows.
 
     Attributes:
-        signature: of the panels that it knows.
+        signature: of the panels that it has.
         place: what is shown, item mm from each item's centre.
         window: name, width and level (HU).
-        opens: panels whose scan it waits for.
+        opens: panels whose scan it is waiting for.
         map_key: of the map that it has.
-        attempt: ms since 1970 at which the map was asked for again after a failure; 0 before that.
+        attempt: ms since 1970 of the last retry of a failed map; 0 before one.
     """
 
     signature: Annotated[str, msgspec.Meta(max_length=128)]

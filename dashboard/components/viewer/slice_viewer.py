@@ -56,21 +56,19 @@ class ViewerState:
 
     plane: str = "axial"
     offset_mm: float = 0.0
-    window: GreyWindow = field(default_factory=lambda: GreyWindow("Soft tissue", 400, 40))
+    window: GreyWindow = WINDOWS["Soft tissue"]
     clicked_item: str | None = None
     clicked_lps: tuple[float, float, float] | None = None
 
     def update(self, shown: Shown, request: Request | None) -> None:
         """Take the browser's state; before it has sent any, what the viewer starts with."""
         self.plane, place, name = shown.start
-        width, level = WINDOWS[name].width, WINDOWS[name].level
-        clicked = None
+        self.window, clicked = WINDOWS[name], None
         if request is not None:
-            self.plane, place, (name, width, level) = request.plane, request.place, request.window
+            self.plane, place, self.window = request.plane, request.place, GreyWindow(*request.window)
             clicked = clicked_lps(shown, request)
         self.offset_mm = place[PLANES[self.plane].through]
-        self.window = GreyWindow(name, width, level)
-        self.clicked_item, self.clicked_lps = clicked if clicked is not None else (None, None)
+        self.clicked_item, self.clicked_lps = clicked or (None, None)
 
 
 def show_panels(
