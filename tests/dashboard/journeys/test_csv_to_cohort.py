@@ -71,7 +71,7 @@ def test_a_csv_with_unknown_headers_is_mapped_embedded_opened_and_selected_from(
     embed_lesions(page, 42)
     assert metric(page, "Scans") == "42"
     assert metric(page, "Patients") == "36"
-    expect(page.get_by_test_id("stSidebar")).to_contain_text("42 vectors of 288 numbers")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("42 vectors of 288 dimensions")
     # The CSV is called cohort.csv, so the cohort is called as the folder of its CTs.
     expect(page.get_by_role("heading", name=cohort_csv.parent.name, exact=True)).to_be_visible()
     picture(page, "cohort-made-from-csv", tmp_path)

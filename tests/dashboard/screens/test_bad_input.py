@@ -34,7 +34,7 @@ def rows_usable(app: AppTest) -> int:
 
 def test_a_csv_beyond_the_limit_is_refused_with_its_size(settings: Settings) -> None:
     app = upload(settings, b"image_path,stage\n" + b"a.nii.gz,T1\n" * 4_200_000)
-    assert "cohort.csv has 50 MB; a cohort CSV may have 50 MB" in app.error[0].value
+    assert "cohort.csv has 50 MB; a cohort CSV may have at most 50 MB" in app.error[0].value
 
 
 @pytest.mark.parametrize(

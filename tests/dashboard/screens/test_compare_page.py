@@ -86,7 +86,7 @@ def test_only_cases_in_every_set_are_compared_and_the_rest_counted(settings: Set
     add_set(cohort, "partial", noise=0.1, cases=slice(0, 34))
     said = text_of(open_page(settings, cohort))
     assert "34 scans" in said
-    assert "left out, as not in every set: 7" in said
+    assert "7 left out because not every set has them" in said
 
 
 def test_the_cases_that_sets_disagree_on_can_be_selected_on_every_page(settings: Settings, store_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_findings_become_columns_of_every_set_by_case(settings: Settings, copied
     app.text_area(key="findings.text").set_value("spiculated margin\n\nlarge nodule\nspiculated margin")
     app.button(key="findings.go").click().run()
     assert not app.error
-    assert "2 columns of scores kept" in app.success[0].value
+    assert "2 columns of scores saved" in app.success[0].value
     store = Store(copied)
     sets = store.sets().set_index("view")["set_id"]
     wanted = KeptWork(copied).scores(sets["lesion"])["large nodule (zero-shot)"]
