@@ -14,15 +14,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.data import columns
-from dashboard.data.scan_files import ReadablePath
 from dashboard.data.zero_shot import with_scores
 from dashboard.session import state
-from embeddings.imaging.images import ImageHeader, read_noted_mask, read_scan
 from embeddings.records import CohortInfo
 from embeddings.store.case_vectors import one_row_a_case
 from embeddings.store.saved_work import KeptWork
 from embeddings.store.store import Store
-from flexict import Volume
 
 
 @dataclass(frozen=True)
@@ -186,24 +183,3 @@ def _table(path: str, set_id: str, revision: str, scores_revision: str) -> Embed
 def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
     table = _table(path, set_id, revision, scores_revision)
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def scan(path: ReadablePath, modified_ns: int) -> tuple[Volume, ImageHeader]:
-    """A CT and its header, cached; raises `ImageError` as `read_image` does."""
-    return read_scan(Path(path))[:2]
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def scan_mask(
-    mask_path: ReadablePath, mask_modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
-) -> tuple[Volume, tuple[str, ...]]:
-    """A lesion mask on the grid of its CT, and notes on it; raises as `read_mask` and `scan` do."""
-    volume, header = scan(image_path, image_modified_ns)
-    return read_noted_mask(Path(mask_path), volume, label, header)
-
-
-def forget_scans() -> None:
-    """Drop every cached scan, for all sessions."""
-    scan.clear()
-    scan_mask.clear()

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import loading
 from dashboard.data.planes import Place, lps_to_place
 from dashboard.data.scan_files import ReadablePath, ScanFiles
 from embeddings.imaging.embedded_input import EmbeddedInputError, Subject, placement_of
-from embeddings.imaging.images import ImageError
+from embeddings.imaging.images import ImageError, ImageHeader, read_noted_mask, read_scan
 from embeddings.imaging.masks.lesions import measure
 from flexict.errors import FlexiCTError
 from flexict.presets.placement import Placement
@@ -144,9 +143,8 @@ def open_scan(files: ItemFiles) -> OpenScan:
 
 def forget_scans() -> None:
     """Drop every cached scan, for all sessions, because a user deleted one."""
-    for kept in (_open, _oriented, _oriented_mask):
+    for kept in (_open, _oriented, _oriented_mask, _read, _read_mask):
         kept.clear()
-    loading.forget_scans()
 
 
 def subject_of(files: ItemFiles) -> Subject:
@@ -155,9 +153,9 @@ def subject_of(files: ItemFiles) -> Subject:
     assert files.image_path is not None
     mask = None
     if files.mask_path is not None:
-        mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
+        mask, _ = _read_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
     centre = files.seed_lps or _centroid(files, image_ns, mask_ns)
-    return Subject(Scan(loading.scan(files.image_path, image_ns)[0]), mask, centre, files.slice_index)
+    return Subject(Scan(_read(files.image_path, image_ns)[0]), mask, centre, files.slice_index)
 
 
 def box_of(placement: Placement, volume: Volume, centre: Place) -> tuple[Place, Place]:
@@ -192,15 +190,29 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
+def _read(path: ReadablePath, modified_ns: int) -> tuple[Volume, ImageHeader]:
+    return read_scan(Path(path))[:2]
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _read_mask(
+    path: ReadablePath, modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
+) -> tuple[Volume, tuple[str, ...]]:
+    """A lesion mask on the grid of its CT, and notes on it."""
+    volume, header = _read(image_path, image_modified_ns)
+    return read_noted_mask(Path(path), volume, label, header)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented(path: ReadablePath, modified_ns: int) -> Volume:
-    return in_lps_order(loading.scan(path, modified_ns)[0])
+    return in_lps_order(_read(path, modified_ns)[0])
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented_mask(
     path: ReadablePath, modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
 ) -> tuple[Volume, tuple[str, ...]]:
-    mask, notes = loading.scan_mask(path, modified_ns, label, image_path, image_modified_ns)
+    mask, notes = _read_mask(path, modified_ns, label, image_path, image_modified_ns)
     return in_lps_order(mask), notes
 
 
@@ -208,7 +220,7 @@ def _centroid(files: ItemFiles, image_ns: int, mask_ns: int) -> Place | None:
     """Of the lesion, LPS mm, as the job measures it: on the mask in its own voxel order. None without a lesion."""
     if files.centroid_lps is not None or files.mask_path is None or files.image_path is None:
         return files.centroid_lps
-    mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
+    mask, _ = _read_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
     return measure(mask).centroid_lps if mask.array.any() else None
 
 
