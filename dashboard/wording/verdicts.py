@@ -33,7 +33,7 @@ ALPHA = 0.05
 SAME_SCAN = 0.99999
 TWO_QUESTIONS = (
     "Interval and p answer different questions: the interval resamples the patients given the fitted model; for p the "
-    "model is refitted to every permutation of the labels, and p is adjusted for several tests. The test is the p."
+    "model is refitted to every permutation of the labels, and p is adjusted for several tests. Verdicts rest on p."
 )
 
 
