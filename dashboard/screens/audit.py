@@ -131,7 +131,7 @@ def _verdicts(result: ShortcutAudit) -> None:
 
 def _left_out(result: ShortcutAudit) -> None:
     table = audit_figure.left_out_data(result)
-    st.subheader("Does the stage axis generalise to new sites?")
+    st.subheader("Does the stage axis generalise to new sites or scanners?")
     if table.empty:
         st.caption(
             "Cannot be tested: no level of a category (such as a site) has five or more scans of at least two stages "
