@@ -15,6 +15,7 @@ if str(ROOT) not in sys.path:
 from dashboard import links  # noqa: E402
 from dashboard.components import context, sign_in  # noqa: E402
 from dashboard.components.page_style import page_style  # noqa: E402
+from dashboard.components.terms import terms_button  # noqa: E402
 from dashboard.components.tour import tour  # noqa: E402
 from dashboard.compute import background  # noqa: E402
 from dashboard.lookup import dropped_ct, uploaded_ct  # noqa: E402
@@ -24,7 +25,7 @@ from dashboard.wording.escaping import plain  # noqa: E402
 from embeddings.store.store import StoreError  # noqa: E402
 from flexict.errors import FlexiCTError  # noqa: E402
 
-# A file of our own: a browser fetches the picture of a ":material/" name from another server.
+# Our own file: for a ":material/" name the browser would fetch a picture from another server.
 st.set_page_config(
     page_title="FlexiCT Phenotype Explorer", page_icon=str(ROOT / "dashboard" / "icon.svg"), layout="wide"
 )
@@ -63,12 +64,13 @@ sign_in.sign_out()
 try:
     links.say_problems()
     context.frame()
+    terms_button()
     if state.cohort() is not None:
         background.registry().warm()
     tour.panel(page.url_path or "cohort")
     page.run()
 except StoreError as error:
-    # The file went away, or was replaced, after the page had begun to read it.
+    # The file was removed or replaced after the page had begun to read it.
     st.error(plain(error))
 finally:
     # Also where a page ends early or asks to run again.

@@ -1,4 +1,4 @@
-"""A view as an address: cohort, embedding set, colour, selection, item and slice, so that a link opens it again."""
+"""The view in the address (cohort, embedding set, colour, selection, item and slice), so that a link reopens it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from embeddings.store.saved_work import LINK_PREFIX, KeptWork
 from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 
-# Proxies and mail programs cut longer addresses.
+# Proxies and mail programs truncate longer addresses.
 LONGEST_SELECTION = 1500
 MOST_BYTES = 2_000_000
 FARTHEST_MM = 1000.0
 VIEW_KEYS = ("colour", "item", "plane", "offset")
 _RESTORED, _WORD = "shared.link-restored", "shared.link-selection"
-# Ids that no compression brings below the longest selection.
+# So many ids never compress to the longest selection.
 SURELY_LONG = 5000
 _SEPARATOR = "\n"
 
 
 def packed(selection: Selection) -> str | None:
-    """A selection as text for an address, or None where it would be too long."""
+    """A selection as text for an address, or None if it would be too long."""
     if len(selection.items) + len(selection.cases) > SURELY_LONG:
         return None
     text = _SEPARATOR.join([*sorted(selection.items), "", *sorted(selection.cases)])
@@ -41,37 +41,34 @@ def packed(selection: Selection) -> str | None:
 
 
 def unpacked(word: str) -> Selection:
-    """The selection of `packed`. Raises ValueError on anything else: it comes from an address that anyone can write."""
+    """The selection of `packed`. Raises FlexiCTError on anything else: anyone can write an address."""
     try:
         raw = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
         stream = zlib.decompressobj()
         lines = stream.decompress(raw, MOST_BYTES).decode().split(_SEPARATOR)
+        gap = lines.index("")
+        if not stream.eof:
+            raise ValueError("the text does not end")
     except (ValueError, zlib.error) as error:
         raise FlexiCTError("the selection in this link was cut off or changed") from error
-    if not stream.eof or "" not in lines:
-        raise FlexiCTError("the selection in this link was cut off or changed")
-    gap = lines.index("")
     return Selection(frozenset(lines[:gap]), frozenset(filter(None, lines[gap + 1 :])), "link")
 
 
 def selection_word(path: Path, set_id: str, selection: Selection) -> str | None:
-    """What an address carries of a selection: itself, or the name under which the cohort file keeps a long one.
+    """A selection in an address: itself, or the name of a long one that is saved in the cohort file.
 
     None where it is long and the file cannot be written: the link then opens without it.
     """
-    word = packed(selection)
-    if word is not None:
-        return word
     try:
-        return kept_name(path, set_id, selection)
+        return packed(selection) or saved_name(path, set_id, selection)
     except (StoreError, OSError):
         return None
 
 
-def kept_name(path: Path, set_id: str, selection: Selection) -> str:
-    """Keep a selection in the cohort file under a name made of its content, and return the name.
+def saved_name(path: Path, set_id: str, selection: Selection) -> str:
+    """Save a selection in the cohort file under a name derived from its content, and return the name.
 
-    Raises StoreError or OSError where the file cannot be written.
+    Raises StoreError or OSError if the file cannot be written.
     """
     text = _SEPARATOR.join([set_id, *sorted(selection.items), "", *sorted(selection.cases)])
     name = LINK_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:20]
@@ -82,37 +79,37 @@ def kept_name(path: Path, set_id: str, selection: Selection) -> str:
 
 
 def selection_of(path: Path, word: str) -> Selection:
-    """The selection that a word of `selection_word` stands for.
+    """The selection of a word of `selection_word`.
 
     Raises:
-        FlexiCTError: it was cut off, or the cohort file does not keep it.
+        FlexiCTError: it was cut off, or the cohort file does not have it.
         StoreError: the file cannot be read.
     """
     if not word.startswith(LINK_PREFIX):
         return unpacked(word)
     kept = KeptWork(path).selection(word)
     if kept is None:
-        raise FlexiCTError("the selection of this link is not kept in this copy of the cohort file")
+        raise FlexiCTError("the selection of this link is not saved in this copy of the cohort file")
     return Selection(frozenset(kept.item_ids), frozenset(kept.case_ids), kept.origin)
 
 
 def cohort_word(path: Path, settings: Settings) -> str:
-    """The cohort in an address: relative to the workspace where it lies there, the whole path elsewhere."""
+    """The cohort in an address: relative to the workspace if it is there, else the whole path."""
     return str(path.relative_to(settings.workspace)) if path.is_relative_to(settings.workspace) else str(path)
 
 
 def cohort_of(word: str, settings: Settings) -> Path:
-    """The cohort file that an address names. Raises ValueError where it is absent or may not be opened."""
+    """The cohort file that an address names. Raises FlexiCTError if it is absent or may not be opened."""
     path = (settings.workspace / word).resolve()
     if not settings.allows(path):
-        raise FlexiCTError("the cohort of this link lies outside the folders that this app may read")
+        raise FlexiCTError("the cohort of this link is outside the folders that this app may read")
     if not path.is_file():
         raise FlexiCTError(f"the cohort of this link is not on this machine ({path.name})")
     return path
 
 
 def restore(settings: Settings) -> None:
-    """Open, once a session, what the address names; what cannot be opened is told by `say_problems`."""
+    """Open, once a session, what the address names; `say_problems` shows what cannot be opened."""
     if st.session_state.get(_RESTORED) is not None:
         return
     problems: list[str] = []
@@ -149,7 +146,7 @@ def _restore_view(path: Path, asked: Mapping[str, str], problems: list[str]) -> 
 
 
 def slice_of_view() -> tuple[str, float]:
-    """Plane, and mm from the centre of the item, that a link or an earlier visit asks for; else the centre."""
+    """Plane and mm from the centre of the item, from a link or an earlier visit; by default the centre."""
     plane = state.view("plane")
     try:
         offset = float(state.view("offset") or 0.0)
@@ -159,7 +156,7 @@ def slice_of_view() -> tuple[str, float]:
 
 
 def say_problems() -> None:
-    """What the link asked for and could not be opened, once."""
+    """Show once which parts of the link could not be opened."""
     problems: list[str] = st.session_state.get(_RESTORED) or []
     if problems:
         st.warning(f"The link could not be opened in full: {plain('; '.join(problems))}.")
@@ -167,7 +164,7 @@ def say_problems() -> None:
 
 
 def publish(settings: Settings) -> None:
-    """Write the present view into the address."""
+    """Write the current view into the address."""
     path = state.cohort()
     if path is None:
         return
@@ -186,7 +183,7 @@ def publish(settings: Settings) -> None:
 
 
 def _word_once(path: Path, set_id: str, selection: Selection) -> str | None:
-    """Made once a selection: a page runs again with every click."""
+    """Computed once a selection, because a page reruns with every click."""
     known = st.session_state.get(_WORD)
     if known is None or known[0] is not selection:
         known = (selection, selection_word(path, set_id, selection))

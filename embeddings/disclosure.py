@@ -1,4 +1,4 @@
-"""What every figure, screen and report must say of its data: that they are simulated, or the encoder not the
+"""What every figure, page and report must say of its data: that they are simulated, or that the encoder is not the
 published one.
 """
 
@@ -19,7 +19,7 @@ RESEARCH_ONLY = "Research use only, never for diagnosis"
 
 
 def figure_footer(info: CohortInfo, embedding_set: pd.Series | Mapping[str, Any]) -> str | None:
-    """The line that goes onto every exported figure, or None where nothing needs saying."""
+    """The line on every exported figure, or None if none is needed."""
     lines = [SIMULATED] if info.simulated else []
     if not bool(embedding_set["is_published"]):
         lines.append(encoder_line(str(embedding_set["encoder"])))
@@ -27,7 +27,7 @@ def figure_footer(info: CohortInfo, embedding_set: pd.Series | Mapping[str, Any]
 
 
 def sets_footer(info: CohortInfo, sets: pd.DataFrame) -> str | None:
-    """The line for a figure of several embedding sets, each encoder once, or None where nothing needs saying."""
+    """The line on a figure of several embedding sets, each encoder once, or None if none is needed."""
     lines = [SIMULATED] if info.simulated else []
     unpublished = list(dict.fromkeys(sets.loc[~sets["is_published"].astype(bool), "encoder"].astype(str)))
     if len(unpublished) == 1:
@@ -38,5 +38,5 @@ def sets_footer(info: CohortInfo, sets: pd.DataFrame) -> str | None:
 
 
 def encoder_line(encoder: str) -> str:
-    """What is said of an encoder whose weights are not published FlexiCT weights."""
+    """The statement on an encoder whose weights are not published FlexiCT weights."""
     return _BUNDLED.get(encoder, f"Encoder: {encoder} (not published FlexiCT weights)")

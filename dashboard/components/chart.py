@@ -1,4 +1,4 @@
-"""A plotly figure on a page: its text in the page's colour, and words for who cannot see it."""
+"""A plotly figure on a page: its text in the page's colour, and a description for screen readers."""
 
 from __future__ import annotations
 
@@ -10,22 +10,15 @@ import streamlit as st
 from dashboard.figures.style.contrast import DARK, LIGHT, on_page
 
 
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """Show a figure. alt: what it shows, for screen readers."""
-    st.plotly_chart(_coloured(figure), key=key, alt=alt)
+def chart(figure: go.Figure, key: str, alt: str, *, selectable: bool = False) -> Any:
+    """Show a figure.
 
-
-def chart_to_select_in(figure: go.Figure, key: str, alt: str) -> Any:
-    """Show a figure in which points can be clicked or enclosed; its event, which runs the page again."""
-    return st.plotly_chart(
-        _coloured(figure),
-        key=key,
-        alt=alt,
-        on_select="rerun",
-        selection_mode=("points", "box", "lasso"),
-    )
-
-
-def _coloured(figure: go.Figure) -> go.Figure:
-    # None where a browser has not told yet.
-    return on_page(figure, DARK if st.context.theme.type == "dark" else LIGHT)
+    Args:
+        key: of the chart on the page.
+        alt: what it shows, for screen readers.
+        selectable: whether points can be clicked or enclosed; the returned event then holds them and reruns the page.
+    """
+    # The theme is None until the browser has sent it.
+    coloured = on_page(figure, DARK if st.context.theme.type == "dark" else LIGHT)
+    selection: dict[str, Any] = {"on_select": "rerun", "selection_mode": ("points", "box", "lasso")}
+    return st.plotly_chart(coloured, key=key, alt=alt, **(selection if selectable else {}))

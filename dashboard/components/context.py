@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,14 +44,13 @@ class Context:
 
 @dataclass(frozen=True)
 class Staged:
-    """The staged rows of a table: their codes, the order of the stages, and what was left out."""
+    """The staged rows of a table, their codes and the order of the stages."""
 
     column: str
     frame: pd.DataFrame
     vectors: NDArray[np.float32]
     codes: NDArray[np.int64]
     order: list[str]
-    n_unstaged: int
 
     @property
     def patients(self) -> NDArray[np.str_]:
@@ -59,14 +59,14 @@ class Staged:
 
 
 def frame() -> None:
-    """What is round every page: the banner of simulated data, and cohort, embedding set and selection at the side."""
+    """What surrounds every page: the banner of simulated data; cohort, embedding set and selection in the sidebar."""
     path = state.cohort()
     if path is None:
         return
     try:
         info, sets = loading.cohort_info(path), loading.embedding_sets(path)
     except StoreError:
-        return  # the page itself says so
+        return  # the page says so
     notices.simulated_banner(info)
     with st.sidebar:
         st.markdown(f"**{plain(info.name)}**" + ("  \n:orange-badge[simulated]" if info.simulated else ""))
@@ -96,37 +96,51 @@ def require() -> Context:
 
 
 def stage_options(table: loading.EmbeddingTable) -> list[str]:
-    """Columns that read as a stage; ends the page with what is missing where there is none."""
+    """Columns that read as a stage; without one, says what is missing and ends the page."""
     path = state.cohort()
     waits_for_order = path is not None and ask_for_order(path)
     options = columns.stages(table.frame)
-    if not options and waits_for_order:
-        st.stop()
     if not options:
-        st.info(
-            "No column of this cohort reads as an ordered stage or grade with at least two levels (such as T1, T2, "
-            "T3 or Grade 1 to 4). Add one to the CSV, or map it on the **Cohort** page, and embed again: "
-            "vectors that are there already are kept."
-        )
+        if not waits_for_order:
+            st.info(
+                "No column of this cohort reads as an ordered stage or grade with at least two levels (such as T1, "
+                "T2, T3 or Grade 1 to 4). Add one to the CSV, or map it on the **Cohort** page, "
+                f"{notices.EMBED_AGAIN}"
+            )
         st.stop()
     return options
 
 
-def pick_stage(table: loading.EmbeddingTable, options: list[str], key: str) -> Staged:
-    """Let the user choose the stage column; rows without a stage are counted, shown and left out."""
+def pick_stage_column(options: list[str], place: Any, key: str, none: str | None = None) -> str | None:
+    """The stage column, shared by all pages; None where `none`, listed last, is chosen."""
     current = state.stage_column()
-    index = options.index(current) if current in options else 0
-    column = st.selectbox("Stage", options, index=index, format_func=columns.label, key=f"{key}.stage")
+    column = place.selectbox(
+        "Stage",
+        [*options, none] if none else options,
+        index=options.index(current) if current in options else 0,
+        format_func=lambda one: one if one == none else columns.label(one),
+        key=f"{key}.stage",
+    )
+    if column == none:
+        return None
     state.choose_stage_column(column)
+    return str(column)
+
+
+def pick_stage(table: loading.EmbeddingTable, options: list[str], place: Any, key: str) -> Staged:
+    """The staged rows for the stage column that the user chooses; rows without a stage are left out and counted."""
+    column = pick_stage_column(options, place, key) or options[0]
     codes, order = columns.codes(table.frame, column)
     staged = codes >= 0
-    n_unstaged = int((~staged).sum())
-    if n_unstaged:
-        st.caption(
-            f"Left out here, as they have no stage in this column: {n_unstaged} of {counted(len(codes), 'scan')}."
-        )
+    with place:
+        notices.left_out(int((~staged).sum()), len(codes), "no stage in this column")
     frame = table.frame[staged].reset_index(drop=True)
-    return Staged(column, frame, table.vectors[staged], codes[staged], order, n_unstaged)
+    return Staged(column, frame, table.vectors[staged], codes[staged], order)
+
+
+def say_order(staged: Staged) -> None:
+    """The order in which the stages count."""
+    st.caption(f"Order of *{plain(columns.label(staged.column))}*: {plain(' < '.join(staged.order))}")
 
 
 def _pick_set(sets: pd.DataFrame) -> None:
@@ -146,4 +160,4 @@ def _pick_set(sets: pd.DataFrame) -> None:
     state.choose_set(chosen)
     row = ranked.set_index("set_id").loc[chosen]
     vectors = counted(int(row["n_items"]), "vector")
-    st.caption(f"{plain(row['encoder'])} · {plain(row['preset'])} · {vectors} of {row['width']} numbers")
+    st.caption(f"{plain(row['encoder'])} · {plain(row['preset'])} · {vectors} of {row['width']} dimensions")

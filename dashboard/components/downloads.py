@@ -26,7 +26,7 @@ def figure_downloads(
         name: file name without ending.
         draw: makes the figure for print.
         data: makes the table behind it.
-        panels: further tables, for panels whose numbers do not fit the rows of `data`; button -> table.
+        panels: further tables by button, for panels whose values do not fit the rows of `data`.
     """
     with st.container(horizontal=True, gap="small"):
         for kind, mime in _FORMATS.items():
@@ -58,5 +58,5 @@ def table_download(name: str, data: Callable[[], pd.DataFrame], label: str = "CS
         key=f"download.{name}.csv",
         icon=":material/table:",
         on_click="ignore",
-        help="The numbers behind it, as CSV",
+        help="The data as CSV",
     )

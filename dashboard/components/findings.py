@@ -1,4 +1,4 @@
-"""A list of findings becomes columns of zero-shot scores, which every page can colour by and account for."""
+"""A list of findings becomes columns of zero-shot scores, to colour by and to adjust for on every page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components.downloads import table_download
+from dashboard.components.page import explanation
 from dashboard.data.text_towers import score
 from dashboard.data.zero_shot import findings_in
 from dashboard.wording.escaping import plain
@@ -17,7 +18,7 @@ from embeddings.store.saved_work import KeptWork
 from embeddings.store.store import Store, StoreError
 from flexict.errors import FlexiCTError
 
-# What the bundled encoder has words for, and findings that reports of chest CT name.
+# What the bundled encoder knows words for, and common findings of chest CT reports.
 _LESION = ("spiculated margin", "lesion larger than 30 mm", "solid mass", "ground-glass nodule")
 _CHEST = ("pleural effusion", "emphysema", "lung nodule", "consolidation", "lymphadenopathy")
 
@@ -26,9 +27,9 @@ def findings_form(path: Path, text_set: pd.Series) -> None:
     """Ask for findings, score them, and list the columns of scores that the set has."""
     set_id = str(text_set["set_id"])
     st.markdown(
-        "Each finding is set against its negation and gives every scan a number from 0 to 1. It becomes a column: it "
-        "can colour the **Map** and be accounted for on the other pages. "
-        "**The numbers order scans. They are no diagnosis and no probability that a patient has the finding.**"
+        "Each finding is compared with its negation and gives every scan a score from 0 to 1. The scores become a "
+        "column: it can colour the **Map**, and the other pages can adjust for it. "
+        "**The scores rank scans. They are no diagnosis, and not the probability that a patient has the finding.**"
     )
     usual = _LESION if text_set["view"] == "lesion" else _CHEST
     with st.form("findings.form", border=False):
@@ -42,21 +43,20 @@ def findings_form(path: Path, text_set: pd.Series) -> None:
         except (FlexiCTError, OSError) as error:
             st.error(plain(error))
         else:
-            st.success(f"{counted(len(findings), 'column')} of scores kept in the cohort file.")
+            st.success(f"{counted(len(findings), 'column')} of scores saved in the cohort file.")
     try:
-        _kept(path, set_id)
+        _saved(path, set_id)
     except StoreError as error:
         st.error(plain(error))
-    with st.expander("How is this computed?"):
-        st.markdown(
-            "For each finding the softmax over two similarities: with *finding .* and with *No finding.*, the prompts "
-            "of the published evaluation (arXiv 2605.21906). 0.5 is no threshold: a text tower may prefer one of the "
-            "two sentences for every scan. The scores are made of the same vectors that the other pages look into, so "
-            "they are neither a measurement beside them nor a shortcut, and the page **Shortcuts** leaves them out."
-        )
+    explanation(
+        "For each finding, the softmax over two similarities: with *finding .* and with *No finding.*, the prompts of "
+        "the published evaluation (arXiv 2605.21906). 0.5 is not a threshold: a text tower may prefer one of the two "
+        "sentences for every scan. The scores come from the same vectors that the other pages analyse, so they are "
+        "neither an independent measurement nor a shortcut; the **Shortcuts** page leaves them out."
+    )
 
 
-def _kept(path: Path, set_id: str) -> None:
+def _saved(path: Path, set_id: str) -> None:
     kept = KeptWork(path)
     made = kept.score_settings(set_id)
     if made.empty:
@@ -74,7 +74,7 @@ def _kept(path: Path, set_id: str) -> None:
             f"{counted(len(values.dropna()), 'scan')}: {values.min():.2f} to {values.max():.2f}, "
             f"median {values.median():.2f}"
         )
-        if button.button("Delete", icon=":material/delete:", key=f"findings.delete.{number}", help=f"{plain(name)}"):
+        if button.button("Delete", icon=":material/delete:", key=f"findings.delete.{number}", help=plain(name)):
             kept.delete_scores(set_id, name)
             st.rerun()
     table_download(f"zero-shot-{path.stem}", lambda: _table(path, set_id))

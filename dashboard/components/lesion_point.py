@@ -12,12 +12,12 @@ Point = tuple[float, float, float]
 
 
 def lesion_point(volume: Volume, clicked: Point | None, key: str) -> Point | None:
-    """The point of the last click or of the numbers typed since, (x, y, z) in LPS mm; None before either.
+    """The point clicked last or typed since, (x, y, z) in LPS mm; None before either.
 
     Args:
         volume: CT in LPS orientation; points beyond it are moved to its edge.
         clicked: where the viewer was clicked last.
-        key: of the numbers.
+        key: of the number fields.
     """
     low, high = _corners(volume)
     taken = f"{key}.clicked"
@@ -26,8 +26,8 @@ def lesion_point(volume: Volume, clicked: Point | None, key: str) -> Point | Non
         for axis, value, least, most in zip("xyz", clicked, low, high, strict=True):
             st.session_state[f"{key}.{axis}"] = float(np.clip(round(value, 1), least, most))
     st.markdown(
-        "**A point in the lesion**: click it above, or type it in LPS mm. x grows to the patient's left, y to the "
-        "back, z to the head."
+        "**A point in the lesion**: click it above, or type it in LPS mm. x increases towards the patient's left, y "
+        "towards the back, z towards the head."
     )
     values = [
         column.number_input(

@@ -1,13 +1,13 @@
-"""The few rules of style that no setting of Streamlit gives."""
+"""The few style rules for which Streamlit has no setting."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-# The table's own button writes cells as they are; ours keeps a spreadsheet from running them as formulas.
-# A theme that is changed while a page stands would leave the text of its charts in the colour of the one before. Black
-# and white stand on coloured cells, and what shows over a point has a ground of its own.
-# White words on the bright primary colour of the dark theme, and some colours of code, have too little contrast.
+# Streamlit's own download button writes cells unchanged; ours prevents a spreadsheet from running them as formulas.
+# When the theme changes on an open page, the text of its charts would keep its old colour. Black and white text lies on
+# coloured cells, and hover labels have their own background.
+# White text on the bright primary colour of the dark theme, and some colours of code, have too little contrast.
 _RULES = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
 :is([data-testid^="stBaseButton-primary"], [data-testid="stMultiSelect"] [data-tag]) * {
@@ -19,5 +19,5 @@ _RULES = """<style>
 
 
 def page_style() -> None:
-    """Apply the rules to the page; they are the same for every cohort and hold no data."""
+    """Apply the rules to the page; they are the same for every cohort and contain no data."""
     st.html(_RULES)

@@ -1,4 +1,4 @@
-"""The page before all others, where the app asks for a sign-in."""
+"""The sign-in page, and who is signed in."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dashboard.wording.escaping import plain
 
 
 def require_sign_in(settings: Settings) -> None:
-    """Where the app was started with `--require-sign-in`: show nothing but the sign-in to who is not signed in."""
+    """With `--require-sign-in`, show users who are not signed in nothing but the sign-in."""
     if not settings.require_sign_in or users.signed_in():
         return
     st.title("FlexiCT Phenotype Explorer")
-    st.markdown("Sign in to go on. Research use only, never for diagnosis.")
+    st.markdown("Sign in to continue. Research use only, never for diagnosis.")
     if "auth" not in _secrets():
         st.error(
-            "This app asks for a sign-in, but no provider is set up: its keeper has to add an `[auth]` section to "
-            "`.streamlit/secrets.toml` (docs/several-users.md says how) and start it again."
+            "This app requires a sign-in, but no provider is set up. Its administrator has to add an `[auth]` section "
+            "to `.streamlit/secrets.toml` (see docs/several-users.md) and restart it."
         )
     elif st.button("Sign in", type="primary", icon=":material/login:", key="sign.in"):
         st.login()
@@ -26,11 +26,11 @@ def require_sign_in(settings: Settings) -> None:
 
 
 def sign_out() -> None:
-    """Who is signed in, and the way out, at the side of every page."""
+    """Who is signed in, and a button to sign out, in the sidebar of every page."""
     if not users.signed_in():
         return
     with st.sidebar:
-        st.caption(f"Signed in as {plain(st.user.get('email') or st.user.get('name') or 'somebody')}")
+        st.caption(f"Signed in as {plain(st.user.get('email') or st.user.get('name') or 'unknown user')}")
         if st.button("Sign out", icon=":material/logout:", key="sign.out"):
             st.logout()
 

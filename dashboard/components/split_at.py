@@ -1,35 +1,36 @@
-"""Where ordered classes are cut in two, for a probe."""
+"""Where ordered classes are split into two groups, for a probe."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from streamlit.delta_generator import DeltaGenerator
+import pandas as pd
 
-from dashboard.session.widget_state import SESSION
+from dashboard.components.choices import pick_column
+from dashboard.data import columns
 
-APART = "every class by itself"
+APART = "keep all classes"
 
 
-def split_at(order: Sequence[str], codes: ArrayLike, place: DeltaGenerator, key: str) -> str | None:
-    """The class from which on the others are counted together, or None where every class stands by itself.
+def split_at(frame: pd.DataFrame, column: str, place: Any, key: str) -> str | None:
+    """The class from which on the others are counted together; None where all classes are kept, or no choice is needed.
 
-    Args:
-        order: at least two classes, lowest first.
-        codes: class of each labelled case; the cut that halves them best is offered first.
-        place: where the choice stands on the page.
-        key: of the choice.
+    The split that halves the labelled cases best is the default; two classes, or classes without an order, have none.
     """
-    known = np.asarray(codes)
+    if column not in columns.stages(frame):
+        return None
+    codes, order = columns.codes(frame, column)
+    if len(order) < 3:
+        return None
+    known = codes[codes >= 0]
     uneven = [abs(float(np.mean(known >= at)) - 0.5) for at in range(1, len(order))]
-    picked = place.selectbox(
+    picked = pick_column(
+        place,
         "Split at",
         [APART, *order[1:]],
+        key,
         index=1 + int(np.argmin(uneven)),
-        format_func=lambda one: one if one == APART else f"{one} and above against the rest",
-        key=key,
-        persist_state=SESSION,
+        words=lambda one: one if one == APART else f"{one} and above against the rest",
     )
-    return None if picked == APART else str(picked)
+    return None if picked == APART else picked

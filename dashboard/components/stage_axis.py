@@ -59,7 +59,7 @@ def size_options(staged: Staged) -> list[str]:
     return [NO_SIZE, *columns.sizes(staged.frame)]
 
 
-def covariate_options(staged: Staged, size: str) -> list[str]:
+def covariate_options(staged: Staged, size: str | None) -> list[str]:
     """Columns that can be regressed out: numbers, and categories of few levels."""
     numbers = columns.numeric(staged.frame)
     return [
@@ -75,7 +75,7 @@ def choices(staged: Staged) -> Choices:
     size = kept.get("gradient.size")
     if size not in offered:
         size = offered[min(1, len(offered) - 1)]
-    allowed = covariate_options(staged, str(size))
+    allowed = covariate_options(staged, size)
     return Choices(
         None if size == NO_SIZE else str(size),
         tuple(c for c in kept.get("gradient.covariates", ()) if c in allowed),

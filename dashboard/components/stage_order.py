@@ -1,4 +1,4 @@
-"""Asks for the order of stages that do not sort themselves; every page of the session then uses it."""
+"""Asks for the order of stages whose names do not tell it; every page of the session then uses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_NAMED = 8
 
 
 def ask_for_order(path: Path) -> bool:
-    """Show the field where the cohort's own stage needs it; returns whether its order is still unknown."""
+    """Show the field if the cohort's own stage needs it; returns whether its order is still unknown."""
     texts = loading.stage_texts(path)
     found = read_column(texts)
     if not found.odd or len(texts) > columns.MAX_STAGES:
@@ -28,12 +28,12 @@ def ask_for_order(path: Path) -> bool:
         key="stage.order",
         persist_state=SESSION,
         placeholder=", ".join(found.order or texts),
-        help="Separate the stages by commas. Scans at a stage that is not in the order have no stage on the pages.",
+        help="Separate the stages by commas. Scans whose stage is not listed count as having no stage.",
     )
     order = names_in(typed)
     known = {text for text in texts if _is_among(text, order)}
     if order and len(known) < 2:
-        st.error("This order names fewer than two stages of the cohort: correct it.")
+        st.error("This order names fewer than two stages of the cohort. Please correct it.")
         order = ()
     if order != state.stage_orders().get(columns.STAGE, ()):
         state.set_stage_order(columns.STAGE, order)
@@ -43,7 +43,9 @@ def ask_for_order(path: Path) -> bool:
         st.info(f"The order of the stages of this cohort is not known ({odd}). Type it above.")
         return True
     if not order:
-        st.caption(f"Not in the order of the stages, and left out: {odd}. Type an order above to include them.")
+        st.caption(
+            f"Left out, because their place in the order is unknown: {odd}. Type an order above to include them."
+        )
     return False
 
 

@@ -1,4 +1,4 @@
-"""The columns of a cohort as the audit for shortcuts takes them: all that measure the tumour's size as one."""
+"""The columns of a cohort for the audit of shortcuts: all that measure the size of the tumour count as one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dashboard.data import columns
 from embeddings.analysis import one_quantity
 
 TUMOUR_SIZE = "tumour size"
-# Beside the sizes that are offered as a size, such as a volume in mm3 or a count of voxels.
+# Further measures of size, such as a volume in mm3 or a count of voxels.
 _MEASURES = ("volume", "voxel", "axis")
 
 Audited = Mapping[str, NDArray | Mapping[str, NDArray]]
 
 
 def audited(frame: pd.DataFrame, chosen: Sequence[str]) -> Audited:
-    """Values [n], None where missing, by the column's name as people write it, or as it is where two are alike.
+    """Values [n], None where missing, by the column's name in words, or by the column where two would have the same.
 
-    Of the columns that are named like a size of the tumour or measured from its mask, those that rise together are one
-    finding, "tumour size": five rows would count one thing five times.
+    Columns named like a tumour size or measured from the mask that increase together are one finding, "tumour size":
+    five rows would count one thing five times.
     """
     headings = columns.headings(frame[list(chosen)])
     names = {c: headings.get(c, c) for c in chosen}
@@ -39,8 +39,8 @@ def audited(frame: pd.DataFrame, chosen: Sequence[str]) -> Audited:
 
 
 def _of_tumour(frame: pd.DataFrame, chosen: Sequence[str]) -> tuple[str, ...]:
-    """The chosen columns that measure the size of the tumour, where there is more than one; in the cohort's order, so
-    that page and report say the same of them.
+    """The chosen columns that measure the size of the tumour, if more than one; in the cohort's order, so that page and
+    report agree.
     """
     numbers, sizes = columns.numeric(frame), columns.sizes(frame)
     sized = [c for c in chosen if c in sizes or (c in numbers and any(part in c.casefold() for part in _MEASURES))]

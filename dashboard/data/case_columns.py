@@ -18,7 +18,7 @@ MAX_LEVELS = 20
 def find_column(frame: pd.DataFrame, name: str, headers: dict[str, str], option: str) -> str:
     """The column that a user means: by its name, by its header in the CSV, or by either in another case.
 
-    headers: CSV header -> column. Raises ValueError naming columns with a like name.
+    headers: CSV header -> column. Raises FlexiCTError that names columns with a similar name.
     """
     names = {**{header: column for header, column in headers.items()}, **{str(one): str(one) for one in frame.columns}}
     if name in names:
@@ -35,25 +35,25 @@ def find_column(frame: pd.DataFrame, name: str, headers: dict[str, str], option:
 
 
 def numbers(frame: pd.DataFrame, column: str, option: str) -> NDArray[np.float64]:
-    """A column as float64 `[n]`, NaN where it is missing. Raises ValueError where it holds text."""
+    """A column as float64 `[n]`, NaN where it is missing. Raises FlexiCTError if it contains text."""
     values = frame[column]
     read = pd.to_numeric(values, errors="coerce")
     text = values[values.notna() & read.isna()]
     if len(text):
         raise FlexiCTError(
-            f"{option}: column {column!r} holds text such as {str(text.iloc[0])!r} where numbers are needed"
+            f"{option}: column {column!r} contains text such as {str(text.iloc[0])!r}, but numbers are needed"
         )
     return read.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def is_numeric(values: pd.Series) -> bool:
-    """Whether a column is taken as it is, as numbers or flags."""
+    """Whether a column contains numbers or flags."""
     return bool(pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))
 
 
 @dataclass(frozen=True)
 class Design:
-    """Columns as numbers: `matrix` [n, k], what each of the k columns is, and those left out as constant."""
+    """Columns as numbers: `matrix` [n, k], the name of each of the k columns, and those left out as constant."""
 
     matrix: NDArray[np.float64]
     terms: tuple[str, ...]
@@ -61,9 +61,9 @@ class Design:
 
 
 def design(frame: pd.DataFrame, columns: Sequence[str], option: str) -> Design:
-    """Numeric columns as they are, the levels of others but the first as 0/1 columns; no value may be missing.
+    """Numeric columns unchanged; all levels of others except the first as 0/1 columns. No value may be missing.
 
-    Raises ValueError on a category of more than 20 levels.
+    Raises FlexiCTError on a category of more than 20 levels.
     """
     parts: list[NDArray[np.float64]] = []
     terms: list[str] = []

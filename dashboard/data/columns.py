@@ -33,7 +33,7 @@ UNITS = {
 _TIME_PARTS = ("surviv", "follow", "time")
 _TIME_WORDS = frozenset({"days", "weeks", "months", "years", "os", "pfs", "dfs", "rfs", "efs", "ttp"})
 _TIME_UNITS = frozenset({"days", "weeks", "months", "years"})
-# Words of a time that runs until an event or the last contact, unlike the time of an operation or years of smoking.
+# Words for a time until an event or the last contact, unlike the time of an operation or years of smoking.
 _FOLLOW_UP_PARTS = (
     *("surviv", "follow", "censor", "death", "died", "dead", "deceas", "vital", "alive", "contact"),
     *("event", "relapse", "recur", "progress"),
@@ -42,7 +42,7 @@ _FOLLOW_UP_WORDS = frozenset({"os", "pfs", "dfs", "rfs", "efs", "ttp"})
 _BARE_TIME_WORDS = frozenset({"", "time", "in", "t", *_TIME_UNITS})
 _EVENT_PARTS = ("event", "status", "dead", "death", "died", "deceas", "vital")
 _OUTCOME_PARTS = (*_EVENT_PARTS, "censor")
-# What makes vectors differ without any disease, by the words that columns of it are named with.
+# What can make vectors differ without any disease, and the words in the names of its columns.
 _USUAL_SUSPECTS = {
     "site": ("site", "centre", "center", "hospital", "institution"),
     "scanner": ("scanner", "manufacturer", "vendor", "model"),
@@ -52,37 +52,23 @@ _USUAL_SUSPECTS = {
     "sex": ("sex", "gender"),
     "age": ("age",),
 }
+_FILES = ("image_path", "mask_path", "mask_label", "row")
+_SEED = ("seed_x", "seed_y", "seed_z")
+# Where an item comes from: nothing that a table of scans needs.
+SOURCE = ("view", *_FILES, *_SEED, "lesion_source")
 _NOT_COVARIATES = frozenset(
-    {
-        "item_id",
-        "case_id",
-        "patient_id",
-        "view",
-        "slice_index",
-        "z_lps_mm",
-        "row",
-        "image_path",
-        "mask_path",
-        "mask_label",
-        "seed_x",
-        "seed_y",
-        "seed_z",
-        "lesion_source",
-        "centroid_x",
-        "centroid_y",
-        "centroid_z",
-    }
+    (*SOURCE, "item_id", "case_id", "patient_id", "slice_index", "z_lps_mm", "centroid_x", "centroid_y", "centroid_z")
 )
-# Scores of a finding that the text tower gives, made of the same vectors that the analyses look into.
+# Scores of a finding by the text tower, computed from the same vectors that the pages analyse.
 _ZERO_SHOT = " (zero-shot)"
-# What the demonstration cohort knows of each scan because it simulated it: no reader of a CT could know it.
+# What the demonstration cohort knows because it simulated each scan; no reader of a CT could know it.
 _SIMULATED_TRUTH = "true_"
-# Whole numbers that read as an order of stages but count slices.
+# Whole numbers that look like ordered stages but count slices.
 _NOT_STAGES = frozenset({"n_slices"})
 
 
 def describing(frame: pd.DataFrame) -> list[str]:
-    """Columns that tell something of a case: no ids, paths, coordinates or simulated truth, not empty or constant."""
+    """Columns that describe a case: no ids, paths, coordinates or simulated truth, not empty or constant."""
     simulated = "simulated" in frame and frame["simulated"].notna().any()
     return [
         c
@@ -94,12 +80,12 @@ def describing(frame: pd.DataFrame) -> list[str]:
 
 
 def numeric(frame: pd.DataFrame) -> list[str]:
-    """Describing columns that hold numbers."""
+    """Describing columns of numbers."""
     return [c for c in describing(frame) if holds_numbers(frame[c])]
 
 
 def holds_numbers(values: pd.Series) -> bool:
-    """Whether a column holds numbers (flags are not numbers)."""
+    """Whether a column contains numbers (flags are not numbers)."""
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
@@ -114,7 +100,7 @@ def sizes(frame: pd.DataFrame) -> list[str]:
 def stages(frame: pd.DataFrame) -> list[str]:
     """Columns that read as an ordered stage or grade, the cohort's own stage first.
 
-    Of the cohort's own stage some values may have no known place in the order; these scans have no stage.
+    Some values of the cohort's own stage may have no known place in the order; these scans have no stage.
     """
     found = []
     for column in describing(frame):
@@ -138,7 +124,7 @@ def stages(frame: pd.DataFrame) -> list[str]:
 
 
 def classes(frame: pd.DataFrame) -> list[str]:
-    """Columns whose values can be told apart or shared: stages first, then those of two to eight values."""
+    """Columns with classes to predict or to share: stages first, then those of two to eight values."""
     found = stages(frame)
     return [*found, *(c for c in describing(frame) if frame[c].nunique() <= MAX_CLASSES and c not in found)]
 
@@ -164,9 +150,9 @@ def events(frame: pd.DataFrame) -> list[str]:
 
 
 def times(frame: pd.DataFrame) -> list[str]:
-    """Numeric columns without negative values that are named like a follow-up time, the plainest names first.
+    """Numeric columns without negative values that are named like a follow-up time, the clearest names first.
 
-    Zero in half of the rows or more, as in the days since a patient's first scan, is no follow-up.
+    A column that is zero in half of the rows or more, such as the days since a patient's first scan, is no follow-up.
     """
     not_times = set(events(frame))
     found = [c for c in numeric(frame) if c not in not_times and _named_like_time(c)]
@@ -175,26 +161,26 @@ def times(frame: pd.DataFrame) -> list[str]:
 
 
 def censored_times(frame: pd.DataFrame) -> list[str]:
-    """Follow-up times of a cohort that also says who had the event: those of the others are cut short, so that none
-    of them can be correlated or regressed on as a number. Survival analysis alone takes them.
+    """Follow-up times of a cohort that also records who had the event. They end early in the other patients, so they
+    must not be correlated or regressed on as numbers; only survival analysis can use them.
     """
     candidates = [c for c in numeric(frame) if _named_like_time(c) and _runs_until_an_event(c)]
-    events_told = any(
+    has_events = any(
         frame[c].nunique() <= MAX_STAGES
         for c in describing(frame)
         if c not in candidates and any(part in c.casefold() for part in _OUTCOME_PARTS)
     )
-    return candidates if events_told else []
+    return candidates if has_events else []
 
 
 def covariates(frame: pd.DataFrame) -> list[str]:
-    """Describing columns that may be correlated with or regressed on: all but censored times."""
+    """Describing columns that may be correlated with or regressed on: all except censored times."""
     censored = censored_times(frame)
     return [c for c in describing(frame) if c not in censored]
 
 
 def is_t_stage(values: pd.Series) -> bool:
-    """Whether a stage column holds T stages, by its values (T1, pT2b, 1a) or its name."""
+    """Whether a stage column contains T stages, by its values (T1, pT2b, 1a) or its name."""
     read = [parse_stage(str(value)) for value in values.dropna().unique()]
     words = re.split(r"[^a-z]+", str(values.name).casefold())
     named = any(word in ("t", "pt", "ct", "ypt") for word in words) and not any(k and k.kind in "NM" for k in read)
@@ -202,12 +188,12 @@ def is_t_stage(values: pd.Series) -> bool:
 
 
 def zero_shot_column(finding: str) -> str:
-    """The name of the column that holds the zero-shot scores of a finding."""
+    """The name of the column with the zero-shot scores of a finding."""
     return finding + _ZERO_SHOT
 
 
 def is_zero_shot(column: str) -> bool:
-    """Whether a column holds zero-shot scores: a covariate, but no measurement beside the CT."""
+    """Whether a column contains zero-shot scores: a covariate, but no measurement independent of the vectors."""
     return column.endswith(_ZERO_SHOT)
 
 
@@ -228,14 +214,13 @@ def _runs_until_an_event(column: str) -> bool:
 
 
 def suspects(frame: pd.DataFrame, stage: str, stage_codes: NDArray[np.int64] | None = None) -> list[str]:
-    """Columns that could explain the stage axis, which page and report audit where no others are asked for: no other
-    spelling of the stage, no outcome, no free text.
+    """Columns that could explain the stage axis, which page and report audit by default: no other spelling of the
+    stage, no outcome, no free text.
 
-    stage_codes: codes [n] of the stage (-1 where unstaged), where they are not those that the column reads as.
+    stage_codes: codes [n] of the stage (-1 where unstaged), if they differ from those of the column.
     """
     staged = codes(frame, stage)[0] if stage_codes is None else stage_codes
-    named_events = [c for c in describing(frame) if any(part in c.casefold() for part in _OUTCOME_PARTS)]
-    outcomes = set(named_events)
+    outcomes = {c for c in describing(frame) if any(part in c.casefold() for part in _OUTCOME_PARTS)}
     return [
         c
         for c in covariates(frame)
@@ -248,7 +233,7 @@ def suspects(frame: pd.DataFrame, stage: str, stage_codes: NDArray[np.int64] | N
 
 
 def unrecorded(frame: pd.DataFrame) -> list[str]:
-    """The usual suspects (site, scanner, kernel ...) of which no column tells."""
+    """The usual suspects (site, scanner, kernel ...) that no column records."""
     words = {word for c in describing(frame) for word in re.split(r"[^a-z]+", c.casefold())}
     return [suspect for suspect, names in _USUAL_SUSPECTS.items() if not words & set(names)]
 
@@ -259,7 +244,7 @@ def _is_free_text(values: pd.Series) -> bool:
 
 
 def _spells(frame: pd.DataFrame, column: str, staged: NDArray[np.int64]) -> bool:
-    """Whether a column is the stage in other words: called a stage or grade, in its order, one within the other."""
+    """Whether a column is another spelling of the stage: named so, in its order, one nested in the other."""
     if not any(word in column.casefold() for word in ("stage", "grade")) or column not in stages(frame):
         return False
     one = codes(frame, column)[0]
@@ -269,10 +254,10 @@ def _spells(frame: pd.DataFrame, column: str, staged: NDArray[np.int64]) -> bool
 
 
 def codes(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Stage codes of a column (-1 where unstaged) and the order they count in."""
+    """Stage codes of a column (-1 where unstaged) and the stages in order."""
     if _is_ordered(frame[column]):
         return np.asarray(frame[column].cat.codes, dtype=np.int64), [str(one) for one in frame[column].cat.categories]
-    # Of many slices few values differ.
+    # Many slices have few distinct values.
     places, values = pd.factorize(frame[column])
     counts = _counts(frame[column])
     if column == STAGE:
@@ -283,11 +268,11 @@ def codes(frame: pd.DataFrame, column: str) -> tuple[NDArray[np.int64], list[str
 
 
 def with_orders(frame: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """The frame with these columns as ordered categories, lowest first; values that an order lacks are missing."""
+    """The frame with these columns as ordered categories, lowest first; values not in an order are missing."""
     ordered = {}
     for column, order in orders.items():
         if column in frame:
-            # Of many slices few values differ.
+            # Many slices have few distinct values.
             places, values = pd.factorize(frame[column])
             codes = np.append(stage_cases(pd.Series(values), order, ()).codes, -1)[places]
             ordered[column] = pd.Categorical.from_codes(codes, categories=pd.Index(list(order)), ordered=True)  # type: ignore[arg-type]
@@ -303,25 +288,25 @@ def _counts(values: pd.Series) -> dict[str, int]:
 
 
 def unit(column: str) -> str | None:
-    """The unit that a column's name gives away."""
+    """The unit in a column's name."""
     name = f"_{column.casefold()}"
     return next((unit for ending, unit in UNITS.items() if name.endswith(ending)), None)
 
 
 def label(column: str) -> str:
-    """A column's name as people write it, with its unit."""
+    """A column's name in words, with its unit."""
     found = unit(column)
     return name_only(column) + (f" ({found})" if found else "")
 
 
 def headings(frame: pd.DataFrame) -> dict[str, str]:
-    """What each column is called over a table of cases, where no two are called alike."""
+    """Column -> its heading in a table of cases, unless two columns would have the same."""
     labels = {str(c): label(str(c)) for c in frame.columns}
     return {c: name for c, name in labels.items() if list(labels.values()).count(name) == 1}
 
 
 def name_only(column: str) -> str:
-    """A column's name as people write it, without its unit."""
+    """A column's name in words, without its unit."""
     found = unit(column)
     short = column[: -len(found) - 1] if found and column.casefold().endswith(f"_{found.casefold()}") else column
     return short.replace("_", " ")

@@ -1,4 +1,4 @@
-"""What pages and report take where nothing else is asked for: the same test has the same p on both."""
+"""Default settings of pages and report, so that the same test has the same p on both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PROBE_REPEATS = 10
 LEARNING_SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 # Neighbours in the graph of a trajectory.
 GRAPH_NEIGHBOURS = 15
-# Each permutation of a probe redoes its whole nested cross-validation: of many classes some tenths of a second.
+# Each permutation of a probe repeats its whole nested cross-validation: with many classes, some tenths of a second.
 PROBE_PERMUTATIONS, PROBE_PERMUTATIONS_OF_MANY, MANY_CLASSES = 200, 100, 4
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,15 +14,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.data import columns
-from dashboard.data.scan_files import ReadablePath
 from dashboard.data.zero_shot import with_scores
 from dashboard.session import state
-from embeddings.imaging.images import ImageHeader, read_noted_mask, read_scan
 from embeddings.records import CohortInfo
 from embeddings.store.case_vectors import one_row_a_case
 from embeddings.store.saved_work import KeptWork
 from embeddings.store.store import Store
-from flexict import Volume
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class EmbeddingTable:
 
 @dataclass(frozen=True)
 class SameCases:
-    """The cases that several sets hold: one row each, and their vectors in every set in that order.
+    """The cases that several sets have in common: one row each, and their vectors in every set in that order.
 
-    n_left_out: cases that only some of the sets hold.
+    n_left_out: cases that only some of the sets have.
     """
 
     frame: pd.DataFrame
@@ -44,25 +43,11 @@ class SameCases:
 
 
 Stamp = tuple[tuple[int, int], ...]
-
-
-def cohort_info(path: Path) -> CohortInfo:
-    """What the file says of itself, read anew when it was written to."""
-    return _info(str(path), stamp(path))
-
-
-def embedding_sets(path: Path) -> pd.DataFrame:
-    """The file's embedding sets, read anew when it was written to (a job may be adding to them)."""
-    return _sets(str(path), stamp(path))
-
-
-def named_selections(path: Path) -> list[str]:
-    """Names of the selections that the file keeps, read anew when it was written to."""
-    return _selection_names(str(path), stamp(path))
+T = TypeVar("T")
 
 
 def stamp(path: Path) -> Stamp:
-    """Times and sizes of the file and of what is not yet merged into it: opening it takes longer than asking this."""
+    """Times and sizes of the file and of its log of changes: reading these is faster than opening the file."""
     found = []
     for one in (path, path.with_name(f"{path.name}.wal")):
         try:
@@ -73,38 +58,69 @@ def stamp(path: Path) -> Stamp:
     return tuple(found)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _info(path: str, stamp: Stamp) -> CohortInfo:
-    return Store(Path(path)).info()
+def _while_unchanged(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """A reader of a cohort file whose result is kept until the file is written to (a job may be adding to it)."""
+
+    # Streamlit names a cache by the source of its function, so all readers share this one: the key names the reader.
+    @st.cache_data(max_entries=80, show_spinner=False)
+    def kept(reader: str, path: str, stamp: Stamp) -> T:
+        return read(Path(path))
+
+    @wraps(read)
+    def current(path: Path) -> T:
+        return kept(read.__name__, str(path), stamp(path))
+
+    return current
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _sets(path: str, stamp: Stamp) -> pd.DataFrame:
-    return Store(Path(path)).sets()
+@_while_unchanged
+def cohort_info(path: Path) -> CohortInfo:
+    """What the file says of itself."""
+    return Store(path).info()
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _selection_names(path: str, stamp: Stamp) -> list[str]:
-    return KeptWork(Path(path), patience_s=2.0).selections()["name"].tolist()
+@_while_unchanged
+def embedding_sets(path: Path) -> pd.DataFrame:
+    """The file's embedding sets."""
+    return Store(path).sets()
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _revisions(path: str, stamp: Stamp) -> tuple[str, str]:
-    return Store(Path(path)).revision(), KeptWork(Path(path)).revision()
+@_while_unchanged
+def named_selections(path: Path) -> list[str]:
+    """Names of the selections saved in the file."""
+    names: list[str] = KeptWork(path, patience_s=2.0).selections()["name"].tolist()
+    return names
+
+
+@_while_unchanged
+def stage_texts(path: Path) -> list[str]:
+    """The stages of the cohort's scans as the file writes them, each once."""
+    texts: list[str] = sorted(Store(path).cases()["stage"].dropna().unique().tolist())
+    return texts
+
+
+@_while_unchanged
+def _revisions(path: Path) -> tuple[str, str]:
+    return Store(path).revision(), KeptWork(path).revision()
+
+
+def revision(path: Path) -> str:
+    """Changes when cached data of the file are stale: a scan embedded again leaves every count unchanged."""
+    return " ".join(_revisions(path))
 
 
 def embedding_table(path: Path, set_id: str) -> EmbeddingTable:
     """All items of a set, with the zero-shot scores of their cases."""
-    return _ordered_table(_table(str(path), set_id, *_revisions(str(path), stamp(path))))
+    return _ordered_table(_table(str(path), set_id, *_revisions(path)))
 
 
 def case_table(path: Path, set_id: str) -> EmbeddingTable:
     """One row a case: as stored for volumes and lesions, the mean over its slices for a slice set."""
-    return _ordered_table(_case_table(str(path), set_id, *_revisions(str(path), stamp(path))))
+    return _ordered_table(_case_table(str(path), set_id, *_revisions(path)))
 
 
 def same_cases(path: Path, set_ids: Sequence[str]) -> SameCases:
-    """The cases that every one of these sets holds, in the order of the first."""
+    """The cases that all of these sets have, in the order of the first."""
     tables = [case_table(path, one) for one in set_ids]
     first = tables[0].frame
     kept = np.ones(len(first), dtype=bool)
@@ -122,33 +138,18 @@ def item_frame(path: Path, set_id: str) -> pd.DataFrame:
     return columns.with_orders(_item_frame(str(path), set_id, revision(path)), state.stage_orders())
 
 
-def stage_texts(path: Path) -> list[str]:
-    """The stages of the cohort's scans as the file writes them, each once."""
-    return _stage_texts(str(path), stamp(path))
-
-
 def kept_coordinates(
     path: Path, set_id: str, settings: tuple[tuple[str, object], ...], item_ids: pd.Series
 ) -> NDArray[np.float64] | None:
-    """Coordinates `[n, 2]` that the file keeps of these items under these settings, or None where one is missing."""
+    """Coordinates `[n, 2]` of these items stored in the file for these settings, or None where one is missing."""
     found = _read_coordinates(str(path), set_id, settings, stamp(path))
     if found is not None and len(found[0]) == len(item_ids) and (found[0] == item_ids.to_numpy()).all():
         return found[1]
     return None
 
 
-def revision(path: Path) -> str:
-    """What is cached of the file is stale once this changes: a scan embedded anew leaves every count as it was."""
-    return " ".join(_revisions(str(path), stamp(path)))
-
-
 def _ordered_table(table: EmbeddingTable) -> EmbeddingTable:
     return EmbeddingTable(columns.with_orders(table.frame, state.stage_orders()), table.vectors)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _stage_texts(path: str, stamp: Stamp) -> list[str]:
-    return sorted(Store(Path(path)).cases()["stage"].dropna().unique().tolist())
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the embeddings ...")
@@ -182,28 +183,3 @@ def _table(path: str, set_id: str, revision: str, scores_revision: str) -> Embed
 def _case_table(path: str, set_id: str, revision: str, scores_revision: str) -> EmbeddingTable:
     table = _table(path, set_id, revision, scores_revision)
     return EmbeddingTable(*one_row_a_case(table.frame, table.vectors))
-
-
-def scan(path: ReadablePath, modified_ns: int) -> Volume:
-    """A CT, kept for a while; raises `ImageError` as `read_image` does."""
-    return _scan(path, modified_ns)[0]
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def scan_mask(
-    mask_path: ReadablePath, mask_modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
-) -> tuple[Volume, tuple[str, ...]]:
-    """A lesion mask on the grid of its CT, and what should be known of it; raises as `read_mask` and `scan` do."""
-    volume, header = _scan(image_path, image_modified_ns)
-    return read_noted_mask(Path(mask_path), volume, label, header)
-
-
-def forget_scans() -> None:
-    """Drop every scan that is kept, for all sessions."""
-    _scan.clear()
-    scan_mask.clear()
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _scan(path: str, modified_ns: int) -> tuple[Volume, ImageHeader]:
-    return read_scan(Path(path))[:2]

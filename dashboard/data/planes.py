@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ from flexict.errors import FlexiCTError
 from flexict.volume import Volume
 
 MOST_PIXELS = 320
+# Where a browser names a place: msgspec refuses what is further away, and NaN.
+Mm = Annotated[float, msgspec.Meta(ge=-5000.0, le=5000.0)]
 Place = tuple[float, float, float]
 
 
@@ -56,14 +60,20 @@ PLANES: Mapping[str, Plane] = {
 }
 
 
-@dataclass(frozen=True)
-class Region:
-    """A rectangle of a plane on the screen, item mm: only what lies in it is cut, at a finer step."""
+class Region(msgspec.Struct, frozen=True, array_like=True):
+    """A rectangle of a plane on the screen, item mm (within 5 m): only this part is cut, at a finer step.
 
-    left: float
-    top: float
-    right: float
-    bottom: float
+    Raises ValueError where it has no area.
+    """
+
+    left: Mm
+    top: Mm
+    right: Mm
+    bottom: Mm
+
+    def __post_init__(self) -> None:
+        if not (self.left < self.right and self.top < self.bottom):
+            raise ValueError("a region without an area")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Where the CTs and masks of a cohort file lie, and which of them a session may read: the one door to them.
+"""Where the CTs and masks of a cohort file are, and which of them a session may read: the only way to them.
 
-A cohort file names its CTs, and it may have come by mail: nothing is opened, nor asked whether it is there, before it
-is known to lie below a data root. What reads voxels takes a `ReadablePath`, which only this module makes.
+A cohort file names its CTs, and it may have come by mail: no path is opened or tested for existence before it is known
+to be below a data root. Functions that read voxels take a `ReadablePath`, which only this module makes.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ class ScanFiles:
         Where there is no such file, its path relative to the data root or to the CSV is tried from each data root.
 
         Raises:
-            ImageError: it lies outside the data roots, is not there, or is at two places; the message says where it
-                was looked for.
+            ImageError: it is outside the data roots, absent, or in two places; the message lists the places searched.
         """
         path = Path(stored)
         allowed = self.settings.allows(path)
@@ -56,15 +55,15 @@ class ScanFiles:
         moved = [one for one in self._moved(path) if self.settings.allows(one)]
         found = list(dict.fromkeys(one.resolve() for one in moved if one.exists()))
         if len(found) > 1:
-            # Two cohorts may name their scans alike, and one is not the other's.
+            # Two cohorts may use the same names for different scans.
             places = " and ".join(str(one) for one in found[:_MOST_NAMED])
-            raise ImageError(path, f"is not there, but is at {places}: start the app with --data-root and one of them")
+            raise ImageError(path, f"is not there, but at {places}: start the app with --data-root and one of them")
         if found:
             return self._checked(found[0])
         sought = dict.fromkeys(str(one) for one in moved)
-        also = f", and it is not at {' or '.join(list(sought)[:_MOST_NAMED])}" if sought else ""
+        also = f", and not at {' or '.join(list(sought)[:_MOST_NAMED])}" if sought else ""
         if not allowed:
-            raise ImageError(path, f"lies outside the data root ({path.parent}){also}: start the app with --data-root")
+            raise ImageError(path, f"is outside the data root ({path.parent}){also}: start the app with --data-root")
         raise ImageError(
             path,
             f"is not there ({path.parent}){also}: mount the folder of the CTs, or start the app with "
@@ -72,15 +71,15 @@ class ScanFiles:
         )
 
     def _moved(self, path: Path) -> list[Path]:
-        """Where the file would be if the cohort's folder had been moved to a data root."""
+        """Where the file is if the cohort's folder was moved to a data root."""
         relative = dict.fromkeys(path.relative_to(one) for one in self.starts if path.is_relative_to(one))
         return [root / one for root in dict.fromkeys(self.roots) for one in relative]
 
     def _checked(self, path: Path) -> ReadablePath:
-        """The real path, once what a folder of DICOM slices links to lies within the data roots too."""
+        """The real path, if all links in a folder of DICOM slices stay within the data roots too."""
         real = path.resolve()
         links = [Path(one.path) for one in os.scandir(real) if one.is_symlink()] if real.is_dir() else []
         for one in links:
             if not self.settings.allows(one):
-                raise ImageError(path, f"holds {one.name}, a link out of the data root: copy the file itself")
+                raise ImageError(path, f"contains {one.name}, a link out of the data root: copy the file itself")
         return ReadablePath(str(real))

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.data import loading
 from dashboard.data.planes import Place, lps_to_place
 from dashboard.data.scan_files import ReadablePath, ScanFiles
-from embeddings.imaging.images import ImageError
+from embeddings.imaging.images import ImageError, ImageHeader, read_noted_mask, read_scan
 from embeddings.imaging.masks.lesions import measure
 from flexict.errors import FlexiCTError
 from flexict.presets.crop import Placement
@@ -30,16 +29,16 @@ class NoScanError(FlexiCTError):
 
 @dataclass(frozen=True)
 class ItemFiles:
-    """What of an item decides its picture; hashable, so that what is read of it can be kept.
+    """Everything about an item that decides its picture; hashable, so that its scan can be cached.
 
     Attributes:
-        centroid_lps: of the lesion, as the cohort file has it; where it has none, the mask is measured.
-        image_path, mask_path: what may be read and was there.
-        no_image: why there is none.
-        notes: why there is no mask, and where an image was found that is not where the cohort file says.
-        seed_lps: of the CSV; where there is none, a lesion is cropped around its centroid.
-        preset: label of the embedding set's preset; None where no set is known.
-        mask_label: number or name of the lesion in the mask; None where it is the only one.
+        centroid_lps: of the lesion, from the cohort file; None if it has to be measured on the mask.
+        image_path, mask_path: existing files that may be read.
+        no_image: why there is no image.
+        notes: why there is no mask, and where an image was found if not where the cohort file says.
+        seed_lps: of the CSV; without one, a lesion is cropped around its centroid.
+        preset: label of the embedding set's preset; None without a set.
+        mask_label: number or name of the lesion in the mask; None if it is the only one.
         from_middle: whether the scan opens at its middle, not at its lesion.
     """
 
@@ -60,13 +59,13 @@ class ItemFiles:
 
 @dataclass(frozen=True)
 class OpenScan:
-    """A CT that can be cut, with what is drawn on it.
+    """A CT to cut slices from, with what is drawn on it.
 
     Attributes:
         volume, mask: in LPS order.
         centre: index x, y, z of the item's centre in `volume`.
-        box: what was embedded, as low and high corner in item mm; None where it is not known.
-        notes: why the outline or the box is missing, and what should be known of the mask.
+        box: what was embedded, as low and high corner in item mm; None if unknown.
+        notes: why the outline or the box is missing, and notes on the mask.
     """
 
     volume: Volume
@@ -77,10 +76,10 @@ class OpenScan:
 
 
 def files_of(item: pd.Series, preset: str | None, scans: ScanFiles, *, from_middle: bool = False) -> ItemFiles:
-    """What the viewer needs of an item's row (of `Store.table`, or one like it).
+    """What the viewer needs from an item's row (of `Store.table`, or one with the same columns).
 
     Args:
-        scans: finds what this session may read.
+        scans: finds the files that this session may read.
         from_middle: see `ItemFiles`.
     """
     index = _number(item.get("slice_index"))
@@ -121,7 +120,7 @@ def modified(files: ItemFiles) -> tuple[int, int]:
 
     Raises:
         NoScanError: no image is known, or none that may be read.
-        ImageError: it went away.
+        ImageError: it was removed.
     """
     if files.image_path is None:
         raise NoScanError(files.no_image)
@@ -137,27 +136,26 @@ def modified(files: ItemFiles) -> tuple[int, int]:
 
 
 def open_scan(files: ItemFiles) -> OpenScan:
-    """The item's scan, kept for a while. Raises what `modified` and `read_image` raise."""
+    """The item's scan, cached. Raises what `modified` and `read_image` raise."""
     found = _open(files, *modified(files))
     return replace(found, notes=(*found.notes, *files.notes))
 
 
 def forget_scans() -> None:
-    """Drop every scan that is kept, for all sessions: somebody deleted one."""
-    for kept in (_open, _oriented, _oriented_mask):
+    """Drop every cached scan, for all sessions, because a user deleted one."""
+    for kept in (_open, _oriented, _oriented_mask, _read, _read_mask):
         kept.clear()
-    loading.forget_scans()
 
 
 def subject_of(files: ItemFiles) -> Subject:
-    """What the preset needs of the item, in the files' own order of voxels. Raises as `open_scan`."""
+    """What the preset needs of the item, in the files' own voxel order. Raises as `open_scan`."""
     image_ns, mask_ns = modified(files)
     assert files.image_path is not None
     mask = None
     if files.mask_path is not None:
-        mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
+        mask, _ = _read_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
     centre = files.seed_lps or _centroid(files, image_ns, mask_ns)
-    return Subject(Scan(loading.scan(files.image_path, image_ns)), mask, centre, files.slice_index)
+    return Subject(Scan(_read(files.image_path, image_ns)[0]), mask, centre, files.slice_index)
 
 
 def box_of(placement: Placement, volume: Volume, centre: Place) -> tuple[Place, Place]:
@@ -182,7 +180,7 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
     centre = _centre(files, centroid, volume)
     box = None
     if files.preset is not None:
-        # The volume in LPS order gives the same box: a preset turns every scan to that order first.
+        # The volume in LPS order gives the same box, because a preset reorders every scan first.
         subject = Subject(Scan(volume), mask, files.seed_lps or centroid, files.slice_index)
         try:
             box = box_of(crop_of(files.preset, subject).placement, volume, centre)
@@ -192,37 +190,51 @@ def _open(files: ItemFiles, image_ns: int, mask_ns: int) -> OpenScan:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
+def _read(path: ReadablePath, modified_ns: int) -> tuple[Volume, ImageHeader]:
+    return read_scan(Path(path))[:2]
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _read_mask(
+    path: ReadablePath, modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
+) -> tuple[Volume, tuple[str, ...]]:
+    """A lesion mask on the grid of its CT, and notes on it."""
+    volume, header = _read(image_path, image_modified_ns)
+    return read_noted_mask(Path(path), volume, label, header)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented(path: ReadablePath, modified_ns: int) -> Volume:
-    return in_lps_order(loading.scan(path, modified_ns))
+    return in_lps_order(_read(path, modified_ns)[0])
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _oriented_mask(
     path: ReadablePath, modified_ns: int, label: str | None, image_path: ReadablePath, image_modified_ns: int
 ) -> tuple[Volume, tuple[str, ...]]:
-    mask, notes = loading.scan_mask(path, modified_ns, label, image_path, image_modified_ns)
+    mask, notes = _read_mask(path, modified_ns, label, image_path, image_modified_ns)
     return in_lps_order(mask), notes
 
 
 def _centroid(files: ItemFiles, image_ns: int, mask_ns: int) -> Place | None:
-    """Of the lesion, LPS mm, as the job measures it: on the mask in its file's own order. None without a lesion."""
+    """Of the lesion, LPS mm, as the job measures it: on the mask in its own voxel order. None without a lesion."""
     if files.centroid_lps is not None or files.mask_path is None or files.image_path is None:
         return files.centroid_lps
-    mask, _ = loading.scan_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
+    mask, _ = _read_mask(files.mask_path, mask_ns, files.mask_label, files.image_path, image_ns)
     return measure(mask).centroid_lps if mask.array.any() else None
 
 
 def _centre(files: ItemFiles, centroid: Place | None, volume: Volume) -> Place:
-    """Index x, y, z of what the item is about: its own slice, its lesion, or the middle of the scan."""
+    """Index x, y, z of the item's centre: its slice, its lesion, or the middle of the scan."""
     z, y, x = ((n - 1) / 2 for n in volume.shape)
     seed_first = files.preset is not None and files.preset.startswith("lesion_seed")
     place = (files.seed_lps or centroid) if seed_first else (centroid or files.seed_lps)
     if files.z_lps_mm is not None:
-        # The height that is stored of a slice is that of its first voxel.
+        # The stored height of a slice is that of its first voxel.
         z = float(volume.index_of((volume.origin[0], volume.origin[1], files.z_lps_mm))[0])
     elif place is not None and not files.from_middle:
         z, y, x = (float(v) for v in volume.index_of(place))
-    # A lesion whose middle lies between two slices must not change them by the last digits of its millimetres.
+    # Rounding errors must not change the slice where the centre of a lesion is midway between two.
     return round(x, 6), round(y, 6), round(z, 6)
 
 

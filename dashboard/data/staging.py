@@ -1,4 +1,4 @@
-"""Stages of a column as ordered codes, and every case that has none, with the reason."""
+"""Stages of a column as ordered codes, and why cases have none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Read = tuple[NDArray[np.int64], tuple[str, ...], dict[str, str]]
 
 @dataclass(frozen=True)
 class Staging:
-    """Codes `[n]` (-1 without a stage), what the codes are called, and why cases have none (reason, cases)."""
+    """Codes `[n]` (-1 without a stage), names of the codes, and why cases have none (reason, cases)."""
 
     codes: NDArray[np.int64]
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The text towers of this process: each loaded once, whoever asks; one text at a time goes through them."""
+"""The text towers of this process: each is loaded once for all sessions and encodes one text at a time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from embeddings.text_search import search as rank_items
 from flexict.errors import FlexiCTError
 from flexict.text.text_tower import TextTower
 
-# A tokenizer keeps its settings in itself, so that two sessions must not use it at once.
+# A tokenizer keeps state, so two sessions must not use it at the same time.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def ranking(path: Path, set_id: str, sentence: str) -> pd.DataFrame:
-    """The items of a text set, the most alike to a sentence first, with `similarity`.
+    """The items of a text set ranked by similarity to a sentence, with `similarity`.
 
     Raises:
         FlexiCTError: an empty or too long sentence, a tower of other weights, or one whose files are missing.
@@ -30,7 +30,7 @@ def ranking(path: Path, set_id: str, sentence: str) -> pd.DataFrame:
 
 
 def score(path: Path, set_id: str, findings: Sequence[str]) -> pd.DataFrame:
-    """Score findings, keep them in the cohort file and return them; raises what `ranking` raises, and `StoreError`."""
+    """Score findings, save them in the cohort file and return them; raises what `ranking` raises, and `StoreError`."""
     tower = _tower_of(path, set_id)
     with _ONE_AT_A_TIME:
         return zero_shot.keep(path, set_id, findings, tower)
@@ -46,7 +46,7 @@ def _ranking(path: str, set_id: str, sentence: str, revision: str) -> pd.DataFra
 def _tower_of(path: Path, set_id: str) -> TextTower:
     sets = Store(path).sets().set_index("set_id")
     if set_id not in sets.index:
-        raise FlexiCTError(f"{path.name} has no embedding set {set_id} any more: choose another one.")
+        raise FlexiCTError(f"{path.name} no longer has the embedding set {set_id}: choose another one.")
     return _tower(str(sets.loc[set_id, "encoder"]), str(sets.loc[set_id, "weights_sha256"]), path, set_id)
 
 

@@ -1,4 +1,4 @@
-"""Zero-shot scores of findings: kept in the cohort file by item, joined to the tables of any set by case."""
+"""Zero-shot scores of findings: saved in the cohort file by item, joined to the tables of any set by case."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def findings_in(text: str) -> list[str]:
     lines = (" ".join(line.split()) for line in text.splitlines())
     findings = list(dict.fromkeys(line for line in lines if line))
     if not findings:
-        raise FlexiCTError("No finding is named: write one a line, such as spiculated margin.")
+        raise FlexiCTError("There is no finding: write one a line, such as spiculated margin.")
     if len(findings) > MOST_FINDINGS:
         raise FlexiCTError(f"{len(findings)} findings are too many at once: give at most {MOST_FINDINGS}.")
     for finding in findings:
         if len(finding) > LONGEST_FINDING or not finding.isprintable():
             raise FlexiCTError(
-                f"The finding {finding[:40]!r} is no column's name: use at most {LONGEST_FINDING} printable characters."
+                f"The finding {finding[:40]!r} cannot be a column: use at most {LONGEST_FINDING} printable characters."
             )
     return findings
 
 
 def keep(path: Path, set_id: str, findings: Sequence[str], tower: TextTower) -> pd.DataFrame:
-    """Score the findings for every item of a text set, keep each as a column in the cohort file, and return them.
+    """Score the findings for every item of a text set, save each as a column in the cohort file, and return them.
 
     Raises what `embeddings.text_search.score_findings` and `KeptWork.save_scores` raise.
     """
@@ -64,9 +64,9 @@ def keep(path: Path, set_id: str, findings: Sequence[str], tower: TextTower) -> 
 
 
 def with_scores(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The items of any set with the kept scores of every text set, joined by case (the mean over a case's items).
+    """The items of any set with the saved scores of every text set, joined by case (the mean over a case's items).
 
-    Where two sets scored the same finding, the second bears its set's id too; a column of the cohort keeps its name.
+    If two sets scored the same finding, the second column also names its set; a column of the cohort keeps its name.
     """
     store, kept = Store(path), KeptWork(path)
     joined = frame

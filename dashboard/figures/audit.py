@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dashboard.wording.escaping import in_html
 from embeddings.analysis import Estimate, ShortcutAudit, ShortcutColumn, p_bracketed, p_sides
 from embeddings.formatting import counted, of_patients
 
@@ -67,7 +67,7 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
             y=[at for at, _ in ticks],
             mode="markers",
             marker={"size": 15, "symbol": "line-ns-open", "color": INK, "line": {"width": 2}},
-            text=[f"{escape(line.label)}: chance {line.chance:.2f}" for _, line in ticks],
+            text=[f"{in_html(line.label)}: chance {line.chance:.2f}" for _, line in ticks],
             hovertemplate="%{text}<extra></extra>",
             showlegend=False,
         )
@@ -76,13 +76,13 @@ def screen(result: ShortcutAudit, *, vectors_name: str = "vectors", footer: str 
         if not line.is_tested:
             _beside(figure, at, "not tested", x=0.5, xref="x", xshift=8)
         for pixels, text in zip(_COLUMNS_PX, (line.held, line.remaining), strict=True):
-            _beside(figure, at, escape(text), xshift=pixels)
+            _beside(figure, at, in_html(text), xshift=pixels)
     for pixels, text in zip(_COLUMNS_PX, HEADINGS, strict=True):
         _beside(figure, -0.55, text.replace("\n", "<br>"), xshift=pixels, yanchor="bottom", align="left")
     figure.update_xaxes(title=screen_label([ALONE, *_key(result)]), range=_span(lines))
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
-        ticktext=[escape(_short(line.label)) for line in lines],
+        ticktext=[in_html(_short(line.label)) for line in lines],
         range=[len(lines) - 0.4, -0.6],
         showgrid=False,
     )
@@ -262,7 +262,7 @@ class _Line:
 
     @property
     def hover(self) -> str:
-        return f"{escape(self.label)}, n = {self.n}: {_interval(self.alone)}"
+        return f"{in_html(self.label)}, n = {self.n}: {_interval(self.alone)}"
 
 
 def _lines(result: ShortcutAudit, vectors_name: str) -> list[_Line]:

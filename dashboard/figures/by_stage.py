@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from dashboard.wording.escaping import in_hovertemplate, in_html
+
 from .map import point_size, screen_marker
-from .style.theme import INK, in_template, stage_marks
+from .style.theme import INK, stage_marks
 
 JITTER = 0.22
 # Of fewer cases quartiles and outlines say more than the cases do: they are points alone.
@@ -103,19 +104,19 @@ def screen_panel(
                 x=position + jitter(len(rows)),
                 y=values[rows],
                 mode="markers",
-                name=f"{escape(name)} (n = {len(rows)})",
+                name=f"{in_html(name)} (n = {len(rows)})",
                 showlegend=False,  # The axis names the stages and their n.
                 marker=screen_marker(mark, point_size(len(values)) * 0.8),
                 customdata=[[one] for one in ids],
-                text=[escape(one) for one in ids],
-                hovertemplate=f"<b>%{{text}}</b><br>{value_name}: %{{y:.3f}}<extra>{in_template(name)}</extra>",
+                text=[in_html(one) for one in ids],
+                hovertemplate=f"<b>%{{text}}</b><br>{value_name}: %{{y:.3f}}<extra>{in_hovertemplate(name)}</extra>",
             ),
             row=row,
             col=col,
         )
     figure.update_xaxes(
         tickvals=list(range(len(levels))),
-        ticktext=[f"{escape(stage_name(one, names))}<br>n = {(stage == one).sum()}" for one in levels],
+        ticktext=[f"{in_html(stage_name(one, names))}<br>n = {(stage == one).sum()}" for one in levels],
         row=row,
         col=col,
     )

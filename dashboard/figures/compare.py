@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from html import escape
 from string import ascii_uppercase
 
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
+from dashboard.wording.escaping import in_hovertemplate, in_html
 from embeddings.analysis import Adjusted, SetComparison, SetDifference, SetScore, p_short, p_sides
 from embeddings.formatting import of_patients
 
@@ -24,7 +24,6 @@ from .style.theme import (
     category_marks,
     finish_print,
     finish_screen,
-    in_template,
     panel_title,
     print_canvas,
 )
@@ -93,7 +92,7 @@ def screen(result: SetComparison, *, footer: str | None = None) -> go.Figure:
         _screen_number(figure, position, _difference_text(result, pair), row=2)
     figure.add_vline(x=0, line={"dash": "dash", "color": INK, "width": 1}, row=2, col=1)
     ticks = (
-        [f"{letter(at)}  " + "<br>".join(map(escape, _wrapped(name))) for at, name in enumerate(names)],
+        [f"{letter(at)}  " + "<br>".join(map(in_html, _wrapped(name))) for at, name in enumerate(names)],
         [f"{short[pair.first]} − {short[pair.second]}" for pair in result.differences],
     )
     for row, labels in enumerate(ticks, start=1):
@@ -208,7 +207,7 @@ def title(result: SetComparison) -> str:
 def wrapped_footer(figure: go.Figure, footer: str | None) -> go.Figure:
     """The footer of a finished screen figure over as many lines as it takes: names of several sets are long."""
     if footer:
-        lines = "<br>".join(map(escape, textwrap.wrap(footer, FOOTER_CHARACTERS)))
+        lines = "<br>".join(map(in_html, textwrap.wrap(footer, FOOTER_CHARACTERS)))
         figure.layout.annotations[-1].update(text=f"<i>{lines}</i>", align="left")
     return figure
 
@@ -283,7 +282,7 @@ def _screen_mark(
             y=[position],
             mode="markers",
             marker={"size": 12, "symbol": symbol, "color": colour, "line": {"width": 2, "color": colour}},
-            hovertemplate=f"{in_template(said)}<extra></extra>",
+            hovertemplate=f"{in_hovertemplate(said)}<extra></extra>",
             showlegend=False,
             cliponaxis=False,
         ),
@@ -294,7 +293,7 @@ def _screen_mark(
 
 def _screen_number(figure: go.Figure, position: int, text: str, *, row: int) -> None:
     figure.add_annotation(
-        text=escape(text),
+        text=in_html(text),
         x=1.0,
         xref="x domain" if row == 1 else "x2 domain",
         xanchor="left",

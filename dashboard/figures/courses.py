@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from dashboard.wording.escaping import in_html
 from embeddings.analysis import Courses, Smooth, p_short, p_sides
 from embeddings.formatting import of_patients
 
@@ -44,7 +44,7 @@ def screen(result: Courses, *, labels: Mapping[str, str] | None = None, footer: 
     figure = make_subplots(
         rows=n_rows,
         cols=columns,
-        subplot_titles=[escape(_panel_title(result, one, labels)) for one in smooths],
+        subplot_titles=[in_html(_panel_title(result, one, labels)) for one in smooths],
         vertical_spacing=0.32 / n_rows,
         horizontal_spacing=0.13,
     )
@@ -52,7 +52,7 @@ def screen(result: Courses, *, labels: Mapping[str, str] | None = None, footer: 
         row, col = position // columns + 1, position % columns + 1
         _screen_panel(figure, one, row=row, col=col)
         figure.update_xaxes(title=PSEUDOTIME, range=[-0.03, 1.03], row=row, col=col)
-        figure.update_yaxes(title=escape(_axis_label(one, labels)), row=row, col=col)
+        figure.update_yaxes(title=in_html(_axis_label(one, labels)), row=row, col=col)
     return finish_screen(figure, title=_title(result), footer=footer, height=150 + 330 * n_rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from dashboard.wording.escaping import in_hovertemplate, in_html
 from embeddings.analysis import AxisEvidence, StageGradient, p_short
 from embeddings.formatting import of_patients
 
@@ -26,7 +26,6 @@ from .style.theme import (
     DOUBLE_COLUMN_MM,
     finish_print,
     finish_screen,
-    in_template,
     panel_title,
     print_canvas,
     stage_marks,
@@ -83,10 +82,10 @@ def screen(
                     mode="markers",
                     marker=screen_marker(mark, point_size(result.n) * 0.8),
                     customdata=[[one] for one in by_stage.named_rows(item_ids, rows)],
-                    text=[escape(one) for one in by_stage.named_rows(item_ids, rows)],
+                    text=[in_html(one) for one in by_stage.named_rows(item_ids, rows)],
                     hovertemplate="<b>%{text}</b><br>"
-                    f"{in_template(size_name)}: %{{x:.3g}} {in_template(size_unit)}<br>score: %{{y:.3f}}"
-                    f"<extra>{in_template(by_stage.stage_name(level, stage_names))}</extra>",
+                    f"{in_hovertemplate(size_name)}: %{{x:.3g}} {in_hovertemplate(size_unit)}<br>score: %{{y:.3f}}"
+                    f"<extra>{in_hovertemplate(by_stage.stage_name(level, stage_names))}</extra>",
                     showlegend=False,
                 ),
                 row=1,
@@ -95,7 +94,7 @@ def screen(
         figure.update_xaxes(
             type="log",
             tickvals=_log_ticks(result.size),
-            title=escape(with_unit(size_name, size_unit)),
+            title=in_html(with_unit(size_name, size_unit)),
             row=1,
             col=2,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard.wording.escaping import in_html
 from embeddings.formatting import counted
 
 from .style.colouring import ColourColumn, PointGroup
@@ -77,10 +77,10 @@ def screen(
         figure.update_layout(showlegend=True)
     else:
         for group in colour.groups():
-            add(group.rows, escape(group.legend), screen_marker(group.mark, size))
-        figure.update_layout(showlegend=True, legend_title_text=escape(colour.name))
-    figure.update_xaxes(title=escape(axis_names[0]), showticklabels=False)
-    figure.update_yaxes(title=escape(axis_names[1]), showticklabels=False, scaleanchor="x")
+            add(group.rows, in_html(group.legend), screen_marker(group.mark, size))
+        figure.update_layout(showlegend=True, legend_title_text=in_html(colour.name))
+    figure.update_xaxes(title=in_html(axis_names[0]), showticklabels=False)
+    figure.update_yaxes(title=in_html(axis_names[1]), showticklabels=False, scaleanchor="x")
     finish_screen(figure, title=title or _title(colour, len(points)), footer=footer, height=600)
     # Beside the map stands the colour bar of a quantity, and the legend of everything else.
     return legend_below(figure) if colour.kind == "continuous" else figure
@@ -183,11 +183,11 @@ def hover_texts(item_ids: Sequence[str], colour: ColourColumn, hover: pd.DataFra
         columns |= {str(name): hover[name].tolist() for name in hover.columns if name != colour.name}
     lines = []
     for row, item in enumerate(item_ids):
-        parts = [f"<b>{escape(str(item))}</b>"]
+        parts = [f"<b>{in_html(str(item))}</b>"]
         for name, values in columns.items():
             value = values[row]
             shown = "missing" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value)
-            parts.append(f"{escape(name)}: {escape(shown)}")
+            parts.append(f"{in_html(name)}: {in_html(shown)}")
         lines.append("<br>".join(parts))
     return lines
 
@@ -211,7 +211,7 @@ def point_size(n: int) -> float:
 
 def _continuous_marker(colour: ColourColumn, numbers: NDArray[np.float64], size: float) -> dict:
     """A plotly marker coloured by a quantity, with its colour bar; of wide positive ranges the logarithm."""
-    bar: dict = {"title": {"text": escape(colour.label)}, "thickness": 14, "outlinewidth": 0}
+    bar: dict = {"title": {"text": in_html(colour.label)}, "thickness": 14, "outlinewidth": 0}
     shown = numbers
     if colour.on_log_scale:
         shown = np.log10(numbers)

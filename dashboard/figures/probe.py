@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,6 +13,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from dashboard.wording.escaping import in_html
 from embeddings.analysis import Estimate, Probe, p_short, verdicts
 from embeddings.formatting import of_patients
 
@@ -61,7 +60,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
     figure.update_xaxes(title=intervals.screen_label(auc_label_lines(result)), row=1, col=1)
 
     share = _row_share(result)
-    names = [escape(one) for one in result.classes]
+    names = [in_html(one) for one in result.classes]
     named = [f"{name}<br>n = {n}" for name, n in zip(names, result.n_per_class, strict=True)]
     figure.add_trace(
         go.Heatmap(
@@ -99,7 +98,7 @@ def screen(result: Probe, *, baseline_name: str = "Size", footer: str | None = N
                 x=[one.predicted for one in model.calibration],
                 y=[one.observed for one in model.calibration],
                 mode="lines+markers",
-                name=escape(f"{_model_name(model.name, baseline_name)}, Brier {model.brier:.3f}"),
+                name=in_html(f"{_model_name(model.name, baseline_name)}, Brier {model.brier:.3f}"),
                 marker={"color": mark.colour, "symbol": mark.symbol, "size": 8},
                 line={"color": mark.colour, "width": 1.5},
                 text=[f"n = {one.n}" for one in model.calibration],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from dashboard.wording.escaping import in_html
 from embeddings.analysis import SetSimilarity
 from embeddings.formatting import of_patients
 
@@ -92,7 +92,7 @@ def screen(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str |
     )
     letters = list(lettered(names).values())
     values = matrix(result, names, k)
-    hover = [[escape(f"{one} and {other}") for other in names] for one in names]
+    hover = [[in_html(f"{one} and {other}") for other in names] for one in names]
     figure.add_trace(
         go.Heatmap(
             z=values,
@@ -128,7 +128,7 @@ def screen(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str |
                 },
                 mode="markers",
                 marker={"size": 10, "symbol": shape[1], "color": colour},
-                text=[escape(f"{line.label}: {line.text}") for _, line in of_kind],
+                text=[in_html(f"{line.label}: {line.text}") for _, line in of_kind],
                 hovertemplate="%{text}<extra></extra>",
                 showlegend=False,
                 cliponaxis=False,
@@ -158,7 +158,7 @@ def screen(result: SetSimilarity, names: Sequence[str], k: int, *, footer: str |
     figure.update_yaxes(autorange="reversed", row=1, col=1)
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
-        ticktext=[escape(line.label) for line in lines],
+        ticktext=[in_html(line.label) for line in lines],
         range=[len(lines) - 0.4, -0.6],
         showgrid=False,
         row=1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
+from dashboard.wording.escaping import in_hovertemplate, in_html
 from embeddings.analysis import SurvivalByScore, SurvivalGroup
 from embeddings.formatting import counted
 
-from .style.theme import CATEGORY_COLOURS, in_template
+from .style.theme import CATEGORY_COLOURS
 
 SURVIVAL = "Survival probability"
 # Line styles say again what colours say: (matplotlib, plotly).
@@ -34,7 +34,7 @@ def screen_panels(figure: go.Figure, result: SurvivalByScore, *, time_label: str
     ticks = result.at_risk.time.tolist()
     for row in (1, 2):
         figure.update_xaxes(range=[-0.02 * last, 1.03 * last], tickvals=ticks, row=row, col=1)
-    figure.update_xaxes(title=escape(time_label), row=1, col=1)
+    figure.update_xaxes(title=in_html(time_label), row=1, col=1)
     figure.update_yaxes(title=SURVIVAL, range=[-0.02, 1.04], row=1, col=1)
     _screen_at_risk(figure, result)
 
@@ -109,9 +109,9 @@ def _screen_curve(figure: go.Figure, group: SurvivalGroup, colour: str, dash: st
             y=group.survival,
             mode="lines",
             line=line,
-            name=escape(_named(group)),
+            name=in_html(_named(group)),
             legendgroup=group.name,
-            hovertemplate=f"{in_template(group.name)}: %{{y:.2f}} at %{{x:g}}<extra></extra>",
+            hovertemplate=f"{in_hovertemplate(group.name)}: %{{y:.2f}} at %{{x:g}}<extra></extra>",
         ),
         row=1,
         col=1,
@@ -124,7 +124,7 @@ def _screen_curve(figure: go.Figure, group: SurvivalGroup, colour: str, dash: st
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 8, "color": colour, "line": {"width": 1.2}},
             text=[f"{n} censored" for n in group.n_censored[censored]],
-            hovertemplate=f"{in_template(group.name)}: %{{text}} at %{{x:g}}<extra></extra>",
+            hovertemplate=f"{in_hovertemplate(group.name)}: %{{text}} at %{{x:g}}<extra></extra>",
             showlegend=False,
             legendgroup=group.name,
         ),
@@ -150,7 +150,7 @@ def _screen_at_risk(figure: go.Figure, result: SurvivalByScore) -> None:
     figure.update_xaxes(showgrid=False, showticklabels=False, row=2, col=1)
     figure.update_yaxes(
         tickvals=list(range(len(result.groups))),
-        ticktext=[f"<span style='color:{colour}'>■</span> {escape(g.name)}" for g, colour, _ in _styled(result)],
+        ticktext=[f"<span style='color:{colour}'>■</span> {in_html(g.name)}" for g, colour, _ in _styled(result)],
         range=[len(result.groups) - 0.5, -0.5],
         showgrid=False,
         row=2,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
+from dashboard.wording.escaping import in_html
 from embeddings.analysis import Pseudotime, p_text, p_words
 from embeddings.formatting import of_patients
 
@@ -87,7 +87,7 @@ def screen(
             },
             customdata=[[str(one)] for one in item_ids],
             text=[
-                f"<b>{escape(str(one))}</b><br>pseudotime: {time:.3f}"
+                f"<b>{in_html(str(one))}</b><br>pseudotime: {time:.3f}"
                 for one, time in zip(item_ids, result.pseudotime, strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",
@@ -107,16 +107,16 @@ def screen(
                 "color": CATEGORY_COLOURS[1],
                 "line": {"width": 1, "color": "white"},
             },
-            name=escape(f"root ({result.root_rule})"),
+            name=in_html(f"root ({result.root_rule})"),
             customdata=[[str(item_ids[result.root])]],
-            text=[escape(str(item_ids[result.root]))],
+            text=[in_html(str(item_ids[result.root]))],
             hovertemplate="root: %{text}<extra></extra>",
         ),
         row=1,
         col=1,
     )
-    figure.update_xaxes(title=escape(axis_names[0]), showticklabels=False, row=1, col=1)
-    figure.update_yaxes(title=escape(axis_names[1]), showticklabels=False, scaleanchor="x", row=1, col=1)
+    figure.update_xaxes(title=in_html(axis_names[0]), showticklabels=False, row=1, col=1)
+    figure.update_yaxes(title=in_html(axis_names[1]), showticklabels=False, scaleanchor="x", row=1, col=1)
     if result.stage is not None:
         by_stage.screen_panel(
             figure,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
 
 import pandas as pd
 
@@ -15,6 +14,7 @@ from dashboard.report.panels import axis
 from dashboard.report.panels.outcome import cox_table
 from dashboard.report.panels.panel import Panel
 from dashboard.report.provenance import set_record, statements
+from dashboard.wording.escaping import in_html
 from dashboard.wording.result_tables import as_text
 from embeddings import disclosure
 from embeddings.analysis import FALSE_DISCOVERY, ShortcutAudit, verdicts
@@ -60,12 +60,12 @@ def html_report(
     """The whole page; every text of the cohort is escaped."""
     patients = len(set(cohort.patients))
     parts = [
-        f"<h1>Stage gradient report: {escape(cohort.info.name)}</h1>",
-        f'<p class="quiet">{of_patients(cohort.n, patients)} · {escape(cohort.label)} · {created} UTC</p>',
-        "".join(f'<p class="banner">{escape(one)}.</p>' for one in statements(cohort)[:-1]),
-        f"<p>{escape(disclosure.RESEARCH_ONLY)}. All figures describe groups of cases; they say nothing of a single "
+        f"<h1>Stage gradient report: {in_html(cohort.info.name)}</h1>",
+        f'<p class="quiet">{of_patients(cohort.n, patients)} · {in_html(cohort.label)} · {created} UTC</p>',
+        "".join(f'<p class="banner">{in_html(one)}.</p>' for one in statements(cohort)[:-1]),
+        f"<p>{in_html(disclosure.RESEARCH_ONLY)}. All figures describe groups of cases; they say nothing of a single "
         "patient.</p>",
-        *(f'<p class="lead">{escape(one)}</p>' for one in sentences(findings, cohort)),
+        *(f'<p class="lead">{in_html(one)}</p>' for one in sentences(findings, cohort)),
         _audit(findings),
         _warnings(cohort, findings),
         "<h2>Cases</h2>",
@@ -76,18 +76,18 @@ def html_report(
         "<h2>Main tests</h2>",
         table_html(tests),
         '<p class="quiet">Intervals are 95 %. A p is adjusted over the tests of its own analysis, as on its page in '
-        f"the app. {escape(verdicts.TWO_QUESTIONS)}</p>",
+        f"the app. {in_html(verdicts.TWO_QUESTIONS)}</p>",
         "<h2>Panels</h2>",
         *(_panel(panel, findings, cohort) for panel in panels),
         "<h2>Methods</h2>",
-        *(f"<p>{escape(one)}</p>" for one in methods[0]),
+        *(f"<p>{in_html(one)}</p>" for one in methods[0]),
         "<h3>References</h3>",
-        *(f'<p class="quiet">{escape(one)}</p>' for one in methods[1]),
+        *(f'<p class="quiet">{in_html(one)}</p>' for one in methods[1]),
         "<h2>How this was made</h2>",
-        f"<pre>{escape(command)}</pre>",
+        f"<pre>{in_html(command)}</pre>",
         _provenance(cohort, versions),
     ]
-    title = escape(f"Stage gradient report: {cohort.info.name}")
+    title = in_html(f"Stage gradient report: {cohort.info.name}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -112,13 +112,13 @@ def _audit(findings: Findings) -> str:
     """What the audit says, and of every column."""
     if findings.audit is None:
         return ""
-    items = "".join(f"<li>{escape(one)}</li>" for one in findings.audit.verdicts)
-    return f'<p class="lead">{escape(verdicts.audit(findings.audit))}</p><ul>{items}</ul>'
+    items = "".join(f"<li>{in_html(one)}</li>" for one in findings.audit.verdicts)
+    return f'<p class="lead">{in_html(verdicts.audit(findings.audit))}</p><ul>{items}</ul>'
 
 
 def _warnings(cohort: AnalysedCohort, findings: Findings) -> str:
-    texts = [escape(one) for one in (*cohort.warnings, *findings.warnings)]
-    texts += [f"<b>Not done, {escape(name)}:</b> {escape(sentence)}" for name, sentence in findings.refused.items()]
+    texts = [in_html(one) for one in (*cohort.warnings, *findings.warnings)]
+    texts += [f"<b>Not done, {in_html(name)}:</b> {in_html(sentence)}" for name, sentence in findings.refused.items()]
     items = "".join(f"<li>{one}</li>" for one in texts)
     return f"<h2>Warnings</h2><ul>{items}</ul>" if items else ""
 
@@ -126,10 +126,10 @@ def _warnings(cohort: AnalysedCohort, findings: Findings) -> str:
 def _flow(steps: Sequence[FlowStep]) -> str:
     rows = []
     for step in steps:
-        lost = "<br>".join(f"{n} {escape(why)}" for why, n in step.lost[:8])
+        lost = "<br>".join(f"{n} {in_html(why)}" for why, n in step.lost[:8])
         more = sum(n for _, n in step.lost[8:])
         lost += f"<br>{more} more for other reasons" if more else ""
-        rows.append(f"<tr><td>{escape(step.name)}</td><td>{step.n}</td><td>{lost}</td></tr>")
+        rows.append(f"<tr><td>{in_html(step.name)}</td><td>{step.n}</td><td>{lost}</td></tr>")
     head = "<tr><th>step</th><th>cases</th><th>lost here, and why</th></tr>"
     return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 
@@ -145,17 +145,17 @@ def _stages(cohort: AnalysedCohort) -> str:
 
 def _image(png: bytes, alternative: str) -> str:
     data = base64.b64encode(png).decode("ascii")
-    return f'<figure><img alt="{escape(alternative)}" src="data:image/png;base64,{data}"></figure>'
+    return f'<figure><img alt="{in_html(alternative)}" src="data:image/png;base64,{data}"></figure>'
 
 
 def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
-    head = f"<h3>{escape(f'{panel.letter}  {panel.title}'.strip())}</h3>"
+    head = f"<h3>{in_html(f'{panel.letter}  {panel.title}'.strip())}</h3>"
     if panel.missing:
-        head += f"<p>{escape(panel.missing)}</p>"
+        head += f"<p>{in_html(panel.missing)}</p>"
     if panel.key == "shortcuts" and findings.audit is not None:
         body = _audited(findings.audit, cohort.label)
     elif "case_id" in panel.table or "not shown because" in panel.table or panel.key == "survival":
-        body = "" if panel.missing else f'<p class="quiet">Data: data/{escape(panel.name)}.csv</p>'
+        body = "" if panel.missing else f'<p class="quiet">Data: data/{in_html(panel.name)}.csv</p>'
     else:
         body = table_html(panel.table.drop(columns="n_splits", errors="ignore"))
     if panel.key == "stage_axis" and findings.gradient is not None:
@@ -170,7 +170,7 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
     if panel.key == "survival" and findings.survival is not None:
         body += table_html(cox_table(findings.survival))
     said = _about_p(panel.key, findings)
-    return head + body + (f'<p class="quiet">{escape(said)}</p>' if said else "")
+    return head + body + (f'<p class="quiet">{in_html(said)}</p>' if said else "")
 
 
 def _audited(audit: ShortcutAudit, label: str) -> str:
@@ -180,7 +180,7 @@ def _audited(audit: ShortcutAudit, label: str) -> str:
         f"Stage predicted from {label}: AUC {own.value:z.2f} [{own.low:z.2f}, {own.high:z.2f}]; stage axis: "
         f"{verdicts.axis_words(audit.axis)}"
     )
-    return f"<p>{escape(said)}</p>{table_html(audit_figure.summary(audit))}"
+    return f"<p>{in_html(said)}</p>{table_html(audit_figure.summary(audit))}"
 
 
 def _about_p(key: str, findings: Findings) -> str:
@@ -210,9 +210,9 @@ def _provenance(cohort: AnalysedCohort, versions: dict[str, str | None]) -> str:
 def table_html(table: pd.DataFrame, most: int = MOST_ROWS) -> str:
     """A table of results as text; what all rows lack is left out."""
     shown = as_text(table.dropna(axis=1, how="all").head(most))
-    head = "".join(f"<th>{escape(str(column))}</th>" for column in shown.columns)
+    head = "".join(f"<th>{in_html(str(column))}</th>" for column in shown.columns)
     rows = [
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        "<tr>" + "".join(f"<td>{in_html(cell)}</td>" for cell in cells) + "</tr>"
         for cells in shown.itertuples(index=False)
     ]
     more = len(table) - most

@@ -12,6 +12,7 @@ from dashboard.report.analysis_plan import FUSED, FUSION_K, Findings
 from dashboard.report.arguments import ReportSettings
 from dashboard.report.cohort_selection import EMBEDDED, AnalysedCohort, FlowStep
 from dashboard.report.provenance import ORACLE, statements
+from dashboard.wording.escaping import in_markdown_file
 from embeddings.analysis import FALSE_DISCOVERY, AxisEvidence, ShortcutColumn, p_words
 from embeddings.analysis.verdicts import auc_difference, event_reading
 from embeddings.formatting import counted, of_patients
@@ -87,13 +88,8 @@ def methods(
 
 def markdown(paragraphs: list[str], references: list[str]) -> str:
     """The methods text as a Markdown file."""
-    body = "\n\n".join(_escaped(text) for text in paragraphs)
+    body = "\n\n".join(map(in_markdown_file, paragraphs))
     return f"# Methods\n\n{body}\n\n## References\n\n" + "\n".join(references) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """Names from a CSV must become neither markup nor links of the Markdown file."""
-    return "".join(f"\\{sign}" if sign in "\\`*_<>#|" else sign for sign in text).replace("](", "]\\(")
 
 
 def _cases(cohort: AnalysedCohort, settings: ReportSettings, cite: _Citations) -> str:

@@ -9,9 +9,9 @@ import streamlit as st
 
 from dashboard.components.cohort_form.job_progress import job_progress
 from dashboard.components.cohort_form.new_cohort import new_cohort
-from dashboard.components.downloads import table_download
+from dashboard.components.tables import data_table
 from dashboard.components.tour import tour
-from dashboard.data import columns, loading
+from dashboard.data import loading
 from dashboard.session import state
 from dashboard.session.settings import Settings
 from dashboard.wording.escaping import plain
@@ -19,17 +19,17 @@ from embeddings.store.store import Store, StoreError
 
 settings: Settings = st.session_state["settings"]
 
-# Room for a sentence that names a file.
+# Wide enough for a sentence that names a file.
 REASON_PX = 640
 SET_COLUMNS = {
     "encoder": "Encoder",
     "view": "View",
     "preset": "Preset",
     "pooling": "Pooling",
-    "width": "Width",
+    "width": "Dimensions",
     "n_items": "Vectors",
     "n_cases": "Scans",
-    "created": "Made (UTC)",
+    "created": "Created (UTC)",
     "weights_sha256": "Weights (SHA-256)",
 }
 FAILURE_COLUMNS = {
@@ -38,7 +38,7 @@ FAILURE_COLUMNS = {
     "stage_of_work": "Step",
     "set_id": "Embedding sets",
     "attempts": "Attempts",
-    "last_at": "Last at (UTC)",
+    "last_at": "Last attempt (UTC)",
 }
 
 
@@ -51,49 +51,41 @@ def _overview(path: Path) -> None:
         st.error(plain(error))
         return
     st.subheader(plain(info.name))
-    figures = st.columns(4)
-    figures[0].metric("Scans", info.n_cases)
-    figures[1].metric("Patients", info.n_patients)
-    figures[2].metric("Embedding sets", len(sets))
-    figures[3].metric("Failures", failures["case_id"].nunique())  # a case may fail in several sets
+    # A case may fail in several sets.
+    counts = {"Scans": info.n_cases, "Patients": info.n_patients, "Embedding sets": len(sets)}
+    counts["Failures"] = failures["case_id"].nunique()
+    for place, (label, count) in zip(st.columns(4), counts.items(), strict=True):
+        place.metric(label, count)
     if not sets.empty:
         st.markdown("**Embedding sets**")
-        shown = sets[list(SET_COLUMNS)].assign(weights_sha256=sets["weights_sha256"].str[:12])
-        st.dataframe(shown, hide_index=True, column_config=dict(SET_COLUMNS), placeholder="")
-        table_download(f"{path.stem}-embedding-sets", lambda: sets[list(SET_COLUMNS)])
+        listed = sets[list(SET_COLUMNS)]
+        shown = listed.assign(weights_sha256=listed["weights_sha256"].str[:12])
+        data_table(shown, f"{path.stem}-embedding-sets", SET_COLUMNS, csv=listed)
     if not failures.empty:
-        failures = _once_a_case(failures)
-        st.markdown("**What could not be embedded, and why**")
-        st.dataframe(
-            failures[list(FAILURE_COLUMNS)],
-            hide_index=True,
-            column_config={**FAILURE_COLUMNS, "reason": st.column_config.TextColumn("Reason", width=REASON_PX)},
+        st.markdown("**Failures**")
+        reason = {"reason": st.column_config.TextColumn("Reason", width=REASON_PX)}
+        data_table(
+            _once_a_case(failures)[list(FAILURE_COLUMNS)], f"{path.stem}-failures", {**FAILURE_COLUMNS, **reason}
         )
-        table_download(f"{path.stem}-failures", lambda: failures[list(FAILURE_COLUMNS)])
     if not doubts.empty:
-        st.markdown("**Embedded, but the values may not be HU**")
-        st.dataframe(doubts, hide_index=True, column_config={"doubt": st.column_config.TextColumn(width="large")})
-        table_download(f"{path.stem}-doubts", lambda: doubts)
+        st.markdown("**Embedded, but the values may not be in HU**")
+        data_table(doubts, f"{path.stem}-doubts", {"doubt": st.column_config.TextColumn(width="large")})
     st.markdown("**Scans**")
     if "stage" in cases and cases["stage"].notna().any():
-        counts = cases["stage"].fillna("no stage").value_counts()
-        others = sorted(set(counts.index) - {*info.stage_order, "no stage"})
+        per_stage = cases["stage"].fillna("no stage").value_counts()
+        others = sorted(set(per_stage.index) - {*info.stage_order, "no stage"})
         order = [*info.stage_order, *others, "no stage"]
-        words = [f"{stage}: {counts[stage]}" for stage in order if stage in counts]
+        words = [f"{stage}: {per_stage[stage]}" for stage in order if stage in per_stage]
         st.caption("Scans of each stage: " + plain(", ".join(words)))
     empty = [c for c in cases if cases[c].isna().all()]
     hidden = {"image_path", "mask_path", *empty}
-    listed = cases.drop(columns=[c for c in cases if c in hidden])
-    st.dataframe(listed, hide_index=True, height=320, column_config=dict(columns.headings(listed)), placeholder="")
-    table_download(f"{path.stem}-scans", lambda: listed)
+    data_table(cases.drop(columns=[c for c in cases if c in hidden]), f"{path.stem}-scans", height=320)
     with st.expander(f"Runs of the job ({len(runs)})"):
-        shown = runs.drop(columns=["settings"])
-        st.dataframe(shown, hide_index=True, column_config=dict(columns.headings(shown)), placeholder="")
-        table_download(f"{path.stem}-runs", lambda: runs)
+        data_table(runs.drop(columns=["settings"]), f"{path.stem}-runs", csv=runs)
 
 
 def _once_a_case(failures: pd.DataFrame) -> pd.DataFrame:
-    """One row for what went wrong with a case in several sets for the same reason."""
+    """One row for a case that failed in several sets for the same reason."""
     return failures.groupby(["case_id", "reason", "stage_of_work"], sort=False, as_index=False).agg(
         set_id=("set_id", lambda ids: ", ".join(dict.fromkeys(ids))),
         attempts=("attempts", "max"),
@@ -105,10 +97,8 @@ def _open_form() -> None:
     found = sorted(settings.workspace.glob("*.duckdb")) if settings.workspace.is_dir() else []
     options = [str(p) for p in dict.fromkeys([*([settings.cohort] if settings.cohort else []), *found])]
     left, right = st.columns(2)
-    with left:
-        picked = st.selectbox("Cohort files in the workspace", options, index=None, placeholder="Choose a file")
-    with right:
-        typed = st.text_input("Or the path of a .duckdb file", placeholder="/data/cohort.duckdb")
+    picked = left.selectbox("Cohort files in the workspace", options, index=None, placeholder="Choose a file")
+    typed = right.text_input("Or the path of a .duckdb file", placeholder="/data/cohort.duckdb")
     choice = typed.strip() or picked
     if not st.button("Open", disabled=not choice, key="open.button"):
         return
@@ -129,8 +119,8 @@ def _refusal(path: Path) -> str:
     if settings.workspaces is not None and path.is_relative_to(settings.workspaces):
         return f"{plain(path)} is not in your own workspace."
     return (
-        f"{plain(path)} lies outside the data root: start the app with `-- --data-root FOLDER`, the folder it lies in, "
-        "to allow it."
+        f"{plain(path)} is outside the data root. To allow it, start the app with `-- --data-root FOLDER`, where "
+        "FOLDER contains it."
     )
 
 
@@ -138,9 +128,9 @@ st.title("Cohort")
 current = state.cohort()
 if current is None:
     st.markdown(
-        "See how tumour stages lie in the embeddings of a CT foundation model. "
-        "**Open a cohort file** that the embedding job has written, or **make one from a CSV** of your CT scans. "
-        "No data yet? `make demo` writes a simulated cohort."
+        "Explore how tumour stage is represented in the embeddings of a CT foundation model. **Open a cohort file** "
+        "that the embedding job wrote, or **make one from a CSV** of your CT scans. No data yet? `make demo` writes a "
+        "simulated cohort."
     )
 tour.offer(settings)
 names = ["This cohort", "New from a CSV", "Open a file"] if current is not None else ["New from a CSV", "Open a file"]

@@ -2,79 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from dashboard.components import notices
-from dashboard.components.context import Context, Staged, pick_stage, require, stage_options
+from dashboard.components.choices import pick_columns, pick_optional_column, pick_permutations, pick_seed
+from dashboard.components.context import Context, Staged, pick_stage, stage_options
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.page import explanation, page
 from dashboard.components.selection.chart_selection import selecting_chart
-from dashboard.components.stage_axis import NO_SIZE, StageAxis, choices, covariate_options, size_options, stage_axis
-from dashboard.compute.waiting import section
-from dashboard.data import caveats, columns, defaults, loading
+from dashboard.components.stage_axis import NO_SIZE, StageAxis, choices, covariate_options, stage_axis
+from dashboard.components.tables import result_table
+from dashboard.data import caveats, columns, loading
 from dashboard.data.case_columns import Design
 from dashboard.figures import gradient as gradient_figure
-from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
-from dashboard.wording.result_tables import as_text
 from embeddings.analysis import StageGradient, p_words, verdicts
-from embeddings.formatting import counted, of_patients
-from flexict.errors import FlexiCTError
+from embeddings.formatting import of_patients
 
 
-def _page(found: Context) -> None:
+def _gradient(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
-    options = stage_options(table)
+    stages = stage_options(table)
     left, middle, right = st.columns(3)
-    with left:
-        staged = pick_stage(table, options, "gradient")
-    sizes = size_options(staged)
-    size = middle.selectbox(
+    staged = pick_stage(table, stages, left, "gradient")
+    size = pick_optional_column(
+        middle,
         "Tumour size",
-        sizes,
-        index=min(1, len(sizes) - 1),
-        format_func=lambda c: c if c == NO_SIZE else columns.label(c),
-        key="gradient.size",
-        persist_state=SESSION,
+        columns.sizes(staged.frame),
+        "gradient.size",
+        none=NO_SIZE,
+        index=1,
         help="Measured from the mask where there is one; or a column of the CSV.",
     )
-    right.multiselect(
-        "Also account for",
-        covariate_options(staged, size),
-        format_func=columns.label,
-        key="gradient.covariates",
-        persist_state=SESSION,
-        placeholder="Nothing else",
-    )
+    others = covariate_options(staged, size)
+    pick_columns(right, "Also adjust for", others, "gradient.covariates", placeholder="Nothing else")
     chosen = choices(staged)
     notices.censored_left_out(staged.frame)
     notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, chosen.covariates, size=chosen.size))
     kept = chosen.complete(staged)
-    if not kept.all():
-        st.caption(f"Left out, as they lack the size or a covariate: {counted(int((~kept).sum()), 'staged scan')}.")
+    notices.left_out(int((~kept).sum()), len(kept), "no value for size or a covariate")
     with st.expander("Settings"):
-        st.select_slider(
-            "Permutations",
-            [200, 1000, 5000, 10_000],
-            defaults.PERMUTATIONS,
-            key="gradient.permutations",
-            persist_state=SESSION,
-        )
-        st.number_input("Seed", 0, 10_000, defaults.SEED, key="gradient.seed", persist_state=SESSION)
-    try:
-        axis = stage_axis(found, staged, choices(staged))
-    except FlexiCTError as error:
-        st.info(plain(error))
-        return
+        pick_permutations("gradient", (200, 1000, 5000, 10_000))
+        pick_seed("gradient")
+    axis = stage_axis(found, staged, choices(staged))
     _say_covariates(axis.covariates)
     _show(found, staged, axis)
 
 
 def _say_covariates(extra: Design | None) -> None:
     if extra is not None and extra.terms:
-        st.caption(f"Accounted for beside size: {plain(', '.join(extra.terms))}.")
+        st.caption(f"Also adjusted for: {plain(', '.join(extra.terms))}.")
     if extra is not None and extra.constant:
         names = ", ".join(columns.label(c) for c in extra.constant)
-        st.caption(f"Not accounted for, as all of these cases share one value: {plain(names)}.")
+        st.caption(f"Not adjusted for, because all of these scans have the same value: {plain(names)}.")
 
 
 def _show(found: Context, staged: Staged, axis: StageAxis) -> None:
@@ -90,71 +72,54 @@ def _show(found: Context, staged: Staged, axis: StageAxis) -> None:
         st.warning(plain(verdicts.warning(warning, staged.order)))
     shown = st.columns(4)
     shown[0].metric("Out of fold ρ", f"{result.rho:z.2f}", help="Spearman correlation of the axis with stage")
-    shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="The optimistic, published way; not to report")
+    shown[1].metric("In sample ρ", f"{result.rho_in_sample:z.2f}", help="Too optimistic: do not report it")
     after, matched = result.residual, result.size_matched
     shown[2].metric(f"ρ after {taken_out}", f"{after.rho:z.2f}" if after else "not tested")
     shown[3].metric("ρ at similar size", f"{matched.rho:z.2f}" if matched else "not tested")
     st.markdown(plain(_second_opinion(result, taken_out)))
     names = {float(code): name for code, name in enumerate(staged.order)}
-    unit = (columns.unit(size_column) or "") if size_column else ""
-    size_name = columns.name_only(size_column).capitalize() if size_column else "Size"
-    figure = gradient_figure.screen(
-        result,
-        stage_names=names,
-        item_ids=item_ids,
-        size_name=size_name,
-        size_unit=unit,
-        taken_out=taken_out,
-        footer=found.footer,
-    )
+    size: dict[str, str] = {
+        "size_name": columns.name_only(size_column).capitalize() if size_column else "Size",
+        "size_unit": (columns.unit(size_column) or "") if size_column else "",
+    }
+    words: dict[str, Any] = {"stage_names": names, "taken_out": taken_out, "footer": found.footer, **size}
     selecting_chart(
-        figure,
+        gradient_figure.screen(result, item_ids=item_ids, **words),
         staged.frame,
         "gradient.chart",
-        "Score by stage, score against size, and the correlation with stage in several ways of asking",
+        "Score by stage, score against size, and the correlation with stage in several tests",
         "the stage gradient",
     )
     figure_downloads(
         "stage-gradient",
-        lambda: gradient_figure.print_figure(
-            result,
-            stage_names=names,
-            size_name=size_name,
-            size_unit=unit,
-            taken_out=taken_out,
-            footer=found.footer,
-        ),
-        lambda: gradient_figure.data(result, stage_names=names, item_ids=item_ids, size_name=size_name, size_unit=unit),
+        lambda: gradient_figure.print_figure(result, **words),
+        lambda: gradient_figure.data(result, stage_names=names, item_ids=item_ids, **size),
         {"Intervals": lambda: gradient_figure.evidence_data(result, taken_out)},
     )
-    st.dataframe(as_text(gradient_figure.evidence_data(result, taken_out)), hide_index=True)
+    result_table(gradient_figure.evidence_data(result, taken_out))
     st.caption(f"p one-sided; adjusted: {result.adjusted.words}. {verdicts.TWO_QUESTIONS}")
-    with st.expander("How is this computed?"):
-        st.markdown(
-            f"n = {of_patients(result.n, result.n_patients, 'scan')}. The axis is ordinal ridge, fitted in "
-            f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; a case is scored "
-            "only by axes that saw no scan of its patient. ρ is Spearman's, its interval a 95 % bootstrap over "
-            f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-fit is redone under "
-            f"{result.n_permutations} permutations of stage between patients, and adjusted over the {result.n_tests} "
-            "tests of this page by Holm's method. Trend across stages: "
-            f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, "
-            f"{p_words(result.trend_p_permutation, 'one-sided')} by the same permutations, not adjusted. "
-            "Size and covariates: a spline of log size, and the covariates as they are, are regressed out of the "
-            "vectors with coefficients of the training folds. At similar size: cases are compared, and stages "
-            "exchanged, only among three "
-            f"patients of similar size. Seed {result.seed}."
-        )
+    explanation(
+        f"n = {of_patients(result.n, result.n_patients, 'scan')}. The axis is an ordinal ridge regression, fitted in "
+        f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; a scan is scored only "
+        "by axes fitted without any scan of its patient. ρ is Spearman's; its interval is a 95 % bootstrap over "
+        f"patients ({result.n_bootstrap} draws). p is one-sided: the whole cross-validation is repeated under "
+        f"{result.n_permutations} permutations of stage between patients; it is adjusted over the {result.n_tests} "
+        "tests of this page by Holm's method. Trend across stages: "
+        f"Jonckheere-Terpstra z = {result.trend.z:z.2f}, "
+        f"{p_words(result.trend_p_permutation, 'one-sided')} from the same permutations, not adjusted. "
+        "Size and covariates: a spline of log size, and the covariates untransformed, are regressed out of the vectors "
+        "with coefficients of the training folds. At similar size: scans are compared, and stages permuted, only "
+        f"within bins of about three patients of similar size. Seed {result.seed}."
+    )
 
 
 def _second_opinion(result: StageGradient, taken_out: str) -> str:
-    """The discriminant's figures, plain and after adjustment."""
-    said = f"A second opinion, the shrinkage discriminant (LDA): {verdicts.axis_words(result.lda)}"
+    """The discriminant's figures, unadjusted and after adjustment."""
+    text = f"For comparison, a shrinkage discriminant (LDA): {verdicts.axis_words(result.lda)}"
     after = result.lda_residual
     if after is not None:
-        said += f"; after {taken_out} {verdicts.axis_words(after)}"
-    return f"{said}."
+        text += f"; after {taken_out} {verdicts.axis_words(after)}"
+    return f"{text}."
 
 
-st.title("Stage gradient")
-with section():
-    _page(require())
+page("Stage gradient", _gradient)

@@ -1,4 +1,4 @@
-"""A CT that is not in the cohort: seen first, then embedded as the set was, and compared with the cohort's scans."""
+"""A CT that is not in the cohort: shown, then embedded as the set was, and compared with the cohort's scans."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
+from dashboard.components.choices import pick_number
 from dashboard.components.context import Context, require
-from dashboard.components.downloads import table_download
 from dashboard.components.lesion_point import lesion_point
+from dashboard.components.page import explanation
+from dashboard.components.ranked_scans import ranked, ranked_panels, ranked_table
 from dashboard.components.viewer.slice_viewer import Panel, show_panels
 from dashboard.compute.waiting import obtain, run_again, section
-from dashboard.data import columns, loading
+from dashboard.data import loading
 from dashboard.lookup import uploaded_ct
 from dashboard.lookup.dropped_ct import DroppedCt
 from dashboard.lookup.process import SLOT, LookUpRequest
 from dashboard.session import state
 from dashboard.session.settings import Settings
-from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from embeddings import disclosure
 from embeddings.analysis import nearest, verdicts
@@ -35,15 +36,16 @@ from flexict.presets.preprocess import in_lps_order
 
 PREVIEW_PX = 320
 DROPPED = "lookup.dropped"
+UPLOADED = "Uploaded CT"
 
 settings: Settings = st.session_state["settings"]
 dropped: DroppedCt = st.session_state.setdefault(DROPPED, DroppedCt())
 
 
-def _page(found: Context) -> None:
+def _look_up(found: Context) -> None:
     st.markdown(
-        "Drop in a CT to see which scans of the cohort it is most like. It is embedded on this machine, **not added to "
-        "the cohort**, and deleted when you ask or after a day. Research use only, never for diagnosis."
+        "Upload a CT to find the most similar scans of the cohort. It is embedded on this machine, **not added to the "
+        f"cohort**, and deleted when you ask or after a day. {disclosure.RESEARCH_ONLY}."
     )
     try:
         recipe = _recipe(found)
@@ -56,7 +58,7 @@ def _page(found: Context) -> None:
     if image is None:
         st.caption(
             "A .nii, .nii.gz, .nrrd or .mha file, or a .zip with the slices of one DICOM series. "
-            f"At most {_most_mb()} MB. File names are not kept."
+            f"At most {_most_mb()} MB. File names are not stored."
         )
         return
     try:
@@ -77,7 +79,7 @@ def _page(found: Context) -> None:
 
 
 def _most_mb() -> int:
-    """The largest upload: the server refuses more than its own limit, whatever a page asks for."""
+    """The largest upload, MB: the server refuses more than its own limit, whatever a page allows."""
     return min(settings.max_ct_mb, int(st.get_option("server.maxUploadSize")))
 
 
@@ -89,7 +91,7 @@ def _recipe(found: Context) -> Any:
 
 
 def _take(recipe: Any) -> None:
-    """The fields for the CT and its mask; what is new in them is kept in this session's folder."""
+    """The upload fields for the CT and its mask; new files go to this session's folder."""
     left, right = st.columns(2)
     ct = left.file_uploader(
         "CT",
@@ -121,8 +123,8 @@ def _take(recipe: Any) -> None:
 def _changed(note: Callable[[], None]) -> None:
     """A field was filled or emptied.
 
-    Where the viewer asks for slices in the same moment, Streamlit sends both as one and runs the viewer's part alone:
-    so the page is asked for.
+    If the viewer requests slices at the same moment, Streamlit combines both and reruns the viewer alone, so this
+    reruns the page.
     """
     note()
     st.rerun()
@@ -136,11 +138,11 @@ def _kept_image() -> Path | None:
     try:
         if not image.exists():
             dropped.forget()
-            st.info("This CT was deleted. Drop it in again to look it up once more.")
+            st.info("This CT was deleted. Upload it again to look it up once more.")
             return None
         if st.button("Delete this CT from the machine", icon=":material/delete:", key="lookup.delete"):
             dropped.forget()
-            st.success("The CT and everything made of it are deleted.")
+            st.success("The CT and everything derived from it are deleted.")
             return None
     except OSError as error:
         st.error(f"The CT could not be deleted: {plain(error)}")
@@ -148,7 +150,7 @@ def _kept_image() -> Path | None:
 
 
 def _volume(image: Path) -> Volume:
-    """The CT turned to LPS, read once a session."""
+    """The CT in LPS order, read once a session."""
     volume = dropped.volume
     if volume is None:
         with st.spinner("Reading the CT ..."):
@@ -165,7 +167,7 @@ def _volume(image: Path) -> Volume:
 
 
 def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> LookUpRequest | None:
-    """Show the CT with the crop that will be embedded, and take the lesion, where the set is of lesions."""
+    """Show the CT with the crop that will be embedded, and ask for the lesion where the set is of lesions."""
     mask = dropped.mask
     label = None if mask is None else _mask_label(image.parent.name)
     by_point = recipe.view == "lesion" and mask is None and recipe.preset == "lesion_seed" and not recipe.with_mask
@@ -173,31 +175,31 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> LookUpR
     words = "Click the lesion" if by_point and point is None else "Dashed: the crop that will be embedded"
     seen = show_panels(
         found.path,
-        [Panel(_row(image, mask, point, label), "The CT looked up", words)],
+        [Panel(_row(image, mask, point, label), UPLOADED, words)],
         f"lookup.new.{image.parent.name}",
         embedding_set=found.embedding_set if mask is not None or point is not None or not by_point else None,
         footer=disclosure.RESEARCH_ONLY,
         rerun_on_click=by_point,
     )
     if by_point:
-        # Widgets of one upload keep nothing of the one before.
+        # The widgets of another upload start empty.
         dropped.point = marked = lesion_point(volume, seen.clicked_lps, f"lookup.point.{image.parent.name}")
         if marked != point:
-            st.rerun()  # so that the crop round the point is drawn
+            st.rerun()  # to draw the crop around the point
         return None if marked is None else LookUpRequest(found.path, found.set_id, image, None, marked)
     if recipe.view == "lesion" and mask is None:
         st.info(
-            f"The set {plain(found.set_id)} is of crops made by a mask ({plain(recipe.label)}): drop in a mask too, or "
-            "choose a set of seeds or volumes at the side."
+            f"The set {plain(found.set_id)} has crops around a mask ({plain(recipe.label)}). Upload a mask too, or "
+            "choose a set of seeds or volumes in the sidebar."
         )
         return None
     return LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)
 
 
 def _mask_label(upload: str) -> str | None:
-    """Which label of the mask that was dropped in is the lesion."""
+    """Which label of the uploaded mask is the lesion."""
     text = st.text_input(
-        "Lesion's label in the mask (number or name), where it has several",
+        "Label of the lesion (number or name), if the mask has several",
         key=f"lookup.mask_label.{upload}",
     )
     return normal_label(text) or None
@@ -206,13 +208,13 @@ def _mask_label(upload: str) -> str | None:
 def _row(
     image: Path, mask: Path | None, point: tuple[float, float, float] | None, label: str | None = None
 ) -> pd.Series:
-    """The uploaded scan as the viewer takes an item; with another point it is another item."""
+    """The uploaded CT as a row for the viewer; with another point it is another item."""
     x, y, z = point if point is not None else (None, None, None)
     at = "" if point is None else f" at {x:.1f}, {y:.1f}, {z:.1f} mm"
     return pd.Series(
         {
-            "item_id": f"the CT looked up{at}",
-            "case_id": "the CT looked up",
+            "item_id": f"uploaded CT{at}",
+            "case_id": "uploaded CT",
             "image_path": str(image),
             "mask_path": None if mask is None else str(mask),
             "mask_label": label,
@@ -225,7 +227,7 @@ def _row(
 
 
 def _what_the_encoder_sees(request: LookUpRequest, recipe: Any) -> None:
-    """The input itself, before anything is computed of it: a wrong point or a flipped scan shows here."""
+    """The encoder's input, before anything is computed from it: a wrong point or a flipped scan shows here."""
     from embeddings.job.one_scan import Scan, prepared_items
 
     kept = dropped.preview
@@ -236,13 +238,14 @@ def _what_the_encoder_sees(request: LookUpRequest, recipe: Any) -> None:
         kept = dropped.preview = (request, items[0].array)
     array = kept[1]
     st.markdown("**What the encoder will see**" + (" (its first slice)" if array.ndim == 2 else ""))
-    planes = {"as it is": array}
+    planes = {"slice": array}
     if array.ndim == 3:
         z, y, x = (edge // 2 for edge in array.shape)
         planes = {"axial": array[z], "coronal": array[::-1, y], "sagittal": array[::-1, :, x]}
     for place, (name, plane) in zip(st.columns(3), planes.items(), strict=False):
-        place.image(_grey(plane), width=PREVIEW_PX, alt=f"Middle {name} plane of the encoder's input")
-        place.caption(f"Middle plane, {name}" if array.ndim == 3 else "Slice")
+        words = f"Middle plane, {name}" if array.ndim == 3 else "Slice"
+        place.image(_grey(plane), width=PREVIEW_PX, alt=f"{words}, of the encoder's input")
+        place.caption(words)
 
 
 def _grey(plane: np.ndarray) -> Image.Image:
@@ -253,57 +256,39 @@ def _grey(plane: np.ndarray) -> Image.Image:
 
 def _result(found: Context, request: LookUpRequest) -> None:
     table = loading.case_table(found.path, found.set_id)
+    k = pick_number(st, "Neighbours", 1, 11, 5, "lookup.k")
     try:
         vector = obtain(request.task, SLOT)
-        k = int(st.number_input("Neighbours", 1, 11, 5, key="lookup.k", persist_state=SESSION))
         answer = nearest(np.vstack([table.vectors, vector]), len(table.vectors), k=k)
     except FlexiCTError as error:
         st.error(plain(error))
         return
-    rows = table.frame.iloc[answer.index].assign(rank=range(1, len(answer.index) + 1), cosine=answer.similarity)
+    rows = ranked(table.frame.iloc[answer.index], "cosine", answer.similarity)
     st.markdown(f"#### {plain(verdicts.look_up(rows['case_id'].tolist(), rows['cosine'].tolist()))}")
-    row = _row(request.image, request.mask, request.point_lps, request.mask_label)
-    own = Panel(row, "The CT looked up", "", {"rank": 0})
-    alike = [
-        Panel(
-            row,
-            f"{row['rank']} · {row['case_id']} · cosine {row['cosine']:.3f}",
-            _facts(row),
-            {"rank": row["rank"], "cosine": row["cosine"]},
-        )
-        for _, row in rows.iterrows()
-    ]
+    own = Panel(_row(request.image, request.mask, request.point_lps, request.mask_label), UPLOADED, "", {"rank": 0})
     no_lesion = request.mask is None and request.point_lps is None
     if no_lesion:
-        st.caption("No lesion is known of this CT, so every scan opens at its middle slice.")
+        st.caption("The lesion of this CT is not known, so every scan opens at its middle slice.")
     show_panels(
         found.path,
-        [own, *alike],
+        [own, *ranked_panels(rows, "cosine")],
         "lookup",
         embedding_set=found.embedding_set,
         footer=found.footer,
         download="slices-look-up",
         from_middle=no_lesion,
     )
-    front = ["rank", "cosine", "case_id", "patient_id"]
-    shown = rows[[*front, *[c for c in columns.describing(table.frame) if c not in front]]]
-    st.dataframe(shown, hide_index=True, column_config=dict(columns.headings(shown)), placeholder="")
-    table_download("look-up", lambda: shown)
-    with st.expander("How is this computed?"):
-        st.markdown(
-            "The scan is prepared and embedded by the code of the job, with the encoder, weights (SHA-256 "
-            f"{plain(str(found.embedding_set['weights_sha256'])[:12])}...), preset "
-            f"{plain(found.embedding_set['preset'])} and code version of the set {plain(found.set_id)}; with any other "
-            "it is refused. Its vector (of slices: the mean) is compared with those of "
-            f"n = {counted(len(table.frame), 'scan')} by cosine. A scan of the cohort finds "
-            "itself with a cosine of 1. A scan from another scanner or kernel may be like others for that alone: see "
-            "**Shortcuts**. Nothing of the scan is written to the cohort file."
-        )
-
-
-def _facts(row: Any) -> str:
-    return f"stage {row['stage']}" if isinstance(row.get("stage"), str) else ""
+    ranked_table(rows, table.frame, ["rank", "cosine", "case_id", "patient_id"], "look-up")
+    explanation(
+        "The code of the embedding job prepares and embeds the CT with the encoder, weights (SHA-256 "
+        f"{plain(str(found.embedding_set['weights_sha256'])[:12])}...), preset "
+        f"{plain(found.embedding_set['preset'])} and code version of the set {plain(found.set_id)}; where any of these "
+        "differs, it refuses. The vector (for slices: their mean) is compared with those of "
+        f"{counted(len(table.frame), 'scan')} by cosine. A scan of the cohort finds itself with a cosine of 1. Scans "
+        "from the same kind of scanner or kernel may be similar for that reason alone: see **Shortcuts**. Nothing of "
+        "the CT is written to the cohort file."
+    )
 
 
 st.title("Look up a CT")
-_page(require())
+_look_up(require())

@@ -1,4 +1,4 @@
-"""All items of an embedding set in two dimensions; what is selected here is selected on every page."""
+"""All items of an embedding set in two dimensions; a selection made here holds on every page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.components.browser_payload import encoded
-from dashboard.components.context import Context, require
+from dashboard.components.context import Context
 from dashboard.components.downloads import figure_downloads
+from dashboard.components.page import page, result_section
 from dashboard.components.point_map import feed_pictures, point_map
 from dashboard.components.point_map.layers import Layer, bounds_of, contents, inks_of, tip
 from dashboard.components.point_map.picks import rows_of
 from dashboard.components.selection.case_list import case_list, filter_form
 from dashboard.compute import analyses
-from dashboard.compute.waiting import section
 from dashboard.data import columns, loading
 from dashboard.figures import map as map_figure
 from dashboard.figures.style.colouring import MAX_CATEGORIES, ColourColumn
@@ -46,11 +46,11 @@ def _colour(frame: pd.DataFrame, column: str) -> ColourColumn:
     return ColourColumn(columns.label(column), values.to_numpy(dtype=object), "category")
 
 
-def _page(found: Context) -> None:
+def _points(found: Context) -> None:
     frame = loading.item_frame(found.path, found.set_id)
     colour_by, settings = _controls(frame)
     chosen = state.selected().rows(frame)
-    with section():
+    with result_section():
         _show(found, frame, colour_by, settings, chosen)
     with st.expander("Select by the values of a column"):
         filter_form(frame)
@@ -73,16 +73,15 @@ def _show(
     _map(layer, frame)
     feed_pictures(found.path, layer.words["store"], PICTURES_KEY)
     st.caption(
-        "Drag round points to select them, or click one; with Shift they are added, with Alt taken away. The wheel "
-        "zooms. Distances between far-apart groups in a UMAP mean little, and their shape changes with the settings: "
-        "test what you see on the **Stage gradient** page."
+        "Drag around points to select them, or click one; hold Shift to add, Alt to remove. The wheel zooms. In a "
+        "UMAP, distances between groups that are far apart mean little, and shapes change with the settings: test what "
+        "you see on the **Stage gradient** page."
     )
+    points = (xy, item_ids, _colour(frame, colour_by))
     figure_downloads(
         "map",
-        lambda: map_figure.print_figure(
-            xy, item_ids, _colour(frame, colour_by), axis_names=axes, footer=found.footer, selected=chosen
-        ),
-        lambda: map_figure.data(xy, item_ids, _colour(frame, colour_by), axis_names=axes).assign(selected=chosen),
+        lambda: map_figure.print_figure(*points, axis_names=axes, footer=found.footer, selected=chosen),
+        lambda: map_figure.data(*points, axis_names=axes).assign(selected=chosen),
     )
 
 
@@ -107,33 +106,24 @@ def _controls(frame: pd.DataFrame) -> tuple[str, dict[str, object]]:
         key="map.neighbours",
         persist_state=SESSION,
         disabled=method != "UMAP",
-        help="Few: local detail. Many: shape.",
+        help="Few show local detail, many the overall shape",
     )
-    return str(colour_by), {
-        "method": str(method).lower(),
-        "n_neighbours": neighbours,
-        "min_dist": 0.1,
-        "seed": 0,
-    }
+    return str(colour_by), {"method": str(method).lower(), "n_neighbours": neighbours, "min_dist": 0.1, "seed": 0}
 
 
 def _coordinates(found: Context, frame: pd.DataFrame, settings: dict[str, object]) -> NDArray[np.float64] | None:
-    """Places `[n, 2]` of the items: as the file keeps them, or computed now; None where there can be no map."""
+    """Coordinates `[n, 2]` of the items, from the file or computed now; None where there are too many items."""
     kept = loading.kept_coordinates(found.path, found.set_id, tuple(sorted(settings.items())), frame["item_id"])
     if kept is not None:
         return kept
     if settings["method"] == "umap" and len(frame) > MOST_FOR_UMAP:
         st.info(
-            f"A UMAP of {len(frame):,} items takes hours on most machines, and this cohort file keeps none: choose "
+            f"A UMAP of {len(frame):,} items takes hours on most machines, and this cohort file has none yet. Choose "
             "**PCA** above, or embed with a larger slice step."
         )
         return None
     table = loading.embedding_table(found.path, found.set_id)
-    try:
-        return analyses.saved_map(found.path, found.set_id, frame["item_id"].tolist(), table.vectors, settings)
-    except FlexiCTError as error:
-        st.info(plain(error))
-        return None
+    return analyses.saved_map(found.path, found.set_id, frame["item_id"].tolist(), table.vectors, settings)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Drawing the map ...")
@@ -168,7 +158,7 @@ def _layer(
 
 @st.fragment
 def _map(layer: Layer, frame: pd.DataFrame) -> None:
-    """The map in a fragment of its own: moving it asks for other points without running the page again."""
+    """The map, a fragment of its own: moving it fetches other points without rerunning the page."""
     if st.session_state.pop(TAKEN_KEY, False):
         st.rerun()
     asked = st.session_state.get(MAP_KEY)
@@ -190,12 +180,11 @@ def _take(layer: Layer, frame: pd.DataFrame) -> None:
     try:
         rows, origin = rows_of(picked, layer)
     except FlexiCTError as error:
-        st.session_state[PROBLEM_KEY] = f"What was drawn could not be read: {error}"
+        st.session_state[PROBLEM_KEY] = f"The selection on the map cannot be read: {error}"
         return
     state.put_selection(combined(frame, state.selected(), rows, mode_of(picked), origin))
-    # The rest of the page shows the selection too: the fragment runs again with all of it.
+    # The rest of the page shows the selection too, so the fragment reruns all of it.
     st.session_state[TAKEN_KEY] = True
 
 
-st.title("Map")
-_page(require())
+page("Map", _points)

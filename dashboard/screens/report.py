@@ -1,4 +1,4 @@
-"""The report of the open cohort: the settings of the command line, the figure, and everything as one zip."""
+"""The report of the open cohort: its settings and command, the figure, and everything as one zip."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import streamlit as st
 
 from dashboard import links
 from dashboard.components import notices
-from dashboard.components.context import Context, require, stage_options
-from dashboard.compute.waiting import obtain, run_again, section
+from dashboard.components.choices import pick_columns, pick_number, pick_optional_column, pick_seed
+from dashboard.components.context import Context, pick_stage_column, stage_options
+from dashboard.components.page import explanation, page
+from dashboard.compute.waiting import obtain, run_again
 from dashboard.data import caveats, columns, defaults, embedding_sets, loading
 from dashboard.data.case_columns import is_numeric
 from dashboard.data.staging import group_of, names_in
@@ -19,7 +21,7 @@ from dashboard.report.process import report_task
 from dashboard.report.write import Report
 from dashboard.session import state
 from dashboard.session.widget_state import SESSION
-from dashboard.wording.escaping import plain
+from dashboard.wording.escaping import file_for_streamlit, plain
 from embeddings import disclosure
 from embeddings.cohort.stages import read_column
 from embeddings.formatting import counted
@@ -29,13 +31,13 @@ from flexict.errors import FlexiCTError
 NONE = "(none)"
 
 
-def _page(found: Context) -> None:
+def _report(found: Context) -> None:
     table = loading.case_table(found.path, found.set_id)
-    settings = _settings(found, table.frame)
+    settings = _settings(found, table)
     if settings is None:
         return
     out = f"{found.path.stem}-report"
-    st.markdown("The same report from a terminal:")
+    st.markdown("The same report from the command line:")
     st.code(command_line(settings, out), language="bash", wrap_lines=True)
     task = report_task(settings, out, loading.revision(found.path))
     if st.button("Build the report", type="primary", icon=":material/description:"):
@@ -52,40 +54,24 @@ def _page(found: Context) -> None:
     _show(report, out)
 
 
-def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
-    """What the form asks for, or None where it cannot be read (and says why)."""
-    options = _partly_staged(frame) or stage_options(loading.case_table(found.path, found.set_id))
-    current = state.stage_column()
+def _settings(found: Context, table: loading.EmbeddingTable) -> ReportSettings | None:
+    """The settings in the form, or None where they cannot be read (and says why)."""
+    frame = table.frame
+    options = _partly_staged(frame) or stage_options(table)
     left, middle, right = st.columns(3)
-    stage = left.selectbox(
-        "Stage",
-        options,
-        index=options.index(current) if current in options else 0,
-        format_func=columns.label,
-        key="report.stage",
-    )
-    state.choose_stage_column(stage)
+    stage = pick_stage_column(options, left, "report") or options[0]
     numbers = [column for column in columns.numeric(frame) if column != stage]
-    sizes = [NONE, *[column for column in columns.sizes(frame) if column != stage]]
-    size = middle.selectbox(
-        "Tumour size", sizes, index=min(1, len(sizes) - 1), format_func=_shown, key="report.size", persist_state=SESSION
-    )
+    sizes = [column for column in columns.sizes(frame) if column != stage]
+    size = pick_optional_column(middle, "Tumour size", sizes, "report.size", none=NONE, index=1)
     others = [column for column in columns.covariates(frame) if column not in (stage, size)]
-    covariates = right.multiselect(
-        "Also account for",
-        others,
-        format_func=columns.label,
-        key="report.covariates",
-        persist_state=SESSION,
-        placeholder="Nothing else",
-    )
+    covariates = pick_columns(right, "Also adjust for", others, "report.covariates", placeholder="Nothing else")
     seen = [str(value) for value in frame[stage].dropna().unique()]
     order = left.text_input(
         "Order, lowest first",
         key="report.order",
         persist_state=SESSION,
-        placeholder=", ".join(read_column(seen, header=str(stage)).order or sorted(seen)),
-        help="Stages, or the groups below; empty to sort them by meaning.",
+        placeholder=", ".join(read_column(seen, header=stage).order or sorted(seen)),
+        help="Stages, or the groups below. Leave empty to sort them by meaning.",
     )
     groups = middle.text_area(
         "Groups, one a line",
@@ -93,43 +79,35 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
         persist_state=SESSION,
         placeholder="Early=Tis,T1a,T1b\nAdvanced=T3,T4",
         height=100,
-        help="Stages taken together, lowest group first; empty to take every stage by itself.",
+        help="Stages to combine, lowest group first. Leave empty to keep all stages.",
     )
-    baseline = right.multiselect(
+    baseline = pick_columns(
+        right,
         "Clinical baseline",
         others,
-        format_func=columns.label,
-        key="report.baseline",
-        persist_state=SESSION,
-        placeholder="None" if size == NONE else "The size",
+        "report.baseline",
+        placeholder="None" if size is None else "The size",
     )
-    sized = None if size == NONE else size
     notices.censored_left_out(frame)
-    notices.caveat(caveats.t_stage_and_size(frame, stage, [*covariates, *baseline], size=sized))
+    notices.caveat(caveats.t_stage_and_size(frame, stage, [*covariates, *baseline], size=size))
     selection = _selection(found)
     with st.expander("Survival, further sets, settings"):
         time_place, event_place = st.columns(2)
-        time = time_place.selectbox(
-            "Survival time", [NONE, *numbers], format_func=_shown, key="report.time", persist_state=SESSION
-        )
-        event = event_place.selectbox(
-            "Event", [NONE, *others], format_func=_shown, key="report.event", persist_state=SESSION
-        )
+        time = pick_optional_column(time_place, "Survival time", numbers, "report.time", none=NONE)
+        event = pick_optional_column(event_place, "Event", others, "report.event", none=NONE)
         sets = embedding_sets.ranked(loading.embedding_sets(found.path))
         words = {str(row["set_id"]): embedding_sets.words(row) for _, row in sets.iterrows()}
         rest = [set_id for set_id in words if set_id != found.set_id]
-        compare = st.multiselect(
-            "Compare with", rest, format_func=words.__getitem__, key="report.compare", persist_state=SESSION
-        )
+        compare = pick_columns(st, "Compare with", rest, "report.compare", words=words.__getitem__)
         first, second, third = st.columns(3)
-        permutations = first.number_input(
-            "Permutations", 19, MAX_RESAMPLES, defaults.PERMUTATIONS, key="report.permutations", persist_state=SESSION
+        permutations = pick_number(
+            first, "Permutations", 19, MAX_RESAMPLES, defaults.PERMUTATIONS, "report.permutations"
         )
-        bootstrap = second.number_input(
-            "Bootstrap resamples", 19, MAX_RESAMPLES, defaults.BOOTSTRAP, key="report.bootstrap", persist_state=SESSION
+        bootstrap = pick_number(
+            second, "Bootstrap resamples", 19, MAX_RESAMPLES, defaults.BOOTSTRAP, "report.bootstrap"
         )
-        seed = third.number_input("Seed", 0, 10_000, defaults.SEED, key="report.seed", persist_state=SESSION)
-    listed = names_in(order) or (() if groups.strip() else state.stage_orders().get(str(stage), ()))
+        seed = pick_seed("report", third)
+    listed = names_in(order) or (() if groups.strip() else state.stage_orders().get(stage, ()))
     if not listed and not groups.strip() and stage not in columns.stages(frame) and not read_column(seen).order:
         named = plain(", ".join(sorted(seen)))
         st.info(f"The order of the stages is not known ({named}). Type it into **Order, lowest first**.")
@@ -137,20 +115,20 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
     try:
         return ReportSettings(
             cohort=Path(found.path),
-            stage=str(stage),
+            stage=stage,
             order=listed,
             groups=tuple(group_of(line) for line in groups.splitlines() if line.strip()),
-            size=sized,
+            size=size,
             covariates=tuple(covariates),
             baseline=tuple(baseline),
-            time=None if time == NONE else time,
-            event=None if event == NONE else event,
+            time=time,
+            event=event,
             set_id=found.set_id,
             compare=tuple(compare),
             selection=selection,
-            permutations=int(permutations),
-            bootstrap=int(bootstrap),
-            seed=int(seed),
+            permutations=permutations,
+            bootstrap=bootstrap,
+            seed=seed,
         )
     except FlexiCTError as error:
         st.error(plain(error))
@@ -158,25 +136,25 @@ def _settings(found: Context, frame: pd.DataFrame) -> ReportSettings | None:
 
 
 def _selection(found: Context) -> str | None:
-    """Name of the selection that is reported alone, kept in the cohort file so that the command finds it, or None."""
+    """Name of the selection to report on, saved in the cohort file so that the command finds it, or None."""
     chosen = state.selected()
     if not chosen or not st.toggle(
         f"Only the {counted(len(chosen.cases), 'selected scan')}",
         key="report.selected",
         persist_state=SESSION,
-        help="The command names the selection, which is kept in the cohort file",
+        help="The command names the selection, which is saved in the cohort file",
     ):
         return None
     try:
-        return links.kept_name(found.path, found.set_id, chosen)
+        return links.saved_name(found.path, found.set_id, chosen)
     except (StoreError, OSError) as error:
-        st.error(f"The selection cannot be kept in the cohort file, so the report is of all scans: {plain(error)}")
+        st.error(f"The selection cannot be saved in the cohort file, so the report is of all scans: {plain(error)}")
         return None
 
 
 def _partly_staged(frame: pd.DataFrame) -> list[str]:
-    """Columns that read as a stage, then text columns in which at least two stages are (the rest is counted), and the
-    cohort's own stage where its order has to be typed."""
+    """Columns that read as a stage, then text columns with at least two stages (the report counts the other values),
+    and the cohort's own stage where its order has to be typed."""
     options = columns.stages(frame)
     for column in columns.describing(frame):
         if column not in options and not is_numeric(frame[column]):
@@ -187,17 +165,13 @@ def _partly_staged(frame: pd.DataFrame) -> list[str]:
     return options
 
 
-def _shown(column: str) -> str:
-    return column if column == NONE else columns.label(column)
-
-
 def _show(report: Report, name: str) -> None:
     st.success(f"{plain(report.sentence)} {disclosure.RESEARCH_ONLY}.")
     for analysis, sentence in report.refused.items():
         st.warning(f"Not done, {plain(analysis)}: {plain(sentence)}")
     if report.warnings:
-        with st.expander(f"What the analyses warn of ({len(report.warnings)})"):
-            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in report.warnings))
+        warnings = "\n".join(f"- {plain(sentence)}" for sentence in report.warnings)
+        explanation(warnings, f"Warnings of the analyses ({len(report.warnings)})")
     st.download_button(
         "Export everything (zip)",
         data=report.zipped,
@@ -208,17 +182,11 @@ def _show(report: Report, name: str) -> None:
         key="report.zip",
     )
     st.caption(
-        "The zip holds every figure as SVG, PDF and PNG, every table as CSV, the methods, and `report.json`: cohort "
-        "and weights by SHA-256, versions, seed, the cases, every number, and the command that makes it again."
+        "The zip contains every figure as SVG, PDF and PNG, every table as CSV, the methods, and `report.json`: cohort "
+        "and weights by SHA-256, versions, seed, the scans, every number, and the command that repeats the report."
     )
     st.image(report.files["figure.png"], width="stretch", caption="figure.png of the zip")
-    with st.expander("Methods"):
-        st.markdown(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n").translate(_STREAMLIT_SIGNS))
+    explanation(file_for_streamlit(report.files["methods.md"].decode("utf-8").removeprefix("# Methods\n")), "Methods")
 
 
-# The Markdown file escapes what any reader of Markdown would take for markup; these two are Streamlit's own.
-_STREAMLIT_SIGNS = str.maketrans({"$": r"\$", ":": r"\:"})
-
-st.title("Report")
-with section():
-    _page(require())
+page("Report", _report)

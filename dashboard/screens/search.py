@@ -8,14 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.components import notices
-from dashboard.components.context import Context, require
-from dashboard.components.downloads import table_download
+from dashboard.components.choices import pick_column, pick_number
+from dashboard.components.context import Context
 from dashboard.components.findings import findings_form
-from dashboard.components.viewer.slice_viewer import Panel, show_panels
-from dashboard.data import columns, embedding_sets, loading
+from dashboard.components.page import explanation, page
+from dashboard.components.ranked_scans import ranked, ranked_panels, ranked_table
+from dashboard.components.viewer.slice_viewer import show_panels
+from dashboard.data import embedding_sets, loading
 from dashboard.data.text_towers import ranking
 from dashboard.session import state
-from dashboard.session.widget_state import SESSION
 from dashboard.wording.escaping import plain
 from embeddings import disclosure
 from embeddings.analysis import verdicts
@@ -26,19 +27,19 @@ from flexict.errors import FlexiCTError
 
 ASKED = "search.asked"
 ITEM_PX = 170
+MOST_PICTURES = 6
 NANO = "flexict-nano-vlm"
 
 
-def _page(found: Context) -> None:
+def _text_search(found: Context) -> None:
     sets = text_sets(Store(found.path))
     if sets.empty:
         _how_to_get_one(found)
         return
     text_set = _pick_set(sets, found)
-    encoder = str(text_set["encoder"])
-    if encoder == NANO:
+    if str(text_set["encoder"]) == NANO:
         st.warning(
-            f"**{NANO} learned its words from templates about simulated chests: for demonstrations alone.** On scans "
+            f"**{NANO} learned its words from templates about simulated chests: for demonstrations only.** On scans "
             "of real patients its answers mean nothing.",
             icon=":material/science:",
         )
@@ -57,26 +58,24 @@ def _how_to_get_one(found: Context) -> None:
     lesions = cases["mask_path"].notna().any() or seeds
     view = "--view lesion --preset lesion_seed" if lesions else "--view volume"
     st.info(
-        "No embedding set of this cohort shares a space with text. Embed it with an encoder that was aligned with "
+        "No embedding set of this cohort can be searched by text. Embed it with an encoder that was aligned with "
         "reports: flexict-3d-vlm (published weights), or flexict-nano-vlm, which comes with this program for "
-        "demonstrations alone. The command is below; or upload the CSV again on the **Cohort** page and choose the "
-        "encoder there. Vectors that are there already are kept."
+        "demonstrations only. Use the command below, or upload the CSV again on the **Cohort** page and choose the "
+        "encoder there. Existing vectors are kept."
     )
     words = ["python", "-m", "embeddings", "embed", found.info.cohort_csv, "--db", str(found.path), "--encoder", NANO]
     st.code(f"{shlex.join(words)} {view}", language="bash", wrap_lines=True)
-    st.page_link("screens/cohort.py", label="Open the Cohort page", icon=":material/folder_open:")
+    notices.cohort_link()
 
 
 def _pick_set(sets: pd.DataFrame, found: Context) -> pd.Series:
-    """The text set to ask: the one that all pages show where it is one, else the largest."""
+    """The text set to search: by default the one that all pages show if it is one, else the largest."""
     words = embedding_sets.labels(sets)
     options = list(words)
     chosen = options[0]
     if len(options) > 1:
         index = options.index(found.set_id) if found.set_id in options else 0
-        chosen = st.selectbox(
-            "Text set", options, index=index, format_func=words.__getitem__, key="search.set", persist_state=SESSION
-        )
+        chosen = pick_column(st, "Text set", options, "search.set", index=index, words=words.__getitem__)
     return sets[sets["set_id"] == chosen].iloc[0]
 
 
@@ -84,7 +83,7 @@ def _search(found: Context, text_set: pd.Series) -> None:
     with st.form("search.form", border=False):
         left, right = st.columns([5, 1], vertical_alignment="bottom")
         sentence = left.text_input(
-            "A sentence, as a report would say it",
+            "A sentence, worded as in a report",
             value=st.session_state.get(ASKED, ""),
             placeholder="large spiculated solid mass",
             max_chars=2000,
@@ -94,35 +93,49 @@ def _search(found: Context, text_set: pd.Series) -> None:
             st.session_state[ASKED] = sentence
     asked = st.session_state.get(ASKED)
     if asked is None:
-        st.caption("Every scan of the set is put in the order of its likeness to the sentence.")
+        st.caption("All scans of the set are ranked by similarity to the sentence.")
         return
     set_id = str(text_set["set_id"])
     try:
-        ranked = ranking(found.path, set_id, asked.strip())
+        items = ranking(found.path, set_id, asked.strip())
     except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         return
-    cases = ranked.drop_duplicates("case_id").reset_index(drop=True)
+    cases = items.drop_duplicates("case_id").reset_index(drop=True)
+    cases = ranked(cases, SCORE, cases[SCORE].tolist())
     st.markdown(f"#### {plain(verdicts.search(asked, cases['case_id'].tolist(), cases[SCORE].tolist()))}")
     first = _first_ones(cases)
-    _pictures(found, text_set, cases.head(min(first, 6)))
-    _table(found, cases, first)
+    show_panels(
+        found.path,
+        ranked_panels(cases.head(min(first, MOST_PICTURES)), SCORE, digits=2),
+        "search",
+        embedding_set=text_set,
+        footer=disclosure.figure_footer(found.info, text_set),
+        download="slices-text-search",
+    )
+    ranked_table(
+        cases,
+        cases,
+        ["rank", "case_id", SCORE, "patient_id"],
+        f"search-{found.path.stem}",
+        {
+            "case_id": st.column_config.TextColumn("Case", width=ITEM_PX),
+            SCORE: st.column_config.NumberColumn("Similarity", format="%.2f"),
+        },
+        height=320,
+    )
     _see_neighbours(found, set_id, cases)
-    with st.expander("How is this computed?"):
-        st.markdown(
-            f"n = {counted(len(cases), 'scan')} of the set {plain(set_id)}. The sentence goes through the text tower "
-            f"of {plain(text_set['encoder'])} and becomes a vector in the space of the scans' vectors; similarity is "
-            "the cosine of the two, times the factor that the encoder learned (exp of its logit scale). It orders "
-            "scans. It is no probability, has no threshold, and says nothing of whether any scan fits: some scan is "
-            "always first. Source: arXiv 2605.21906."
-        )
+    explanation(
+        f"n = {counted(len(cases), 'scan')} of the set {plain(set_id)}. The text tower of {plain(text_set['encoder'])} "
+        "turns the sentence into a vector in the space of the scans' vectors; similarity is the cosine of the two, "
+        "times the factor that the encoder learned (exp of its logit scale). It ranks scans. It is not a probability, "
+        "has no threshold, and does not say whether any scan fits: some scan is always first. Source: arXiv 2605.21906."
+    )
 
 
 def _first_ones(cases: pd.DataFrame) -> int:
     left, right = st.columns([1, 3], vertical_alignment="bottom")
-    first = int(
-        left.number_input("First N", 1, len(cases), min(6, len(cases)), key="search.first", persist_state=SESSION)
-    )
+    first = pick_number(left, "First N", 1, len(cases), min(MOST_PICTURES, len(cases)), "search.first")
     right.button(
         f"Select the first {first} on every page",
         icon=":material/check:",
@@ -131,48 +144,6 @@ def _first_ones(cases: pd.DataFrame) -> int:
         key="search.select",
     )
     return first
-
-
-def _pictures(found: Context, text_set: pd.Series, rows: pd.DataFrame) -> None:
-    panels = [
-        Panel(
-            row,
-            f"{rank} · {row['case_id']} · similarity {row[SCORE]:.2f}",
-            _facts(row),
-            {"rank": rank, "similarity": row[SCORE]},
-        )
-        for rank, (_, row) in enumerate(rows.iterrows(), start=1)
-    ]
-    show_panels(
-        found.path,
-        panels,
-        "search",
-        embedding_set=text_set,
-        footer=disclosure.figure_footer(found.info, text_set),
-        download="slices-text-search",
-    )
-
-
-def _facts(row: pd.Series) -> str:
-    return f"stage {row['stage']}" if pd.notna(row.get("stage")) else ""
-
-
-def _table(found: Context, cases: pd.DataFrame, first: int) -> None:
-    listed = cases.assign(rank=range(1, len(cases) + 1))
-    front = ["rank", "case_id", SCORE, "patient_id"]
-    shown = listed[[*front, *[c for c in columns.describing(cases) if c not in front]]]
-    st.dataframe(
-        shown,
-        hide_index=True,
-        height=320,
-        placeholder="",
-        column_config={
-            **columns.headings(shown),
-            "case_id": st.column_config.TextColumn("Case", width=ITEM_PX),
-            SCORE: st.column_config.NumberColumn("Similarity", format="%.2f"),
-        },
-    )
-    table_download(f"search-{found.path.stem}", lambda: shown)
 
 
 def _see_neighbours(found: Context, set_id: str, cases: pd.DataFrame) -> None:
@@ -191,5 +162,4 @@ def _see_neighbours(found: Context, set_id: str, cases: pd.DataFrame) -> None:
     st.switch_page("screens/neighbours.py")
 
 
-st.title("Text search")
-_page(require())
+page("Text search", _text_search)

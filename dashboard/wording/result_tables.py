@@ -1,4 +1,4 @@
-"""Tables of results as people read them: rounded numbers, p-values in one format, headings in words."""
+"""Tables of results for readers: rounded numbers, p-values in one format, headings in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from embeddings.analysis import p_number
 
-# Headings of the columns of the CSV files; of others, underlines become spaces.
+# Headings for columns of the CSV files; in others, underscores become spaces.
 HEADINGS = {
     "p_permutation": "p, one-sided",
     "p_chance": "p against chance, one-sided",
@@ -60,9 +60,9 @@ _INTERVAL_OF = {"value", "hazard_ratio", "rho", "AUC", "mAP", "difference_rho", 
 
 
 def as_text(table: pd.DataFrame, named: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The table as text, one cell for an estimate and its interval; what is missing is an empty cell.
+    """The table as text, with one cell for an estimate and its interval; a missing value is an empty cell.
 
-    named: headings of columns that mean something else here than elsewhere, such as the sides of a p.
+    named: headings of columns whose meaning differs from other tables, such as the sides of a p.
     """
     joined = _with_intervals(table)
     columns = {
@@ -73,13 +73,13 @@ def as_text(table: pd.DataFrame, named: Mapping[str, str] | None = None) -> pd.D
 
 
 def heading(column: str) -> str:
-    """What a column is called where people read it."""
+    """The heading of a column in words."""
     stem, sign, rest = column.partition(" [")
     return HEADINGS.get(stem, stem.replace("_", " ")) + sign + rest
 
 
 def is_p(column: str) -> bool:
-    """Whether a column holds p-values, by its name."""
+    """Whether a column contains p-values, by its name."""
     parts = column.replace(" ", "_").split("_")
     return "p" in parts
 
@@ -106,7 +106,10 @@ def _ends(stem: str) -> list[tuple[str, str]]:
 def _interval(value: float, low: float, high: float) -> str:
     if pd.isna(value):
         return ""
-    return f"{value:z.3f}" + ("" if pd.isna(low) else f" [{low:z.3f}, {high:z.3f}]")
+    if pd.isna(low):
+        return f"{value:z.3f}"
+    # Half of the patients outlive the follow-up at the upper limit of a median survival.
+    return f"{value:z.3f} [{low:z.3f}, {'not reached' if pd.isna(high) else f'{high:z.3f}'}]"
 
 
 def _text(value: object, of_p: bool) -> str:

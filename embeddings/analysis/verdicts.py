@@ -1,4 +1,4 @@
-"""One plain sentence for each result, so that a number is never left without its meaning."""
+"""One plain sentence for each result, so that no number is shown without its meaning."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .survival import SurvivalByScore
 from .trajectory import Courses, Pseudotime, Smooth
 
 ALPHA = 0.05
-# Cosine above which two vectors can only be of one scan.
+# Two vectors with a cosine above this can only come from one scan.
 SAME_SCAN = 0.99999
 TWO_QUESTIONS = (
-    "Interval and p answer different questions: the interval resamples the patients and keeps what was fitted; p "
-    "fits again to every permutation of the labels, and is adjusted where several tests are made. The p is the test."
+    "Interval and p answer different questions: the interval resamples the patients given the fitted model; for p the "
+    "model is refitted to every permutation of the labels, and p is adjusted for several tests. Verdicts rest on p."
 )
 
 
@@ -58,7 +58,7 @@ def warning(text: str, stage_names: Sequence[str]) -> str:
 def gradient(result: StageGradient, taken_out: str = "size", *, without_size: str = "no size is given") -> str:
     """Whether the axis follows stage, and whether that is more than size; by the adjusted p.
 
-    taken_out: what the residual axis is without. without_size: what to say where no size was given.
+    taken_out: what was regressed out for the residual axis. without_size: what to say if no size was given.
     """
     parts = [one for one in (result, result.residual, result.size_matched) if one is not None]
     if result.p_adjusted < ALPHA:
@@ -114,8 +114,8 @@ def trajectory(result: Pseudotime) -> str:
     follows = "follows stage" if result.p_permutation < ALPHA else "is not shown to follow stage"
     first = (
         f"Pseudotime {follows} beyond chance (ρ\u00a0=\u00a0{result.rho:z.2f} [{result.rho_low:z.2f}, "
-        f"{result.rho_high:z.2f}]; {p_in_sentence(result.p_permutation, 'one-sided')}; the start is chosen again in "
-        "every permutation)."
+        f"{result.rho_high:z.2f}]; {p_in_sentence(result.p_permutation, 'one-sided')}; every permutation has its "
+        "own start)."
     )
     supervised = (
         f" A supervised stage axis reaches ρ\u00a0=\u00a0{result.supervised_rho:z.2f} on patients it was not fitted to."
@@ -126,7 +126,7 @@ def trajectory(result: Pseudotime) -> str:
         supervised += f" {TWO_QUESTIONS}"
     pc1 = f"ρ\u00a0=\u00a0{result.pc1_rho:z.2f}"
     if abs(result.pc1_rho) >= result.rho:
-        return f"{first} The first principal component does as well ({pc1}): no trajectory is needed.{supervised}"
+        return f"{first} The first principal component does as well ({pc1}), so pseudotime adds nothing.{supervised}"
     return f"{first} The first principal component reaches {pc1}.{supervised}"
 
 
@@ -178,9 +178,9 @@ def probe(
     result: Probe,
     baseline_name: str | None = "the baseline",
     *,
-    without_baseline: str = "Choose a baseline to see what it adds to a plain measurement.",
+    without_baseline: str = "Choose a baseline to see what it adds to a simple measurement.",
 ) -> str:
-    """What the probe predicts, and what it adds to the baseline; without_baseline: what to say where there is none."""
+    """What the probe predicts, and what it adds to the baseline; without_baseline: what to say if there is none."""
     auc = result.embedding.auc
     words = f"AUC {auc.value:z.2f} [{auc.low:z.2f}, {auc.high:z.2f}]"
     chance = "0.5 is chance"
@@ -256,17 +256,17 @@ def audit_resolution(result: ShortcutAudit) -> str | None:
         return None
     return (
         f"With {counted(result.n_permutations, 'permutation')} and {counted(asked, 'column')} a single column cannot "
-        f"reach an adjusted p below {p_number(min(least, 1.0))}, so that a shortcut can go unseen: ask for at least "
+        f"reach an adjusted p below {p_number(min(least, 1.0))}, so a shortcut can be missed: choose at least "
         f"{int(asked / ALPHA)} permutations."
     )
 
 
 def search(sentence: str, case_ids: Sequence[str], similarity: Sequence[float]) -> str:
-    """Which scans a sentence fits best; `case_ids` and `similarity` in the order of the ranking."""
+    """Which scans are most similar to a sentence; `case_ids` and `similarity` in the order of the ranking."""
     first, values = ", ".join(list(case_ids)[:3]), list(similarity)
     return (
         f"“{' '.join(sentence.split())}”: most similar of {counted(len(case_ids), 'scan')}: {first} (similarity "
-        f"{values[0]:z.2f}; the least similar has {values[-1]:z.2f}). An order, no diagnosis."
+        f"{values[0]:z.2f}; the least similar has {values[-1]:z.2f}). A ranking, no diagnosis."
     )
 
 
@@ -289,7 +289,7 @@ def look_up(case_ids: Sequence[str], cosine: Sequence[float]) -> str:
 def event_reading(result: SurvivalByScore) -> str:
     """Which values of the event column count as an event, and which as censored."""
     event, censored = (", ".join(map(repr, values)) for values in (result.read_as_event, result.read_as_censored))
-    return f"Read as an event: {event or 'no value'}. Read as censored: {censored or 'no value'}."
+    return f"Counted as an event: {event or 'no value'}. Counted as censored: {censored or 'no value'}."
 
 
 @verdict.register
@@ -298,8 +298,8 @@ def survival(result: SurvivalByScore, score_name: str = "the score") -> str:
     alone = result.score_alone
     if alone is None:
         return (
-            f"No verdict: {counted(result.n_events, 'event')} among {counted(result.n, 'patient')} are too few to test "
-            f"{score_name}. The curves are a description."
+            f"Not tested: {counted(result.n_events, 'event')} among {counted(result.n, 'patient')} are too few to test "
+            f"{score_name}. The curves are descriptive only."
         )
     ratio = f"hazard ratio {alone.hazard_ratio:.2f} [{alone.low:.2f},\u00a0{alone.high:.2f}] per standard deviation"
     ratio += f", {p_in_sentence(alone.p, 'two-sided')}"
@@ -310,21 +310,22 @@ def survival(result: SurvivalByScore, score_name: str = "the score") -> str:
             return f"No difference in survival by {score_name} is shown ({ratio}; {groups}; {c_index})."
         return (
             f"Survival differs between groups of {score_name} ({groups}), but no steady change with it is shown "
-            f"({ratio}): read the curves, not the ratio."
+            f"({ratio}): rely on the curves, not on the ratio."
         )
     course = "worse" if alone.hazard_ratio > 1 else "better"
-    first = f"Patients with a higher {score_name} fare {course} ({ratio}; {c_index})."
+    first = f"Patients with a higher {score_name} have {course} survival ({ratio}; {c_index})."
     if result.logrank_p >= ALPHA:
         first += f" Between its groups no difference is shown ({groups})."
     if not result.cox:
         return f"{first} The model with covariates cannot be fitted."
     if len(result.cox) == 1:
-        return f"{first} Whether this is more than an effect of stage or size is not tested: choose covariates above."
+        return f"{first} Whether this goes beyond stage or size is not tested: choose covariates above."
     beside = result.cox[0]
     adjusted = Adjusted(beside.p_adjusted, len(result.cox), FALSE_DISCOVERY, "terms")
     remains = beside.p_adjusted < ALPHA and (beside.hazard_ratio > 1) == (course == "worse")
     return (
-        f"{first} With the covariates in the model this {'remains' if remains else 'is no longer shown'} (hazard ratio "
+        f"{first} After adjustment for the covariates this {'remains' if remains else 'is no longer shown'} (hazard "
+        "ratio "
         f"{beside.hazard_ratio:.2f} [{beside.low:.2f},\u00a0{beside.high:.2f}], "
         f"{p_in_sentence(beside.p, 'two-sided', adjusted)})."
     )

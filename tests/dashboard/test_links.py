@@ -106,7 +106,7 @@ def test_a_link_opens_cohort_set_selection_and_colour(settings: Settings, store:
         ({"cohort": "not-there.duckdb"}, "not on this machine"),
         ({"cohort": "cohort.duckdb", "set": "no.such.set"}, "not in this copy"),
         ({"cohort": "cohort.duckdb", "selection": "garbage"}, "cut off or changed"),
-        ({"cohort": "cohort.duckdb", "selection": "@0123"}, "not kept in this copy"),
+        ({"cohort": "cohort.duckdb", "selection": "@0123"}, "not saved in this copy"),
     ],
 )
 def test_a_link_that_cannot_be_opened_says_why(

@@ -1,4 +1,4 @@
-"""Which column of an uploaded CSV plays which role."""
+"""Which column of an uploaded CSV has which role."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROLES = {
     "patient_id": ("Patient id", False),
     "stage": ("Stage or grade", False),
     "mask_path": ("Lesion mask", False),
-    "mask_label": ("Lesion's label in the mask", False),
+    "mask_label": ("Label of the lesion in the mask", False),
     "seed_x": ("Lesion seed x (LPS mm)", False),
     "seed_y": ("Lesion seed y (LPS mm)", False),
     "seed_z": ("Lesion seed z (LPS mm)", False),

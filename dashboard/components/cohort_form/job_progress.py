@@ -13,30 +13,28 @@ from dashboard.session import state
 from dashboard.session.settings import Settings
 from dashboard.wording.escaping import plain
 from embeddings.exit_codes import DONE, SOME_FAILED
-from embeddings.formatting import counted
+from embeddings.formatting import counted, duration
 from embeddings.store.store import StoreError
 
 _REFRESH_S = 2.0
 _JOB, _JOINED = "job", "job.joined"
+AnyJob = jobs.Job | jobs.RunElsewhere
 
 
 def start_job(request: jobs.JobRequest, project_root: Path) -> None:
-    """Start the job, or watch the one that writes its file already; what keeps it from starting is a message."""
+    """Start the job, or watch the one that already writes the file; if it cannot start, a message says why."""
     try:
-        job, joined = jobs.start_or_join(request, project_root)
+        st.session_state[_JOB], st.session_state[_JOINED] = jobs.start_or_join(request, project_root)
     except (OSError, StoreError) as error:
         st.error(f"The job could not be started: {plain(error)}")
-        return
-    st.session_state[_JOB] = job
-    st.session_state[_JOINED] = joined
 
 
 def job_progress(settings: Settings) -> None:
     """Progress of the job that this session started or watches, and a button that opens its result.
 
-    A page that was reloaded, or a second tab, finds the running job of its workspace again.
+    After a reload, or in a second tab, the running job of the workspace is found again.
     """
-    job: jobs.Job | jobs.RunElsewhere | None = st.session_state.get(_JOB) or jobs.running_below(settings.workspace)
+    job: AnyJob | None = st.session_state.get(_JOB) or jobs.running_below(settings.workspace)
     if job is None:
         return
     st.session_state[_JOB] = job
@@ -44,12 +42,12 @@ def job_progress(settings: Settings) -> None:
     try:
         running = job.running
     except StoreError as error:
-        st.warning(f"Whether the job still runs cannot be read now: {plain(error)}")
+        st.warning(f"The state of the job cannot be read now: {plain(error)}")
         return
     if st.session_state.get(_JOINED) and running:
         st.info(
-            f"A job is already writing {plain(job.db.name)}, started from another window or program. No second one was "
-            "started; below is how it fares. Start yours when it has ended: it then does only what is missing."
+            f"A job started from another window or program is already writing {plain(job.db.name)}, so no second one "
+            "was started. Its progress is below. Start yours when it has ended; it then does only what is missing."
         )
     if running:
         _watch()
@@ -62,7 +60,7 @@ def job_progress(settings: Settings) -> None:
 
 @st.fragment(run_every=_REFRESH_S)
 def _watch() -> None:
-    job: jobs.Job | jobs.RunElsewhere = st.session_state[_JOB]
+    job: AnyJob = st.session_state[_JOB]
     _progress_bar(job)
     if isinstance(job, jobs.Job) and st.button("Stop the job", icon=":material/stop:", key="job.stop"):
         job.process.terminate()
@@ -71,7 +69,7 @@ def _watch() -> None:
             st.rerun()
 
 
-def _progress_bar(job: jobs.Job | jobs.RunElsewhere) -> None:
+def _progress_bar(job: AnyJob) -> None:
     try:
         run = job.run()
     except StoreError as error:
@@ -82,38 +80,38 @@ def _progress_bar(job: jobs.Job | jobs.RunElsewhere) -> None:
         return
     done, planned = int(run["n_done"] + run["n_failed"]), max(1, int(run["n_planned"]))
     elapsed = (datetime.now(UTC).replace(tzinfo=None) - run["started"].to_pydatetime()).total_seconds()
-    left = f", about {elapsed / done * (planned - done):.0f} s left" if done else ""
+    left = f", about {duration(elapsed / done * (planned - done))} left" if done else ""
     st.progress(
         min(1.0, done / planned),
-        text=f"{done} of {counted(planned, 'scan')}, {int(run['n_failed'])} failed, {elapsed:.0f} s{left}",
+        text=f"{done} of {counted(planned, 'scan')}, {int(run['n_failed'])} failed, {duration(elapsed)}{left}",
     )
 
 
-def _counts(job: jobs.Job | jobs.RunElsewhere) -> str:
+def _counts(job: AnyJob) -> str:
     try:
         run = job.run()
     except StoreError as error:
         return f"Its counts cannot be read now: {plain(error)}"
     if run is None:
         return ""
-    failed = f" {run['n_failed']} could not be, and the cohort says why." if run["n_failed"] else ""
+    failed = f" {run['n_failed']} failed; see **Failures** on this page." if run["n_failed"] else ""
     return f"{run['n_done']} of {counted(int(run['n_planned']), 'scan')} embedded.{failed}"
 
 
 def _result(job: jobs.Job) -> None:
     finished = job.process.returncode in (DONE, SOME_FAILED)
     if finished:
-        st.success(f"The job is finished. {_counts(job)}")
+        st.success(f"The job has finished. {_counts(job)}")
     else:
         st.error(
-            f"The job ended with exit code {job.process.returncode}. What it said is below; all that it stored is kept."
+            f"The job ended with exit code {job.process.returncode}. Its output is below; everything it stored is kept."
         )
-    with st.expander("What the job said", expanded=not finished):
-        st.code(job.output() or "nothing", language=None, wrap_lines=True)
+    with st.expander("Output of the job", expanded=not finished):
+        st.code(job.output() or "no output", language=None, wrap_lines=True)
     _open_button(job)
 
 
-def _open_button(job: jobs.Job | jobs.RunElsewhere) -> None:
+def _open_button(job: AnyJob) -> None:
     if job.db.exists() and st.button("Open this cohort", type="primary", key="job.open"):
         state.open_cohort(job.db)
         del st.session_state[_JOB]

@@ -1,4 +1,4 @@
-"""From a CSV to a running embedding job: upload, map, check, choose, start."""
+"""From a CSV to a running embedding job: upload, map columns, check, choose, start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 MAX_PROBLEMS_SHOWN = 500
 MAX_ROWS = 200_000
 THREE_LINES_PX = 76
-# Its words for size fit crops of a fixed side, not those that are scaled to the lesion.
+# Its vocabulary of sizes fits crops of a fixed size, not crops scaled to the lesion.
 SIZES_IN_WORDS = "flexict-nano-vlm"
 VIEW_NAMES = {
     "lesion": "Lesion crops (mask or seed)",
@@ -36,7 +36,7 @@ VIEW_NAMES = {
 def new_cohort(settings: Settings) -> None:
     """The whole form."""
     uploaded = st.file_uploader(
-        "Drop a cohort CSV here: one row a scan, with the CT's path and, where you have them, patient, stage, mask",
+        "Upload a cohort CSV: one row a scan, with the path of the CT and, if known, patient, stage and mask",
         type=["csv", "tsv", "txt"],
         max_upload_size=MAX_CSV_MB,
         key="new.csv",
@@ -48,7 +48,7 @@ def new_cohort(settings: Settings) -> None:
         help="Paths in the CSV are relative to this folder. No file outside it is read.",
     )
     if uploaded is None:
-        st.caption("The first line names the columns. Common spellings are recognised, and you can correct them below.")
+        st.caption("The first line names the columns. Common names are recognised; you can correct them below.")
         return
     try:
         data_root = _checked_folder(folder, settings)
@@ -59,13 +59,11 @@ def new_cohort(settings: Settings) -> None:
         with st.expander("Columns", expanded="image_path" not in first.columns):
             mapping = column_mapping(header, first.columns, key=f"map.{path.parents[1].name}")
             st.text_input(
-                "Lesion's label in the masks (number or name), where they have several and no column says it",
+                "Label of the lesion (number or name), if the masks have several and no column names it",
                 key="new.mask_label",
             )
-        report = first
-        if mapping:
-            report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())), label)
-        _check_people(report, settings)
+        report = _report(str(path), path.stat().st_mtime_ns, str(data_root), tuple(sorted(mapping.items())), label)
+        _check_paths(report, settings)
     except (FlexiCTError, OSError) as error:
         st.error(plain(error))
         return
@@ -77,23 +75,21 @@ def new_cohort(settings: Settings) -> None:
 def _checked_folder(text: str, settings: Settings) -> Path:
     folder = Path(text).expanduser()
     if not folder.is_dir():
-        raise FlexiCTError(f"there is no folder {text}: type the folder in which the CTs lie")
+        raise FlexiCTError(f"there is no folder {text}: type the folder that contains the CTs")
     if not settings.allows(folder):
         roots = ", ".join(str(r) for r in settings.data_roots)
         raise FlexiCTError(
-            f"{text} lies outside the data root ({roots}): start the app with `-- --data-root {text}` to allow it"
+            f"{text} is outside the data root ({roots}): start the app with `-- --data-root {text}` to allow it"
         )
     return folder.resolve()
 
 
-def _check_people(report: CohortReport, settings: Settings) -> None:
-    """Refuse a CSV that leads into the folder of another person, which may lie below a data root."""
+def _check_paths(report: CohortReport, settings: Settings) -> None:
+    """Refuse a CSV with a path into the folder of another user, which may be below a data root."""
     for case in report.cases:
         for path in (case.image_path, case.mask_path):
             if path is not None and not settings.allows(path):
-                raise FlexiCTError(
-                    f"row {case.row}: {path} lies in a folder that this app may not read: correct the path"
-                )
+                raise FlexiCTError(f"row {case.row}: this app may not read {path}: correct the path")
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -136,7 +132,7 @@ def _show_report(report: CohortReport) -> None:
         st.caption(f"The first {MAX_PROBLEMS_SHOWN} of {len(report.problems)} are shown; the CSV has all of them.")
     table_download("cohort-problems", lambda: _problems(report))
     if errors and report.cases:
-        st.caption("Rows with errors are left out and recorded; the others can be embedded now.")
+        st.caption("Rows with errors are recorded and left out; the others can be embedded now.")
 
 
 def _problems(report: CohortReport) -> pd.DataFrame:
@@ -164,10 +160,10 @@ def _start_form(
         list(REGISTRY),
         index=list(REGISTRY).index("flexict-nano"),
         key="new.encoder",
-        help="flexict-nano ships with this program. flexict-2d and flexict-3d need the published weights (see README).",
+        help="flexict-nano comes with this program. flexict-2d and flexict-3d need the published weights (see README).",
     )
     views = [v for v in VIEW_NAMES if v in REGISTRY[encoder].views and (v != "lesion" or has_lesions)]
-    # Lesions that come with a column mapped by hand are what is embedded, not what was chosen when there were none.
+    # When a column mapped by hand adds lesions, they become the default again, whatever was chosen without them.
     key = "new.view" if has_lesions else "new.view_without_lesions"
     view = middle.selectbox("What to embed", views, format_func=VIEW_NAMES.__getitem__, key=key)
     step = right.number_input(

@@ -1,4 +1,4 @@
-"""Uploaded CSVs: kept in the workspace under a hash of their content, never under a path from the browser."""
+"""Uploaded CSVs, stored in the workspace under a hash of their content, never under a path from the browser."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ def keep_csv(name: str, content: bytes, workspace: Path, title: str = "cohort") 
 
     Args:
         name: as the browser sent it.
-        content: of the file.
+        content: bytes of the file.
         workspace: the app's own folder.
-        title: folder of the CSV, whose name a cohort takes where its CSV is called just `cohort.csv`.
+        title: folder of the CSV; names the cohort where the CSV is called just `cohort.csv`.
 
     Raises:
         FlexiCTError: if it is larger than 50 MB.
     """
     if len(content) > MAX_CSV_BYTES:
-        raise FlexiCTError(
-            f"{name} has {len(content) / 1e6:.0f} MB; a cohort CSV may have {MAX_CSV_BYTES / 1e6:.0f} MB"
-        )
+        raise FlexiCTError(f"{name} has {len(content) / 1e6:.0f} MB; a cohort CSV may have at most {MAX_CSV_MB} MB")
     folder = workspace / "uploads" / hashlib.sha256(content).hexdigest()[:16] / safe_stem(title)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{safe_stem(name)}.csv"

@@ -1,4 +1,4 @@
-"""What the map shows as arrays for the browser: points while there are few, a density where there are many."""
+"""The map as arrays for the browser: points if there are few, a density if there are many."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from dashboard.components.browser_payload import Part, part
 from dashboard.figures.style.colouring import ColourColumn
 from embeddings.formatting import counted
+from flexict.errors import FlexiCTError
 
-# More points than this are sent as a density, and as points again once fewer than MOST_IN_VIEW are in view.
+# More points than this are sent as a density, until fewer than MOST_IN_VIEW are in view.
 MOST_POINTS = 150_000
 MOST_IN_VIEW = 40_000
 COLUMNS, ROWS = 480, 300
@@ -29,13 +30,13 @@ View = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Inks:
-    """How points are coloured: a code a point, and what each code looks like.
+    """How points are coloured: a code for each point, and the look of each code.
 
     Attributes:
         codes: uint8 `[n]`.
         groups: name, colour, symbol and count of each code.
-        legend: the groups that stand in the legend.
-        ramp: colours and ticks (place 0 to 1, words) of a quantity, or None.
+        legend: the groups in the legend.
+        ramp: colours and ticks (place 0 to 1, text) of a quantity, or None.
     """
 
     codes: NDArray[np.uint8]
@@ -46,12 +47,12 @@ class Inks:
 
 @dataclass(frozen=True)
 class Layer:
-    """One map: places `[n, 2]`, colours, and the words over each point.
+    """One map: coordinates `[n, 2]`, colours, and the hover text of each point.
 
     Attributes:
-        token: changes with the places: the browser then shows the whole map anew.
+        token: changes with the coordinates: the browser then redraws the whole map.
         bounds: left, right, bottom, top of all points.
-        tips: name, values and code `[n]` of each line that shows over a point.
+        tips: name, values and code `[n]` of each line of the hover text.
     """
 
     token: str
@@ -64,7 +65,7 @@ class Layer:
 
     @cached_property
     def all_points(self) -> dict[str, Part]:
-        """What every view of all points sends again, made once."""
+        """What every view of all points sends, computed once."""
         return _point_parts(self, np.arange(len(self.item_ids)), self.bounds)
 
     @property
@@ -120,7 +121,7 @@ def _look(name: str, colour: str, symbol: str, count: int) -> dict[str, Any]:
 
 
 def tip(name: str, values: pd.Series) -> tuple[str, list[str], NDArray[np.int64]]:
-    """One line over the points: its name, the distinct values as text, and the code of each point."""
+    """One line of the hover text: its name, the distinct values as text, and the code of each point."""
     codes, distinct = pd.factorize(values, use_na_sentinel=True)
     texts = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in distinct]
     return name, [*texts, "missing"], np.where(codes < 0, len(texts), codes).astype(np.int64)
@@ -129,10 +130,10 @@ def tip(name: str, values: pd.Series) -> tuple[str, list[str], NDArray[np.int64]
 def contents(
     layer: Layer, selected: NDArray[np.bool_], viewport: Sequence[float] | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and arrays for the browser: all points, those in view, or a density of what is in view.
+    """Header and arrays for the browser: all points, those in view, or a density of those in view.
 
     viewport: left, right, bottom, top in map coordinates; ignored where all points are sent.
-    Raises ValueError on a viewport that is no four finite numbers in order: it comes from a browser.
+    Raises FlexiCTError if the viewport, which a browser sent, is not four finite numbers in order.
     """
     header = {
         "token": layer.token,
@@ -159,7 +160,7 @@ def checked_view(viewport: Sequence[float]) -> View:
     """Four finite numbers: left below right, bottom below top."""
     numbers = np.asarray(viewport, dtype=np.float64)
     if numbers.shape != (4,) or not np.isfinite(numbers).all() or numbers[0] >= numbers[1] or numbers[2] >= numbers[3]:
-        raise ValueError("a part of the map is left, right, bottom and top, in this order")
+        raise FlexiCTError("the browser asked for a part of the map that cannot be read: reload the page")
     return float(numbers[0]), float(numbers[1]), float(numbers[2]), float(numbers[3])
 
 

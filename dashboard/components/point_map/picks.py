@@ -1,4 +1,4 @@
-"""What a person did on the map, as rows of the items."""
+"""A selection made on the map, as rows of the items."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ORIGINS = {
 
 
 def rows_of(picked: Mapping[str, Any], layer: Layer) -> tuple[NDArray[np.bool_], str]:
-    """The items `[n]` within a drawn shape, of one id, or of one group of the legend; and how they were picked.
+    """The items `[n]` in a drawn shape, with one id, or in one group of the legend; and how they were selected.
 
-    A shape counts for every item, also for those that a density stands for.
-    Raises FlexiCTError on what cannot be read: it comes from a browser.
+    A shape selects every item in it, also where the map shows a density.
+    Raises FlexiCTError on a selection that cannot be read: a browser sent it.
     """
     kind = str(picked.get("kind"))
     if kind == "item":
@@ -36,4 +36,4 @@ def rows_of(picked: Mapping[str, Any], layer: Layer) -> tuple[NDArray[np.bool_],
         return layer.inks.codes == names.index(str(picked["group"])), ORIGINS[kind]
     if kind in ("lasso", "box"):
         return inside(layer.coordinates, picked.get("polygon") or ()), ORIGINS[kind]
-    raise FlexiCTError(f"there is no way to pick called {kind!r}")
+    raise FlexiCTError(f"there is no kind of selection called {kind!r}")

@@ -1,4 +1,4 @@
-"""The items of the map as a table: filter them, mark rows, and make the marked ones the selection."""
+"""The items of the map as a table: filter them, tick rows, and make the ticked ones the selection."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from dashboard.session import state
 from dashboard.session.selection import Mode, combined, of_rows
 from dashboard.session.widget_state import SESSION, forget_outside
 
-# What a browser lists without becoming slow; the CSV has them all.
+# As many as a browser lists without becoming slow; the CSV has all of them.
 MOST_ROWS = 1000
-HIDDEN = ("view", "image_path", "mask_path", "mask_label", "row", "seed_x", "seed_y", "seed_z", "lesion_source")
-HOW: dict[str, Mode] = {"Select": "replace", "Add": "add", "Take away": "subtract"}
+HOW: dict[str, Mode] = {"Select": "replace", "Add": "add", "Remove": "subtract"}
 
 
 def filter_form(frame: pd.DataFrame) -> None:
@@ -30,7 +29,7 @@ def filter_form(frame: pd.DataFrame) -> None:
     column = left.selectbox("Column", options, format_func=columns.label, key="filter.column", persist_state=SESSION)
     rows = _matching(frame, str(column), right)
     words = f"filter on {columns.name_only(str(column))}"
-    st.caption(f"Items that match: {int(rows.sum()):,} of {len(rows):,}.")
+    st.caption(f"{int(rows.sum()):,} of {len(rows):,} items match.")
     with st.container(horizontal=True, gap="small"):
         for label, mode in HOW.items():
             if st.button(label, key=f"filter.{mode}", disabled=not rows.any()):
@@ -53,7 +52,7 @@ def _matching(frame: pd.DataFrame, column: str, place: st.delta_generator.DeltaG
             key=f"filter.range.{column}",
             persist_state=SESSION,
         )
-        # The ends of the slider are rounded; they mean all there is.
+        # The ends of the slider are rounded; they mean no limit.
         bottom = -np.inf if chosen[0] <= low + step / 2 else chosen[0]
         top = np.inf if chosen[1] >= high - step / 2 else chosen[1]
         return values.between(bottom, top).to_numpy(dtype=bool)
@@ -65,15 +64,15 @@ def _matching(frame: pd.DataFrame, column: str, place: st.delta_generator.DeltaG
 
 
 def case_list(frame: pd.DataFrame, chosen: NDArray[np.bool_]) -> None:
-    """The chosen rows `[n]`, or all where none is; rows that are marked become the selection."""
+    """The chosen rows `[n]`, or all where none is chosen; ticked rows can become the selection."""
     rows = frame[chosen] if chosen.any() else frame
     shown = rows.head(MOST_ROWS)
     empty = [c for c in shown if shown[c].isna().all()]
-    hidden = [c for c in (*HIDDEN, *empty) if c in shown]
+    hidden = [c for c in (*columns.SOURCE, *empty) if c in shown]
     if len(rows) > len(shown):
-        st.caption(f"The first {len(shown):,} of {len(rows):,} are listed; the CSV has all of them.")
+        st.caption(f"The first {len(shown):,} of {len(rows):,} are shown; the CSV has all of them.")
     visible = shown.drop(columns=hidden)
-    # Marks are row numbers of this very list: another list gets a key of its own, and starts without marks.
+    # Ticks are row numbers of this list: another list gets its own key and starts without ticks.
     listed = hashlib.sha256("\n".join(shown["item_id"]).encode()).hexdigest()[:12]
     event = st.dataframe(
         visible,
@@ -87,7 +86,7 @@ def case_list(frame: pd.DataFrame, chosen: NDArray[np.bool_]) -> None:
     )
     marked = [shown["item_id"].iloc[row] for row in event["selection"]["rows"] if row < len(shown)]
     with st.container(horizontal=True, gap="small"):
-        if st.button("Select the marked rows", disabled=not marked, key="list.select"):
+        if st.button("Select the ticked rows", disabled=not marked, key="list.select"):
             inside = frame["item_id"].isin(marked).to_numpy(dtype=bool)
             state.put_selection(of_rows(frame, inside, "rows of the table"))
             st.rerun()

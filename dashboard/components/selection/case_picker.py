@@ -1,4 +1,4 @@
-"""The case or slice that a page looks from."""
+"""The case or slice whose neighbours a page shows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.session import state
 
-# A list that a browser opens without delay.
+# As many as a browser lists without delay.
 MOST_OPTIONS = 1000
 
 
 def pick_query(offered: pd.DataFrame, place: DeltaGenerator) -> str | None:
-    """The case or slice to look from: the linked one first; of very many, those that a text is found in."""
+    """The case or slice to compare with: by default the linked one; of very many, those whose id contains a text."""
     linked = state.view("item")
     if len(offered) > MOST_OPTIONS:
         sought = place.text_input(
@@ -21,14 +21,14 @@ def pick_query(offered: pd.DataFrame, place: DeltaGenerator) -> str | None:
         ).strip()
         found = offered["item_id"].str.contains(sought, case=False, regex=False) | (offered["item_id"] == linked)
         if sought and not found.any():
-            st.info("No case or slice holds this text in its id.")
+            st.info("No id of a case or slice contains this text.")
             return None
         offered = offered[found] if sought else offered
         rest = len(offered) - MOST_OPTIONS
         if rest > 0:
             first = offered.head(MOST_OPTIONS)
             offered = pd.concat([first, offered[(offered["item_id"] == linked) & ~offered.index.isin(first.index)]])
-            place.caption(f"The first {MOST_OPTIONS:,} are offered; find another by a part of its id.")
+            place.caption(f"The first {MOST_OPTIONS:,} are listed; find others by a part of their id.")
     items = offered["item_id"].tolist()
     words = {str(row["item_id"]): title_of(row) for _, row in offered.iterrows()}
     chosen = place.selectbox(
@@ -43,6 +43,6 @@ def pick_query(offered: pd.DataFrame, place: DeltaGenerator) -> str | None:
 
 
 def title_of(row: pd.Series) -> str:
-    """What an item is called: its case, of a slice with its height in LPS mm."""
+    """The title of an item: its case, and for a slice its height in LPS mm."""
     place = f", z = {row['z_lps_mm']:.0f} mm" if pd.notna(row.get("z_lps_mm")) else ""
     return f"{row['case_id']}{place}"

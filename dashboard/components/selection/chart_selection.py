@@ -8,17 +8,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.components.chart import chart, chart_to_select_in
+from dashboard.components.chart import chart
 from dashboard.session import state
 from dashboard.session.selection import combined
 from embeddings.formatting import counted
 
-# A plotly selection travels back as some 130 bytes a point, with every later run of the page again.
+# A plotly selection is sent back as some 130 bytes a point, again with every later run of the page.
 MOST_POINTS = 5000
 
 
 def selecting_chart(figure: go.Figure, frame: pd.DataFrame, key: str, alt: str, origin: str) -> None:
-    """A figure in which the selected scans stand out, and in which others can be selected by a box, a lasso or a click.
+    """A figure that highlights the selected scans, and in which others can be selected by a box, a lasso or a click.
 
     Args:
         figure: its point traces carry the item id as `customdata[0]`.
@@ -30,12 +30,12 @@ def selecting_chart(figure: go.Figure, frame: pd.DataFrame, key: str, alt: str, 
     mark_selected(figure, frame)
     if len(frame) > MOST_POINTS:
         chart(figure, key, alt)
-        st.caption(f"Select on the **Map** page: more than {MOST_POINTS:,} scans are too many for this figure.")
+        st.caption(f"Select on the **Map** page: this figure allows it for up to {MOST_POINTS:,} scans.")
         return
-    # A selection that was taken would come again with every run: the next chart has another key and starts without.
+    # A selection would come again with every run: after one is used, the next chart has another key and starts empty.
     turn = st.session_state.get(f"{key}.turn", 0)
     figure.update_layout(dragmode="zoom")
-    event = chart_to_select_in(figure, f"{key}.{turn}", alt)
+    event = chart(figure, f"{key}.{turn}", alt, selectable=True)
     items = picked_items(event["selection"]["points"] if event else [])
     rows = frame["item_id"].isin(items).to_numpy(dtype=bool)
     if rows.any():
@@ -50,7 +50,7 @@ def picked_items(points: Collection[dict]) -> set[str]:
 
 
 def mark_selected(figure: go.Figure, frame: pd.DataFrame) -> None:
-    """Fade every point whose item is not selected; nothing changes while nothing is selected.
+    """Fade every point whose item is not selected, unless nothing is selected.
 
     Args:
         figure: its point traces carry the item id as `customdata[0]`.
@@ -64,7 +64,7 @@ def mark_selected(figure: go.Figure, frame: pd.DataFrame) -> None:
         if items is not None and hasattr(trace, "selectedpoints"):
             trace.selectedpoints = _rows(items, chosen)
             trace.unselected = {"marker": {"opacity": 0.15}}
-    st.caption(f"{counted(len(chosen), 'selected scan')} drawn in full, the others faded.")
+    st.caption(f"{counted(len(chosen), 'selected scan')} highlighted, the others faded.")
 
 
 def _rows(items: Collection[object], chosen: set[str]) -> list[int]:

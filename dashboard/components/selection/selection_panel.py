@@ -1,4 +1,4 @@
-"""The selection at the side of every page: how many, back and forth, clear, and names that the cohort file keeps."""
+"""The selection in the sidebar of every page: its size, undo and redo, clear, and names saved in the cohort file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from embeddings.store.connections import StoreError
 from embeddings.store.saved_work import LINK_PREFIX, KeptWork
 from flexict.errors import FlexiCTError
 
-_LOADED, _SAID = "selection.load", "selection.said"
+_LOADED, _MESSAGE = "selection.load", "selection.said"
 
 
 def selection_panel(path: Path) -> None:
     """What is selected, and what can be done with it."""
     history, chosen = state.history(), state.selected()
     names = _names(path)
-    if _SAID in st.session_state:
-        st.caption(st.session_state.pop(_SAID))
+    if _MESSAGE in st.session_state:
+        st.caption(st.session_state.pop(_MESSAGE))
     if not chosen and not history.can_undo and not history.can_redo and not names:
         return
     st.markdown("**Selection**")
@@ -33,43 +33,33 @@ def selection_panel(path: Path) -> None:
     else:
         st.caption("Nothing is selected.")
     with st.container(horizontal=True, gap="small"):
-        st.button(
-            "Undo", icon=":material/undo:", key="selection.undo", disabled=not history.can_undo, on_click=history.undo
+        for label, icon, enabled, action in (
+            ("Undo", "undo", history.can_undo, history.undo),
+            ("Redo", "redo", history.can_redo, history.redo),
+            ("Clear", "close", bool(chosen), lambda: state.put_selection(Selection())),
+        ):
+            key = f"selection.{label.lower()}"
+            st.button(label, icon=f":material/{icon}:", key=key, disabled=not enabled, on_click=action)
+    if names:
+        loaded = st.selectbox(
+            "Named selections", names, index=None, placeholder="Choose one", key=_LOADED, on_change=_load, args=(path,)
         )
-        st.button(
-            "Redo", icon=":material/redo:", key="selection.redo", disabled=not history.can_redo, on_click=history.redo
-        )
-        st.button(
-            "Clear",
-            icon=":material/close:",
-            key="selection.clear",
-            disabled=not chosen,
-            on_click=state.put_selection,
-            args=(Selection(),),
-        )
-    _named(path, chosen, names)
+        if loaded and st.button("Delete this name", icon=":material/delete:", key="selection.delete"):
+            _delete(path, loaded)
+    if chosen:
+        with st.popover("Save under a name", icon=":material/bookmark_add:"):
+            name = st.text_input(
+                "Name", max_chars=80, key="selection.name", placeholder="such as upper lobes, second read"
+            )
+            if st.button("Save", key="selection.save", disabled=not name.strip(), type="primary"):
+                _save(path, name, chosen)
 
 
 def _names(path: Path) -> list[str]:
     try:
         return loading.named_selections(path)
     except StoreError:
-        return []  # the page itself says what is wrong with the file
-
-
-def _named(path: Path, chosen: Selection, names: list[str]) -> None:
-    if names:
-        loaded = st.selectbox(
-            "Named selections", names, index=None, placeholder="Choose one", key=_LOADED, on_change=_load, args=(path,)
-        )
-        if loaded and st.button("Forget it", icon=":material/delete:", key="selection.delete"):
-            _forget(path, loaded)
-    if not chosen:
-        return
-    with st.popover("Save under a name", icon=":material/bookmark_add:"):
-        name = st.text_input("Name", max_chars=80, key="selection.name", placeholder="such as upper lobes, second read")
-        if st.button("Save", key="selection.save", disabled=not name.strip(), type="primary"):
-            _save(path, name, chosen)
+        return []  # the page says what is wrong with the file
 
 
 def _load(path: Path) -> None:
@@ -79,10 +69,10 @@ def _load(path: Path) -> None:
     try:
         found = KeptWork(path).selection(name)
     except StoreError as error:
-        st.session_state[_SAID] = plain(error)
+        st.session_state[_MESSAGE] = plain(error)
         return
     if found is None:
-        st.session_state[_SAID] = "This selection is no longer in the cohort file: somebody has forgotten it."
+        st.session_state[_MESSAGE] = "This selection is no longer in the cohort file: another user deleted it."
         return
     state.put_selection(Selection(frozenset(found.item_ids), frozenset(found.case_ids), name))
 
@@ -98,15 +88,15 @@ def _save(path: Path, name: str, chosen: Selection) -> None:
     except (FlexiCTError, OSError) as error:
         st.error(f"The selection could not be saved: {plain(error)}")
         return
-    st.session_state[_SAID] = "Saved in the cohort file."
+    st.session_state[_MESSAGE] = "Saved in the cohort file."
     st.rerun()
 
 
-def _forget(path: Path, name: str) -> None:
+def _delete(path: Path, name: str) -> None:
     try:
         KeptWork(path).delete_selection(name)
     except (StoreError, OSError) as error:
-        st.error(f"It could not be forgotten: {plain(error)}")
+        st.error(f"The selection could not be deleted: {plain(error)}")
         return
     del st.session_state[_LOADED]
     st.rerun()

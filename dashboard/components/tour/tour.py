@@ -1,4 +1,4 @@
-"""A tour of the pages on the demonstration cohort. Where one is lives in the session alone."""
+"""A tour of the pages on the demonstration cohort. The current step is kept in the session only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.session.settings import Settings
 from embeddings.store.store import StoreError
 
 _STEP = "tour.step"
-# Where `make demo` writes, and where a workspace may hold a copy.
+# Where `make demo` writes, and where a workspace may have a copy.
 _PLACES = (Path("demo/demo.duckdb"), Path("demo.duckdb"))
 
 
@@ -31,14 +31,14 @@ def offer(settings: Settings) -> None:
     if st.button("Try the demonstration cohort", icon=":material/tour:", key="tour.demonstration", type="primary"):
         state.open_cohort(found)
         _go(0)
-    st.caption("Simulated CT with a tour of the pages: no patient's data.")
+    st.caption("Simulated CT, with a tour of the pages. No patient data.")
 
 
 def panel(current: str) -> None:
-    """On top of every page while the tour runs: the step, and buttons to go on, back, or end.
+    """At the top of every page during the tour: the step, and buttons to go on, go back or end.
 
-    current: the file of the page that is shown, without folder and ending. A cohort that is not simulated ends the
-    tour, whose texts would be wrong for it.
+    current: file of the page that is shown, without folder and ending. A cohort that is not simulated ends the tour,
+    because the texts would be wrong for it.
     """
     at = _at()
     if at is None:
@@ -50,7 +50,7 @@ def panel(current: str) -> None:
     with st.container(border=True, key="tour.panel"):
         st.markdown(f"##### Tour, step {at + 1} of {len(STEPS)}: {step.title}")
         if current == step.page:
-            st.markdown(f"**Do.** {step.do}  \n**See.** {step.see}  \n**Not proven.** {step.not_proven}")
+            st.markdown(f"**Do.** {step.do}  \n**See.** {step.see}  \n**Caution.** {step.caution}")
         else:
             st.markdown("You have left the page of this step.")
         with st.container(horizontal=True):
@@ -58,7 +58,7 @@ def panel(current: str) -> None:
 
 
 def demonstration(settings: Settings) -> Path | None:
-    """The demonstration cohort's file, if the app was started with it or may read one that was made, else None."""
+    """The demonstration cohort's file, if the app was started with it or may read an existing one, else None."""
     given = [settings.cohort] if settings.cohort is not None else []
     places = [folder / place for folder in (settings.workspace, Path.cwd()) for place in _PLACES]
     for path in [*given, *places]:
@@ -101,7 +101,7 @@ def _end() -> None:
 
 
 def _is_simulated(path: Path | None) -> bool:
-    """Whether the file is a simulated cohort; one that cannot be read is none, and its page says why."""
+    """Whether the file is a simulated cohort; for one that cannot be read, False (its page says why)."""
     if path is None:
         return False
     try:

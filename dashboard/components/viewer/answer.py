@@ -1,4 +1,4 @@
-"""The server's half of the viewer: what is sent for a request, as far as a short time allows."""
+"""The server's half of the viewer: the reply to a request, as far as it can be computed in a short time."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from embeddings.records import Thumbnail
 from embeddings.store.store import Store
 from flexict.errors import FlexiCTError
 
-# A reply that takes longer waits for the browser to ask again, so that pictures come one after the other.
+# What takes longer is left for the next request, so that pictures appear one after the other.
 PATIENCE_S = 0.6
 RAMP = np.rint(np.asarray(cm.lipari(np.linspace(0.1, 1, 256)))[:, :3] * 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the viewer shows: the items with their words, and how it starts.
+    """What the viewer shows: the items with their texts, and how it opens.
 
     Attributes:
-        footer: what every picture that leaves the page must carry.
-        encoder: of the embedding set; None where no set is known.
-        start: plane, place (item mm) and window that it opens with.
+        footer: what every exported picture must say.
+        encoder: of the embedding set; None without a set.
+        start: plane, place (item mm) and window in which it opens.
     """
 
     cohort: Path
@@ -48,13 +48,13 @@ class Shown:
 
     @property
     def signature(self) -> str:
-        """Changes when the browser has to forget what it knows."""
+        """Changes when the browser has to discard what it has."""
         words = [[one.item_id, one.image_path, one.mask_path, one.mask_label, one.preset] for one in self.files]
         return hashlib.sha256(json.dumps([words, self.titles, self.captions]).encode()).hexdigest()[:16]
 
 
 def answer(shown: Shown, request: Request | None, channel: str = "") -> bytes:
-    """The message for a request; for none, what the viewer starts with. `channel` tells which viewer it is for."""
+    """The message for a request; without one, the first message. channel: names the viewer that it is for."""
     ends = time.monotonic() + PATIENCE_S
     blobs = Blobs()
     first = request is None
@@ -80,7 +80,7 @@ def answer(shown: Shown, request: Request | None, channel: str = "") -> bytes:
 
 
 def clicked_lps(shown: Shown, request: Request) -> tuple[str, Place] | None:
-    """Item and LPS mm of the point that was clicked last, where its scan can be read."""
+    """Item and LPS mm of the point clicked last, if its scan can be read."""
     if request.point is None:
         return None
     files = shown.files[request.point.panel]
@@ -92,7 +92,7 @@ def clicked_lps(shown: Shown, request: Request) -> tuple[str, Place] | None:
 
 
 def _beginning(shown: Shown, blobs: Blobs) -> dict[str, Any]:
-    """What never changes: words, planes, windows and the ramp."""
+    """What never changes: texts, planes, windows and the colour ramp."""
     plane, place, window = shown.start
     words = zip(shown.files, shown.titles, shown.captions, strict=True)
     return {
@@ -105,7 +105,7 @@ def _beginning(shown: Shown, blobs: Blobs) -> dict[str, Any]:
             | {"letters": p.letters}
             for p in PLANES.values()
         ],
-        "windows": [[name, window.width, window.level] for name, window in WINDOWS.items()],
+        "windows": [[one.name, one.width, one.level] for one in WINDOWS.values()],
         "start": {"plane": plane, "place": list(place), "window": window},
         "outline": list(OUTLINE),
         "ramp": blobs.add(RAMP.tobytes()),
@@ -117,7 +117,7 @@ def _beginning(shown: Shown, blobs: Blobs) -> dict[str, Any]:
 def _opened(
     shown: Shown, wanted: Sequence[int], ends: float, blobs: Blobs
 ) -> dict[int, tuple[dict[str, Any], OpenScan | None]]:
-    """Panels that could be opened in time, at least one, each with its record."""
+    """Panels opened in time, at least one, each with its record."""
     found: dict[int, tuple[dict[str, Any], OpenScan | None]] = {}
     pictures: dict[str, Thumbnail] | None = None
     for number in wanted:
@@ -154,7 +154,7 @@ def _with_scan(number: int, scan: OpenScan) -> dict[str, Any]:
 
 def _without_scan(number: int, stored: Thumbnail | None, reason: str, blobs: Blobs) -> dict[str, Any]:
     if stored is None:
-        # Of imported vectors this is as expected: nothing went wrong.
+        # Expected for imported vectors: nothing went wrong.
         words = "No picture" if reason == NO_CT else "Neither the CT nor a thumbnail can be shown"
         return {"panel": number, "kind": "none", "notes": [f"{words}: {reason}"]}
     said = f"Stored thumbnail ({stored.window} window), because the CT cannot be read: {reason}"
@@ -171,14 +171,14 @@ def _without_scan(number: int, stored: Thumbnail | None, reason: str, blobs: Blo
 def _first_slices(panels: dict[int, tuple[dict[str, Any], OpenScan | None]], plane: str, place: Place) -> list[Wanted]:
     axis = PLANES[plane]
     return [
-        Wanted(number, plane, slice_index(scan.volume, axis, scan.centre, place[axis.through]))
+        Wanted(number, plane, slice_index(scan.volume, axis, scan.centre, place[axis.through]), None)
         for number, (_, scan) in panels.items()
         if scan is not None
     ]
 
 
 def _cut(shown: Shown, wants: Sequence[Wanted], ends: float, blobs: Blobs) -> list[dict[str, Any]]:
-    """Slices, in the order in which they are wanted, until the time is over; at least one."""
+    """Slices in the order of the request until the time is over; at least one."""
     found: list[dict[str, Any]] = []
     for wanted in wants:
         if found and time.monotonic() > ends:
@@ -187,7 +187,7 @@ def _cut(shown: Shown, wants: Sequence[Wanted], ends: float, blobs: Blobs) -> li
             scan = open_scan(shown.files[wanted.panel])
             piece = cut(scan.volume, scan.mask, PLANES[wanted.plane], wanted.index, scan.centre, wanted.region)
         except (FlexiCTError, OSError) as error:
-            # The file went away meanwhile; what was sent of it stays.
+            # The file was removed meanwhile; slices already sent stay.
             found.append({"panel": wanted.panel, "plane": wanted.plane, "index": wanted.index, "error": str(error)})
         else:
             found.append(slice_record(wanted, piece, blobs))
@@ -195,7 +195,7 @@ def _cut(shown: Shown, wants: Sequence[Wanted], ends: float, blobs: Blobs) -> li
 
 
 def _map(shown: Shown, request: Request | None, blobs: Blobs) -> dict[str, Any] | None:
-    """The map that the request is about; None where it asks for none or has it already."""
+    """The map that the request names, or None."""
     if request is None or request.map == "off" or shown.encoder is None:
         return None
     if request.map == "similarity" and request.point is None:
@@ -213,7 +213,7 @@ def _map(shown: Shown, request: Request | None, blobs: Blobs) -> dict[str, Any] 
     if key == request.map_key:
         return {**state, "same": True}
     ready = [number for number, files in enumerate(shown.files) if files.item_id in known.tokens]
-    # Components over some of the panels would change their colours when the next is there.
+    # Components over only some panels would change their colours with the next panel.
     if not ready or (request.map == "pca" and known.n_waiting):
         return {**state, "key": "", "grids": []}
     if request.map == "pca":
@@ -240,14 +240,14 @@ def _similarity(shown: Shown, known: Progress, ready: list[int], request: Reques
 def _grids(
     shown: Shown, known: Progress, ready: list[int], parts: Sequence[np.ndarray], blobs: Blobs
 ) -> list[dict[str, Any]]:
-    """Where each panel's patches lie (item mm), with their values as a blob in the order z, y, x."""
+    """Position of each panel's patches (item mm), with their values as a blob in the order z, y, x."""
     found = []
     for number, values in zip(ready, parts, strict=True):
         tokens = known.tokens[shown.files[number].item_id]
         try:
             scan = open_scan(shown.files[number])
         except (FlexiCTError, OSError):
-            continue  # Its panel shows a thumbnail, on which no patch has a place.
+            continue  # Its panel shows a thumbnail, on which patches have no position.
         d, h, w = values.shape[:3]
         found.append(
             {

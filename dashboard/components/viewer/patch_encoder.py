@@ -1,4 +1,4 @@
-"""Patch tokens of items, computed beside the page by the encoder that made an embedding set."""
+"""Patch tokens of items, computed in the background by the encoder of an embedding set."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EncoderUnavailableError(FlexiCTError):
 
 @dataclass(frozen=True)
 class SetEncoder:
-    """What made the vectors of an embedding set."""
+    """The encoder of an embedding set."""
 
     name: str
     weights_sha256: str
@@ -48,7 +48,7 @@ class SetEncoder:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of the tokens of some items: those that are ready, and why others will not be.
+    """The state of the tokens of some items: those that are ready, and why others failed.
 
     Attributes:
         tokens, errors: by item id.
@@ -61,10 +61,10 @@ class Progress:
 
 
 def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles], attempt: int = 0) -> Progress:
-    """Start what is missing, and tell at once what is there; ask again until nothing is waited for.
+    """Start what is missing and return at once what is there; call again until nothing is waiting.
 
     Args:
-        attempt: what failed under a lower number is tried again.
+        attempt: what failed with a lower number is tried again.
     """
     tokens: dict[str, PatchTokens] = {}
     errors: dict[str, str] = {}
@@ -87,8 +87,8 @@ def request_tokens(encoder: SetEncoder, items: Sequence[ItemFiles], attempt: int
 
 
 def in_background(key: Any, work: Callable[[], PatchTokens], attempt: int = 0) -> Future[PatchTokens]:
-    """The work under a key, one after the other, in a thread beside the page; started once, and again where it failed
-    under a lower attempt."""
+    """The work of a key, one after the other, in a background thread; started once, and again if it failed with a lower
+    attempt."""
     with _lock:
         known, of_attempt = _kept.get(key, (None, 0))
         if known is None or (of_attempt < attempt and known.done() and known.exception() is not None):
@@ -111,14 +111,14 @@ def _logged(work: Callable[[], PatchTokens]) -> PatchTokens:
 def _sentence(problem: BaseException) -> str:
     if isinstance(problem, FlexiCTError | OSError):
         return str(problem)
-    return f"an error of the program ended it ({type(problem).__name__}: {problem}); the log of the server has more"
+    return f"it ended with an error of the program ({type(problem).__name__}: {problem}); see the log of the server"
 
 
 def available_encoder(encoder: SetEncoder) -> Encoder:
-    """The encoder of a set, loaded from this machine alone and kept.
+    """The encoder of a set, loaded from this machine only and cached.
 
     Raises:
-        EncoderUnavailableError: unknown here, no weights on this machine, or other weights than the set's.
+        EncoderUnavailableError: unknown encoder, no weights on this machine, or not the weights of the set.
         CheckpointError: weights that cannot be read.
     """
     from flexict import load_encoder
@@ -129,12 +129,12 @@ def available_encoder(encoder: SetEncoder) -> Encoder:
     spec = REGISTRY.get(encoder.name)
     if spec is None:
         raise EncoderUnavailableError(
-            f"the set's encoder {encoder.name} is not one of this program, and gives no patch tokens here"
+            f"this program does not have the set's encoder {encoder.name}, so it cannot compute patch maps"
         )
     found: WeightsFile = _weights_here(spec)
     if found.sha256 != encoder.weights_sha256:
         raise EncoderUnavailableError(
-            f"the weights of {encoder.name} on this machine ({found.sha256[:8]}) are not those of the set "
+            f"the weights of {encoder.name} on this machine ({found.sha256[:8]}) differ from those of the set "
             f"({encoder.weights_sha256[:8]})"
         )
     made = read_label(encoder.pooling)
@@ -145,7 +145,7 @@ def available_encoder(encoder: SetEncoder) -> Encoder:
 
 
 def _weights_here(spec: EncoderSpec) -> Any:
-    """The weights as `find_weights` takes them, without a download."""
+    """The weights as `find_weights` finds them, without a download."""
     from huggingface_hub import try_to_load_from_cache
 
     from flexict.hub.checkpoints import HUB_FILE, CheckpointError, find_weights
@@ -168,7 +168,7 @@ def _weights_here(spec: EncoderSpec) -> Any:
 def _tokens_of(encoder: SetEncoder, files: ItemFiles) -> PatchTokens:
     loaded = available_encoder(encoder)
     if files.preset is None:
-        raise PreprocessError("the preset of this set is not known")
+        raise PreprocessError("the preset of this set is unknown")
     crop = crop_of(files.preset, subject_of(files))
     grid = loaded.patch_grid(crop.voxels()[None, None])
     (tokens,) = grid.tokens
@@ -180,7 +180,7 @@ def _tokens_of(encoder: SetEncoder, files: ItemFiles) -> PatchTokens:
 
 
 def _forget_oldest(shown: set[str]) -> None:
-    """Keep what is shown, and of the rest the newest that fit."""
+    """Keep what is shown, and the newest of the rest that fit."""
     with _lock:
         sizes = {
             key: future.result().tokens.nbytes

@@ -1,4 +1,4 @@
-"""Patch tokens where they lie in the patient: how like one of them they are, and their main components as colours."""
+"""Patch tokens at their position in the patient: similarity to one of them, and main components as colours."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dashboard.data.planes import Place, lps_to_place
 from flexict.presets.crop import Placement
 from flexict.volume import Volume
 
-# Of the lowest similarity, so that a single odd patch does not take the range of the scale.
+# Low end of the scale, so that a single odd patch does not stretch it.
 LOWEST_PERCENT = 1.0
 COLOUR_PERCENT = (2.0, 98.0)
 
 
 @dataclass(frozen=True)
 class PatchTokens:
-    """The patch tokens of one item where they lie.
+    """The patch tokens of one item and their position.
 
     Attributes:
         tokens: `[d, h, w, width]` float16; a slice has d = 1.
@@ -44,7 +44,7 @@ class PatchTokens:
         return x, y, z
 
     def cell_at(self, lps: Place) -> tuple[int, int, int] | None:
-        """The patch (z, y, x) that holds a point in LPS mm; None beside the input."""
+        """The patch (z, y, x) that contains a point in LPS mm; None outside the input."""
         along = self.placement.direction.T @ (np.asarray(lps) - np.asarray(self.placement.origin))
         voxel = along / np.asarray(self.placement.spacing) + 0.5
         cell = np.floor(voxel[::-1] / np.asarray(self.patch)).astype(int)
@@ -69,7 +69,7 @@ def similarity(
 
 
 def scaled(maps: Sequence[NDArray[np.float32]]) -> tuple[list[NDArray[np.uint8]], float]:
-    """The maps as steps 0 to 255 from a common low end to 1, and that low end; what lies below it becomes 0."""
+    """The maps as steps 0 to 255 from a common low end to 1, and that low end; lower values become 0."""
     low = float(np.percentile(np.concatenate([one.ravel() for one in maps]), LOWEST_PERCENT))
     low = min(low, 0.999)
     steps = [np.rint(np.clip((one - low) / (1.0 - low), 0, 1) * 255).astype(np.uint8) for one in maps]
@@ -79,7 +79,7 @@ def scaled(maps: Sequence[NDArray[np.float32]]) -> tuple[list[NDArray[np.uint8]]
 def component_colours(items: Sequence[PatchTokens]) -> list[NDArray[np.uint8]]:
     """The first three principal components of the tokens of all items, as RGB, each `[d, h, w, 3]`.
 
-    The components are found over all items together, so that a colour means the same on each. Every component is
+    The components are computed over all items together, so that a colour means the same on each. Every component is
     stretched from its 2nd to its 98th percentile; it has no unit, and its sign is chosen so that its largest weight is
     positive.
     """

@@ -1,4 +1,4 @@
-"""What a viewer shows, as panels of a figure for print: slices of the scans that can be read, else thumbnails."""
+"""What a viewer shows as panels of a figure for print: slices of readable scans, else thumbnails."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def panel_slices(
     """A slice of each item in a plane, `offset_mm` along its axis from the item's centre.
 
     Args:
-        shown: the items with their words.
+        shown: the items with their texts.
         plane: a name of `PLANES`.
-        numbers: of each item, further columns of the table, such as rank and cosine.
+        numbers: further columns of the table for each item, such as rank and cosine.
 
     Raises:
-        StoreError: a CT cannot be read, and the thumbnails neither.
+        StoreError: neither a CT nor the thumbnails can be read.
     """
     axis = PLANES[plane]
     found: list[PanelSlice] = []
@@ -89,7 +89,7 @@ def _mm(lps: Place, plane: Plane) -> str:
 
 
 def _box(scan: OpenScan, plane: Plane, depth: float) -> tuple[float, float, float, float] | None:
-    """The box that was embedded, mm on the screen, where this slice cuts it."""
+    """The embedded box, mm on the screen, if this slice cuts it."""
     if scan.box is None or not scan.box[0][plane.through] <= depth <= scan.box[1][plane.through]:
         return None
     low, high = scan.box
@@ -101,7 +101,7 @@ def _box(scan: OpenScan, plane: Plane, depth: float) -> tuple[float, float, floa
 
 def _without_scan(title: str, caption: str, facts: dict[str, object], stored: Thumbnail | None) -> PanelSlice:
     axial = PLANES["axial"]
-    # The path of the CT is nobody's business in a figure that leaves the machine.
+    # A figure that leaves the machine must not reveal the path of the CT.
     reason = "the CT cannot be read here"
     if stored is None:
         return PanelSlice(title, caption, axial.letters, note=f"No picture: {reason}", facts=facts)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dashboard.figures.slices import GreyWindow
 
-# Okabe-Ito orange: visible on grey in every window, and told apart from it without colour vision by its brightness.
+# Okabe-Ito orange: visible on grey in every window, and distinct from it without colour vision by its brightness.
 OUTLINE = (230, 159, 0)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Width and level of the grey scale in HU."""
-
-    width: float
-    level: float
-
-
-WINDOWS: dict[str, Window] = {
-    "Lung": Window(1500, -600),
-    "Soft tissue": Window(400, 40),
-    "Bone": Window(1800, 400),
-    "Brain": Window(80, 40),
-    "Liver": Window(150, 60),
+WINDOWS = {
+    window.name: window
+    for window in (
+        GreyWindow("Lung", 1500, -600),
+        GreyWindow("Soft tissue", 400, 40),
+        GreyWindow("Bone", 1800, 400),
+        GreyWindow("Brain", 80, 40),
+        GreyWindow("Liver", 150, 60),
+    )
 }

@@ -33,7 +33,7 @@ __all__ = ["Panel", "ViewerState", "show_panels"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the viewer: an item of a set, the plain words above and below it, and numbers for its table."""
+    """One picture of the viewer: an item of a set, plain text above and below it, and numbers for its table."""
 
     item: pd.Series
     title: str
@@ -41,24 +41,35 @@ class Panel:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ViewerState:
-    """What the viewer shows, and where it was clicked last.
+    """What a viewer shows now, and where it was clicked last.
+
+    It changes in place: a download is made outside the run of the page, where the session's state cannot be read.
 
     Attributes:
-        clicked_item: id of the item that was clicked; None before a click.
-        clicked_lps: LPS mm of that point.
         plane: `axial`, `coronal` or `sagittal`.
         offset_mm: from each item's centre along the plane's axis: to the head (axial), to the back (coronal), to the
             patient's left (sagittal).
-        window: a name of `WINDOWS`, or `Own`.
+        clicked_item: id of the item that was clicked; None before a click.
+        clicked_lps: LPS mm of that point.
     """
 
-    clicked_item: str | None
-    clicked_lps: tuple[float, float, float] | None
-    plane: str
-    offset_mm: float
-    window: str
+    plane: str = "axial"
+    offset_mm: float = 0.0
+    window: GreyWindow = WINDOWS["Soft tissue"]
+    clicked_item: str | None = None
+    clicked_lps: tuple[float, float, float] | None = None
+
+    def update(self, shown: Shown, request: Request | None) -> None:
+        """Take the browser's state; before it has sent any, what the viewer starts with."""
+        self.plane, place, name = shown.start
+        self.window, clicked = WINDOWS[name], None
+        if request is not None:
+            self.plane, place, self.window = request.plane, request.place, GreyWindow(*request.window)
+            clicked = clicked_lps(shown, request)
+        self.offset_mm = place[PLANES[self.plane].through]
+        self.clicked_item, self.clicked_lps = clicked or (None, None)
 
 
 def show_panels(
@@ -70,39 +81,36 @@ def show_panels(
     footer: str | None = None,
     plane: str = "axial",
     offset_mm: float = 0.0,
-    window: str = "Soft tissue",
     rerun_on_click: bool = False,
     on_view: Callable[[ViewerState], None] | None = None,
     download: str | None = None,
     from_middle: bool = False,
 ) -> ViewerState:
-    """Draw the panels, and tell what they show.
+    """Draw the panels and return what they show.
 
-    Where a CT is not mounted, its stored thumbnail is shown and says so. The viewer fetches slices by itself: the page
-    is run again only where `rerun_on_click` asks for it.
+    Where a CT cannot be read, its stored thumbnail is shown and says so. The viewer fetches slices by itself; the page
+    reruns only with `rerun_on_click`.
 
     Args:
         cohort: the cohort file, which holds the thumbnails.
         panels: at least one; rows of `Store.table`, or of the same columns.
         key: of the viewer on the page.
-        embedding_set: row of the set that the items are of (`Context.embedding_set`): it tells which box was embedded,
-            and which encoder makes the maps.
-        footer: what pictures that are downloaded must carry (`Context.footer`).
-        plane, offset_mm, window: what is shown first, such as from a link. Other panels start there again.
-        rerun_on_click: run the whole page when a point was clicked, so that it can use it.
-        on_view: is told what is shown whenever the viewer asks for slices, without a run of the page.
-        download: name of the files that what is shown can be taken as, below the viewer; None for no such buttons.
-        from_middle: open every scan at its middle: for scans side by side of which one has no known lesion.
+        embedding_set: row of the items' embedding set (`Context.embedding_set`), which decides the box that was
+            embedded and the encoder of the maps.
+        footer: what downloaded pictures must say (`Context.footer`).
+        plane, offset_mm: what is shown first, such as from a link. Other panels start there again.
+        rerun_on_click: rerun the page after a click, so that it can use the point.
+        on_view: called with what is shown whenever the viewer requests slices, without a rerun of the page.
+        download: file name of the downloads below the viewer, without ending; None for no buttons.
+        from_middle: open every scan at its middle, where one of them has no known lesion.
 
     Raises:
-        ValueError: no panel, or a plane or window that does not exist.
+        ValueError: no panel, or a plane that does not exist.
     """
     if not panels:
         raise ValueError("the viewer needs a panel")
     if plane not in PLANES:
         raise ValueError(f"there is no plane {plane!r}: choose {', '.join(PLANES)}")
-    if window not in WINDOWS:
-        raise ValueError(f"there is no window {window!r}: choose {', '.join(WINDOWS)}")
     place = [0.0, 0.0, 0.0]
     place[PLANES[plane].through] = float(offset_mm)
     preset = _preset(embedding_set)
@@ -114,35 +122,18 @@ def show_panels(
         captions=tuple(p.caption for p in panels),
         footer=footer,
         encoder=_encoder(embedding_set),
-        start=(plane, (place[0], place[1], place[2]), window),
+        start=(plane, (place[0], place[1], place[2]), "Soft tissue"),
     )
     mount_viewer(f"{key}.canvas", f"{key}.viewer")
     _feed(shown, f"{key}.viewer", rerun_on_click, on_view)
+    seen: ViewerState = st.session_state[f"{key}.viewer.seen"]
     if download is not None:
-        _downloads(download, shown, tuple(panel.numbers for panel in panels), st.session_state[f"{key}.viewer.seen"])
-    return _state(shown, f"{key}.viewer")
+        _downloads(download, shown, tuple(panel.numbers for panel in panels), seen)
+    return seen
 
 
-@dataclass
-class _Seen:
-    """What a viewer shows now: a file is made outside the run of the page, where its state cannot be asked for."""
-
-    plane: str = "axial"
-    offset_mm: float = 0.0
-    window: GreyWindow = field(default_factory=lambda: GreyWindow("Soft tissue", 400, 40))
-
-    def update(self, shown: Shown, request: Request | None) -> None:
-        """Take what the browser tells; before it has told anything, what it starts with."""
-        self.plane, place, name = shown.start
-        width, level = WINDOWS[name].width, WINDOWS[name].level
-        if request is not None:
-            self.plane, place, (name, width, level) = request.plane, request.place, request.window
-        self.offset_mm = place[PLANES[self.plane].through]
-        self.window = GreyWindow(name, width, level)
-
-
-def _downloads(name: str, shown: Shown, numbers: tuple[Mapping[str, float], ...], seen: _Seen) -> None:
-    """What is seen when a button is pressed, as a figure for print and as its table."""
+def _downloads(name: str, shown: Shown, numbers: tuple[Mapping[str, float], ...], seen: ViewerState) -> None:
+    """What the viewer shows when a button is pressed, as a figure for print and as its table."""
 
     def panels() -> list[slices.PanelSlice]:
         return panel_slices(shown, seen.plane, seen.offset_mm, numbers)
@@ -157,9 +148,10 @@ def _downloads(name: str, shown: Shown, numbers: tuple[Mapping[str, float], ...]
 @st.fragment
 def _feed(shown: Shown, key: str, rerun_on_click: bool, on_view: Callable[[ViewerState], None] | None) -> None:
     request = _request(shown, key)
-    st.session_state.setdefault(f"{key}.seen", _Seen()).update(shown, request)
+    seen: ViewerState = st.session_state.setdefault(f"{key}.seen", ViewerState())
+    seen.update(shown, request)
     if on_view is not None and request is not None:
-        on_view(_state(shown, key))
+        on_view(seen)
     mount_feed(key, answer(shown, request, key))
     clicks = 0 if request is None or request.point is None else request.point.n
     before, after = st.session_state.get(f"{key}.clicks"), (shown.signature, clicks)
@@ -169,7 +161,7 @@ def _feed(shown: Shown, key: str, rerun_on_click: bool, on_view: Callable[[Viewe
 
 
 def _request(shown: Shown, key: str) -> Request | None:
-    """What the browser asks of these panels; None where it has not seen them yet."""
+    """The browser's request for these panels; None before it has seen them."""
     raw: Any = last_request(key)
     if not isinstance(raw, dict) or raw.get("signature") != shown.signature:
         return None
@@ -180,18 +172,8 @@ def _request(shown: Shown, key: str) -> Request | None:
         return None
 
 
-def _state(shown: Shown, key: str) -> ViewerState:
-    request = _request(shown, key)
-    if request is None:
-        plane, place, window = shown.start
-        return ViewerState(None, None, plane, place[PLANES[plane].through], window)
-    clicked = clicked_lps(shown, request)
-    item, lps = clicked if clicked is not None else (None, None)
-    return ViewerState(item, lps, request.plane, request.place[PLANES[request.plane].through], request.window[0])
-
-
 def _preset(embedding_set: pd.Series | None) -> str | None:
-    """The label of a set's preset; None where it is not known what was embedded, such as of imported vectors."""
+    """The label of a set's preset; None where it is unknown what was embedded, as with imported vectors."""
     if embedding_set is None:
         return None
     try:

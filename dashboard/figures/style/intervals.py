@@ -5,16 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 
+from dashboard.wording.escaping import in_hovertemplate, in_html
 from embeddings.analysis import Adjusted, p_sides
 
-from .theme import CATEGORY_COLOURS, INK, in_template
+from .theme import CATEGORY_COLOURS, INK
 
 # The part of a panel on screen that its numbers take.
 NUMBERS_SHARE = 0.32
@@ -63,7 +63,7 @@ def axis_label(measure: str, sides: str, adjusted: Adjusted | None = None, key: 
 
 def screen_label(lines: Sequence[str]) -> dict[str, Any]:
     """Such lines as the title of a plotly axis, close under it: what lies below has little room."""
-    return {"text": "<br>".join(map(escape, lines)), "font": {"size": 13}, "standoff": 6}
+    return {"text": "<br>".join(map(in_html, lines)), "font": {"size": 13}, "standoff": 6}
 
 
 def print_label(axes: Axes, lines: Sequence[str], characters: int = 40) -> None:
@@ -99,7 +99,7 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
                     "symbol": "square" if line.has_interval else "square-open",
                     "color": CATEGORY_COLOURS[0],
                 },
-                hovertemplate=f"{in_template(line.label)}: {in_template(line.text)}<extra></extra>",
+                hovertemplate=f"{in_hovertemplate(line.label)}: {in_hovertemplate(line.text)}<extra></extra>",
                 showlegend=False,
                 cliponaxis=False,
             ),
@@ -107,7 +107,7 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
             col=col,
         )
         figure.add_annotation(
-            text=escape(line.wrapped("\n")).replace("\n", "<br>"),
+            text=in_html(line.wrapped("\n")).replace("\n", "<br>"),
             align="left",
             x=1.0,
             xref="x domain",
@@ -122,7 +122,7 @@ def screen_panel(figure: go.Figure, lines: Sequence[IntervalRow], *, reference: 
     figure.add_vline(x=reference, line={"dash": "dash", "color": INK, "width": 1}, row=row, col=col)
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
-        ticktext=[escape(line.label).replace("\n", "<br>") for line in lines],
+        ticktext=[in_html(line.label).replace("\n", "<br>") for line in lines],
         range=[len(lines) - 0.5, -0.7],
         row=row,
         col=col,

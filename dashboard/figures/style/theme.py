@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 
 import matplotlib
 import plotly.graph_objects as go
@@ -14,6 +13,8 @@ from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+
+from dashboard.wording.escaping import in_html
 
 # Widths of one and of two columns of a journal page.
 SINGLE_COLUMN_MM = 89.0
@@ -105,11 +106,6 @@ def legend_below(figure: go.Figure) -> go.Figure:
     )
 
 
-def in_template(text: str) -> str:
-    """Text from data for a `hovertemplate`: neither a tag nor one of plotly's own `%{...}`."""
-    return escape(text).replace("%{", "%&#123;")
-
-
 @cache
 def ramp_for_screen() -> tuple[tuple[float, str], ...]:
     """The ramp of continuous colours as a plotly colour scale."""
@@ -148,7 +144,7 @@ def finish_screen(figure: go.Figure, *, title: str, footer: str | None, height: 
     """Layout shared on screen: transparent, text in the page's colour, footer on the figure itself."""
     figure.update_annotations(font_size=13)
     figure.update_layout(
-        title={"text": escape(title), "x": 0.0, "xanchor": "left", "font": {"size": 16}},
+        title={"text": in_html(title), "x": 0.0, "xanchor": "left", "font": {"size": 16}},
         height=height,
         paper_bgcolor=TRANSPARENT,
         plot_bgcolor=TRANSPARENT,
@@ -162,7 +158,7 @@ def finish_screen(figure: go.Figure, *, title: str, footer: str | None, height: 
     figure.update_yaxes(gridcolor=RULE, zeroline=False, linecolor=INK, automargin=True)
     if footer:
         figure.add_annotation(
-            text=f"<i>{escape(footer)}</i>",
+            text=f"<i>{in_html(footer)}</i>",
             xref="paper",
             yref="paper",
             x=0,

@@ -113,7 +113,7 @@ def test_uploads_are_kept_under_their_content_never_under_the_name_sent(tmp_path
 
 
 def test_an_oversized_upload_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="may have 50 MB"):
+    with pytest.raises(ValueError, match="may have at most 50 MB"):
         keep_csv("big.csv", bytes(50_000_001), tmp_path)
 
 

@@ -51,7 +51,7 @@ def test_the_whole_tour_lands_on_each_page_and_back(settings: Settings, simulate
         assert step_of(app) == f"##### Tour, step {number} of {len(STEPS)}: {step.title}"
         assert app.title[0].value == step.title
         said = "\n".join(str(m.value) for m in app.markdown)
-        for text in (step.do, step.see, step.not_proven):
+        for text in (step.do, step.see, step.caution):
             assert text in said
         assert "tour.start" not in keys_of(app)
         if number < len(STEPS):

@@ -122,8 +122,8 @@ def test_the_second_tab_says_so_and_watches_the_first(settings: Settings, cohort
     try:
         second.button(key="new.start").click().run()
         assert second.session_state["job"] is job
-        assert any("No second one was started" in i.value for i in second.info)
-        assert not any("No second one was started" in i.value for i in first.info)
+        assert any("no second one was started" in i.value for i in second.info)
+        assert not any("no second one was started" in i.value for i in first.info)
         third = AppTest.from_file(str(APP), default_timeout=600)
         third.session_state["settings"] = settings
         third.run()

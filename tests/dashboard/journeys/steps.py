@@ -159,7 +159,7 @@ def embed_lesions(page: Page, n_rows: int, n_failures: int = 0) -> None:
     assert metric(page, "Rows") == str(n_rows)
     assert metric(page, "Scans to embed") == str(n_rows - n_failures)
     page.get_by_role("button", name="Start embedding").click()
-    expect(page.get_by_text(re.compile(r"The job is finished\. \d+ of \d+ scans? embedded"))).to_be_visible(
+    expect(page.get_by_text(re.compile(r"The job has finished\. \d+ of \d+ scans? embedded"))).to_be_visible(
         timeout=4 * WAIT_MS
     )
     page.get_by_role("button", name="Open this cohort").click()

@@ -71,7 +71,7 @@ def test_a_csv_with_unknown_headers_is_mapped_embedded_opened_and_selected_from(
     embed_lesions(page, 15)
     assert metric(page, "Scans") == "15"
     assert metric(page, "Patients") == "15"
-    expect(page.get_by_test_id("stSidebar")).to_contain_text("15 vectors of 288 numbers")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("15 vectors of 288 dimensions")
     # The CSV is called cohort.csv, so the cohort is called as the folder of its CTs.
     expect(page.get_by_role("heading", name=cohort_csv.parent.name, exact=True)).to_be_visible()
     picture(page, "cohort-made-from-csv", tmp_path)
@@ -101,8 +101,8 @@ def test_the_second_window_that_starts_the_same_job_is_told_of_the_first(
     first.get_by_role("button", name="Start embedding").click()
     expect(first.get_by_role("button", name="Stop the job")).to_be_visible(timeout=WAIT_MS)
     second.get_by_role("button", name="Start embedding").click()
-    expect(second.get_by_text("No second one was started")).to_be_visible(timeout=WAIT_MS)
-    assert first.get_by_text("No second one was started").count() == 0
+    expect(second.get_by_text("no second one was started")).to_be_visible(timeout=WAIT_MS)
+    assert first.get_by_text("no second one was started").count() == 0
     picture(second, "job-of-another-window", tmp_path)
     second.get_by_role("button", name="Stop the job").click()
     expect(first.get_by_text("The job ended with exit code")).to_be_visible(timeout=WAIT_MS)

@@ -76,7 +76,7 @@ def test_what_the_lasso_selects_is_selected_on_every_page(on_map: Page, tmp_path
     picture(page, "map-lasso", tmp_path)
 
     follow(page, "Stage gradient")
-    expect(page.get_by_text(f"{N_LASSO} selected scans drawn in full")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text(f"{N_LASSO} selected scans highlighted")).to_be_visible(timeout=WAIT_MS)
     page.wait_for_function("document.querySelector('.js-plotly-plot')?.data", timeout=WAIT_MS)
     assert set(page.evaluate(CHOSEN_POINTS)) == drawn
     picture(page, "gradient-of-a-selection", tmp_path)
@@ -105,10 +105,10 @@ def test_a_selection_is_undone_redone_and_cleared_on_every_page(on_map: Page) ->
     expect_selected(page, 0)
     expect_on_map(page, 0)
     follow(page, "Stage gradient")
-    assert page.get_by_text("selected scans drawn in full").count() == 0
+    assert page.get_by_text("selected scans highlighted").count() == 0
     press(page, "Undo")
     expect_selected(page, 2 * N_LASSO)
-    expect(page.get_by_text(f"{2 * N_LASSO} selected scans drawn in full")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text(f"{2 * N_LASSO} selected scans highlighted")).to_be_visible(timeout=WAIT_MS)
 
 
 def test_a_named_selection_is_loaded_by_another_person(

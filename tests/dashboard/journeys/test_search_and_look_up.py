@@ -52,9 +52,9 @@ def first_neighbour(page: Page) -> tuple[str, float]:
 
 def test_a_sentence_ranks_the_scans_whose_first_are_selected_and_shown(page: Page, chests: str, tmp_path: Path) -> None:
     go(page, chests, "search")
-    expect(page.get_by_text("for demonstrations alone").first).to_be_visible()
-    page.get_by_role("textbox", name="A sentence, as a report would say it").fill("large spiculated solid mass")
-    page.get_by_role("textbox", name="A sentence, as a report would say it").press("Enter")
+    expect(page.get_by_text("for demonstrations only").first).to_be_visible()
+    page.get_by_role("textbox", name="A sentence, worded as in a report").fill("large spiculated solid mass")
+    page.get_by_role("textbox", name="A sentence, worded as in a report").press("Enter")
     expect(page.get_by_text("no diagnosis").first).to_be_visible(timeout=WAIT_MS)
     settle(page)
     table = table_of(page, "download.search-c.csv")
@@ -91,7 +91,7 @@ def test_a_ct_with_its_mask_finds_itself_in_the_cohort(
 ) -> None:
     go(page, embedded, "lookup")
     upload(page, cohort_csv.parent / "case03.nii.gz")
-    expect(page.get_by_text("drop in a mask too")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Upload a mask too")).to_be_visible(timeout=WAIT_MS)
     upload(page, cohort_csv.parent / "case03_mask.nii.gz", place=1)
     expect(page.get_by_text("What the encoder will see")).to_be_visible(timeout=WAIT_MS)
     find_similar(page)
@@ -101,7 +101,7 @@ def test_a_ct_with_its_mask_finds_itself_in_the_cohort(
     whole(page)
     picture(page, "lookup-with-mask", tmp_path)
     press(page, "Delete this CT from the machine")
-    expect(page.get_by_text("The CT and everything made of it are deleted.")).to_be_visible()
+    expect(page.get_by_text("The CT and everything derived from it are deleted.")).to_be_visible()
 
 
 def test_a_mask_that_arrives_while_the_viewer_asks_for_slices_is_taken(
@@ -120,7 +120,7 @@ def test_a_mask_that_arrives_while_the_viewer_asks_for_slices_is_taken(
         drawn(page)
     page.evaluate("() => window.endTurn()")
     expect(page.get_by_text("What the encoder will see")).to_be_visible(timeout=WAIT_MS)
-    expect(page.get_by_text("drop in a mask too")).to_have_count(0)
+    expect(page.get_by_text("Upload a mask too")).to_have_count(0)
 
 
 def test_a_ct_is_looked_up_by_a_point_that_is_clicked(

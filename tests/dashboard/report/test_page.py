@@ -75,5 +75,5 @@ def test_the_button_builds_the_report_and_a_refusal_is_said(page: AppTest) -> No
     # 19 permutations are too few for the columns of the audit, whether one stage is left or three.
     page.text_input(key="report.order").set_value("").run()
     page.button[[one.label for one in page.button].index("Build the report")].click().run()
-    assert any("What the analyses warn of" in one.label for one in page.expander)
+    assert any("Warnings of the analyses" in one.label for one in page.expander)
     assert any("cannot reach an adjusted p" in one.value for one in page.markdown)

@@ -309,7 +309,7 @@ def test_the_methods_hold_the_true_numbers(full_report: Path, record: dict[str, 
     assert "19 permutations" in text
     assert "n = 44 cases of 42 patients" in text
     assert "Seed 3" in text
-    assert "Read as an event: '1'. Read as censored: '0'." in text
+    assert "Counted as an event: '1'. Counted as censored: '0'." in text
     assert record["results"]["survival"]["read_as_event"] == ["1"]
     assert T_STAGE_AND_SIZE in text, "the stage is a T stage, and a size is given"
     assert f"numpy {record['versions']['numpy']}" in text

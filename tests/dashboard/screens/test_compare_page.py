@@ -62,7 +62,7 @@ def test_sets_of_two_views_are_compared_case_by_case(settings: Settings, store_p
         "Stage gradient",
         "Linear probe",
         "Retrieval",
-        "Are the same cases similar in all sets?",
+        "Are the same scans similar in all sets?",
     ]
     assert "It is not shown that the two sets differ in how well they follow stage" in said
     assert "the two sets share" in said
@@ -86,7 +86,7 @@ def test_only_cases_in_every_set_are_compared_and_the_rest_counted(settings: Set
     add_set(cohort, "partial", noise=0.1, cases=slice(0, 34))
     said = text_of(open_page(settings, cohort))
     assert "34 scans" in said
-    assert "left out, as not in every set: 7" in said
+    assert "7 left out because not every set has them" in said
 
 
 def test_the_cases_that_sets_disagree_on_can_be_selected_on_every_page(settings: Settings, store_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_cohort_with_one_set_says_how_to_embed_another(settings: Settings, tmp
 
 def test_every_class_by_itself_can_be_told_apart(settings: Settings, store_path: Path) -> None:
     app = open_page(settings, store_path)
-    app.selectbox(key="compare.cut").select("every class by itself").run()
+    app.selectbox(key="compare.cut").select("keep all classes").run()
     assert not app.exception
     assert "Label: T1, T2, T3." in text_of(app)
 
@@ -151,4 +151,4 @@ def test_stage_and_label_can_be_left_out(settings: Settings, store_path: Path) -
     app.selectbox(key="compare.stage").select("(do not compare stage axes)").run()
     app.selectbox(key="compare.label").select("(do not compare probes and retrieval)").run()
     assert not app.exception
-    assert [s.value for s in app.subheader] == ["Are the same cases similar in all sets?"]
+    assert [s.value for s in app.subheader] == ["Are the same scans similar in all sets?"]

@@ -89,7 +89,7 @@ def test_a_scan_of_the_cohort_finds_itself_first(settings: Settings, embedded: P
     before = embedded.read_bytes()
     app = open_page(settings, embedded, "lesion_mask")
     drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
-    assert "drop in a mask too" in app.info[0].value
+    assert "Upload a mask too" in app.info[0].value
     drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
     assert any("What the encoder will see" in m.value for m in app.markdown)
     find(app)
@@ -126,7 +126,7 @@ def test_a_mask_is_taken_for_the_ct_that_stayed_over_a_visit_to_another_page(
     drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
     app.switch_page("screens/map.py").run()
     app.switch_page("screens/lookup.py").run()
-    assert "drop in a mask too" in app.info[0].value
+    assert "Upload a mask too" in app.info[0].value
     drop(app, "lookup.mask_file", cohort_csv.parent / "case03_mask.nii.gz")
     assert any("What the encoder will see" in m.value for m in app.markdown)
 
@@ -152,7 +152,7 @@ def test_a_lesion_can_be_marked_by_a_point(settings: Settings, embedded: Path, c
     app.run()
     # The viewer shows the crop round the point before anything is embedded.
     sent = "".join(one.proto.bytes.decode("utf-8", "replace") for one in app.get("bidi_component"))
-    assert "the CT looked up at 48.0, 48.0, 48.0 mm" in sent
+    assert "uploaded CT at 48.0, 48.0, 48.0 mm" in sent
     assert '"box":[' in sent.replace(" ", "")
     find(app)
     assert app.dataframe[0].value["case_id"].tolist()[0] == "case01"
@@ -232,7 +232,7 @@ def test_of_a_mask_with_several_labels_the_lesion_is_asked_for(
     drop(app, "lookup.ct", cohort_csv.parent / "case03.nii.gz")
     drop(app, "lookup.mask_file", path)
     assert "contains 2 labels (1, 2)" in app.error[0].value
-    next(one for one in app.text_input if one.label.startswith("Lesion's label")).set_value("2.0").run()
+    next(one for one in app.text_input if one.label.startswith("Label of the lesion")).set_value("2.0").run()
     assert not app.error
     find(app)
     table = app.dataframe[0].value

@@ -76,7 +76,7 @@ def test_slices_of_a_case_are_averaged_before_the_gradient(settings: Settings, s
 def test_the_probe_page_compares_with_size(settings: Settings, store_path: Path) -> None:
     app = open_app(settings, store_path, "probes")
     assert "AUC of both minus AUC of " in text_of(app)
-    app.selectbox(key="probes.cut").select("every class by itself").run()
+    app.selectbox(key="probes.cut").select("keep all classes").run()
     assert not app.exception
     assert "AUC" in text_of(app)
 
@@ -94,7 +94,7 @@ def test_points_selected_on_the_gradient_are_selected_on_the_map_and_offered_as_
     points = [{"customdata": [f"case{n:02d}/lesion"]} for n in (3, 5)]
     app.session_state["gradient.chart.0"] = AttributeDictionary({"selection": {"points": points}})
     app.run()
-    assert "2 selected scans drawn in full" in text_of(app)
+    assert "2 selected scans highlighted" in text_of(app)
     app.switch_page("screens/map.py").run()
     assert "2 selected scans" in [s.value for s in app.subheader]
     assert app.dataframe[0].value["case_id"].tolist() == ["case03", "case05"]
@@ -142,7 +142,7 @@ def test_a_selection_is_saved_under_a_name_and_found_in_another_session(
     assert not app.exception
     later = open_app(settings, path, "gradient")
     later.selectbox(key="selection.load").select("two of them").run()
-    assert "2 selected scans drawn in full" in text_of(later)
+    assert "2 selected scans highlighted" in text_of(later)
     later.button(key="selection.delete").click().run()
     assert not later.exception
     assert KeptWork(path).selections().empty
@@ -164,7 +164,7 @@ def test_what_one_person_saves_another_finds_in_the_same_file(
     KeptWork(path).delete_selection("seen by one")
     other.selectbox(key="selection.load").select("seen by one").run()
     assert not other.exception
-    assert "somebody has forgotten it" in text_of(other)
+    assert "another user deleted it" in text_of(other)
 
 
 def test_clearing_the_selection_brings_all_cases_back(settings: Settings, store_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_the_probe_page_asks_chance_labels_and_order(settings: Settings, store_p
     assert "stage steps" not in text_of(app)  # two classes have no steps
     app.select_slider(key="probes.permutations.200").set_value(0)
     app.checkbox(key="probes.learning").check()
-    app.selectbox(key="probes.cut").select("every class by itself").run()
+    app.selectbox(key="probes.cut").select("keep all classes").run()
     assert not app.exception
     said = text_of(app)
     assert "one-sided p" not in said
@@ -362,7 +362,7 @@ def test_of_very_many_slices_the_one_that_is_sought_is_offered(
     slices = next(o for o in app.sidebar.selectbox[0].options if o.startswith("Axial slices"))
     app.sidebar.selectbox[0].select(slices).run()
     assert len(app.selectbox(key="neighbours.query").options) == 10
-    assert "The first 10 are offered" in text_of(app)
+    assert "The first 10 are listed" in text_of(app)
     app.text_input(key="neighbours.find").set_value("CASE33").run()
     assert [o.split(",")[0] for o in app.selectbox(key="neighbours.query").options][-2:] == ["case33", "case33"]
     app.selectbox(key="neighbours.query").select_index(1).run()

@@ -72,7 +72,7 @@ def test_the_probe(settings: Settings, store_path: Path, reported: tuple[Analyse
     found = reported[1].probe
     assert found is not None
     app = open_app(settings, store_path, "probes")
-    app.selectbox(key="probes.cut").select("every class by itself").run()
+    app.selectbox(key="probes.cut").select("keep all classes").run()
     said = said_on(app).replace("\u00a0", " ")
     assert plain(p_words(found.p_chance, "one-sided", found.chance_adjusted)) in said
     combined, adjusted = found.adjusted_differences[0]

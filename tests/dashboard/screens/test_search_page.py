@@ -55,7 +55,7 @@ def test_a_sentence_ranks_the_cases_as_the_command_does(settings: Settings, ches
     assert table["rank"].tolist() == list(range(1, N_CHESTS + 1))
     assert table["similarity"].tolist() == pytest.approx(wanted["similarity"].tolist())
     assert "no diagnosis" in text_of(app)
-    assert "for demonstrations alone" in text_of(app)
+    assert "for demonstrations only" in text_of(app)
     assert [b.label for b in app.get("download_button")] == ["SVG", "PDF", "PNG", "CSV", "CSV"]
 
 
@@ -101,7 +101,7 @@ def test_a_set_of_other_weights_than_the_tower_is_a_message(settings: Settings, 
 
 def test_a_cohort_without_a_text_set_says_how_to_get_one(settings: Settings, store_path: Path) -> None:
     app = open_app(settings, store_path, "search")
-    assert "shares a space with text" in app.info[0].value
+    assert "can be searched by text" in app.info[0].value
     command = app.code[0].value
     assert command.startswith("python -m embeddings embed ")
     assert command.endswith("--encoder flexict-nano-vlm --view lesion --preset lesion_seed")
@@ -114,7 +114,7 @@ def test_findings_become_columns_of_every_set_by_case(settings: Settings, copied
     app.text_area(key="findings.text").set_value("spiculated margin\n\nlarge nodule\nspiculated margin")
     app.button(key="findings.go").click().run()
     assert not app.error
-    assert "2 columns of scores kept" in app.success[0].value
+    assert "2 columns of scores saved" in app.success[0].value
     store = Store(copied)
     sets = store.sets().set_index("view")["set_id"]
     wanted = KeptWork(copied).scores(sets["lesion"])["large nodule (zero-shot)"]
@@ -140,7 +140,7 @@ def test_a_deleted_column_is_gone_from_every_page(settings: Settings, copied: Pa
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("", "No finding is named"), ("x" * 121, "at most 120"), ("a\n" + "\x00b", "printable")]
+    ("text", "words"), [("", "There is no finding"), ("x" * 121, "at most 120"), ("a\n" + "\x00b", "printable")]
 )
 def test_findings_that_are_no_names_are_refused(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -56,7 +56,7 @@ def text_of(app: AppTest) -> str:
 
 def test_the_stage_axis_tells_the_planted_survival(settings: Settings, followed: MakeFollowed) -> None:
     app = open_app(settings, followed("survival", follow_up), "survival")
-    assert "Patients with a higher stage axis (out of fold) fare worse" in text_of(app)
+    assert "Patients with a higher stage axis (out of fold) have worse survival" in text_of(app)
     assert "choose covariates above" in text_of(app)
     values = {m.label: m.value for m in app.metric}
     assert float(values["Hazard ratio per SD"]) > 1.2
@@ -72,7 +72,7 @@ def test_the_page_says_which_value_counts_as_an_event(settings: Settings, follow
     words = {"alive": "0:LIVING", "dead": "1:DEAD WITH TUMOR"}
     path = followed("coded", lambda n: follow_up(n) | {"vital_status": words[follow_up(n)["vital_status"]]})
     said = text_of(open_app(settings, path, "survival"))
-    assert plain("Read as an event: '1:DEAD WITH TUMOR'. Read as censored: '0:LIVING'.") in said
+    assert plain("Counted as an event: '1:DEAD WITH TUMOR'. Counted as censored: '0:LIVING'.") in said
 
 
 def test_covariates_and_other_scores_can_be_chosen(settings: Settings, followed: MakeFollowed) -> None:
@@ -149,15 +149,15 @@ def result() -> SurvivalByScore:
 
 def test_the_verdict_follows_the_models(result: SurvivalByScore) -> None:
     assert result.score_alone is not None
-    assert "fare worse" in verdicts.survival(result, "axis")
-    assert "With the covariates in the model this remains" in verdicts.survival(result, "axis")
+    assert "have worse survival" in verdicts.survival(result, "axis")
+    assert "After adjustment for the covariates this remains" in verdicts.survival(result, "axis")
     weak = dataclasses.replace(result.cox[0], p_adjusted=0.2)
     assert "no longer shown" in verdicts.survival(dataclasses.replace(result, cox=(weak, *result.cox[1:])), "axis")
     alone = dataclasses.replace(result, cox=(result.score_alone,))
-    assert "Whether this is more than an effect of stage or size is not tested" in verdicts.survival(alone, "axis")
+    assert "Whether this goes beyond stage or size is not tested" in verdicts.survival(alone, "axis")
     assert "cannot be fitted" in verdicts.survival(dataclasses.replace(result, cox=()), "axis")
     better = dataclasses.replace(result, score_alone=dataclasses.replace(result.score_alone, hazard_ratio=0.5))
-    assert "fare better" in verdicts.survival(better, "axis")
+    assert "have better survival" in verdicts.survival(better, "axis")
     assert "no longer shown" in verdicts.survival(better, "axis")  # the model with covariates points the other way
 
 
@@ -166,4 +166,4 @@ def test_no_effect_is_claimed_without_evidence(result: SurvivalByScore) -> None:
     null = dataclasses.replace(result, score_alone=dataclasses.replace(result.score_alone, p=0.4), logrank_p=0.5)
     assert verdicts.survival(null, "axis").startswith("No difference in survival by axis is shown")
     assert "no steady change with it is shown" in verdicts.survival(dataclasses.replace(null, logrank_p=0.01), "axis")
-    assert verdicts.survival(dataclasses.replace(result, score_alone=None), "axis").startswith("No verdict")
+    assert verdicts.survival(dataclasses.replace(result, score_alone=None), "axis").startswith("Not tested")

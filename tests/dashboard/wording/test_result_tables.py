@@ -29,6 +29,11 @@ def test_an_estimate_and_its_interval_are_one_cell_and_a_p_has_one_format() -> N
     assert shown.iloc[1].tolist() == ["after size", "-0.004", "< 0.001", "", "1", "text"]
 
 
+def test_an_open_interval_says_that_its_upper_limit_was_not_reached() -> None:
+    table = pd.DataFrame({"median": [2219.0], "median_low": [1490.0], "median_high": [np.nan]})
+    assert as_text(table).iloc[0, 0] == "2219.000 [1490.000, not reached]"
+
+
 def test_a_heading_can_say_the_sides_of_a_p() -> None:
     assert "p, two-sided" in as_text(TABLE.rename(columns={"p_adjusted": "p"}), {"p": "p, two-sided"})
 

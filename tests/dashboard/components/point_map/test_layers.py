@@ -124,7 +124,7 @@ def test_a_part_of_the_map_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, stages: Layer, viewport: list[float]
 ) -> None:
     monkeypatch.setattr(layers, "MOST_POINTS", 100)
-    with pytest.raises(ValueError, match="left, right, bottom and top"):
+    with pytest.raises(ValueError, match="cannot be read"):
         contents(stages, np.zeros(N, dtype=bool), viewport)
 
 

@@ -47,8 +47,9 @@ def shown_of(
 
 
 def request_of(shown: Shown, **asked: object) -> Request:
-    usual = {"signature": shown.signature, "seq": 1, "plane": "axial", "place": (0.0, 0.0, 0.0)}
-    return Request(**{**usual, "window": ("Lung", 1500, -600), **asked})  # type: ignore[arg-type]
+    usual: dict[str, object] = {"signature": shown.signature, "seq": 1, "plane": "axial", "place": (0.0, 0.0, 0.0)}
+    usual |= {"window": ("Lung", 1500, -600), "wants": (), "opens": (), "map": "off", "map_key": "", "attempt": 0}
+    return Request(**{**usual, **asked})  # type: ignore[arg-type]
 
 
 def test_the_first_message_shows_the_middle_of_the_lesion(store_path: Path, unpack) -> None:
@@ -69,7 +70,11 @@ def test_the_first_message_shows_the_middle_of_the_lesion(store_path: Path, unpa
 
 def test_wanted_slices_and_regions_are_cut_in_any_plane(store_path: Path, unpack) -> None:
     shown = shown_of(store_path, rows_of(store_path).head(2))
-    wants = (Wanted(1, "coronal", 3), Wanted(0, "sagittal", 30, Region(-10, -10, 10, 10)), Wanted(0, "axial", 99))
+    wants = (
+        Wanted(1, "coronal", 3, None),
+        Wanted(0, "sagittal", 30, Region(-10, -10, 10, 10)),
+        Wanted(0, "axial", 99, None),
+    )
     header, _ = unpack(answer(shown, request_of(shown, wants=wants, seq=8)))
     assert header["seq"] == 8
     assert "items" not in header
@@ -204,7 +209,9 @@ def test_neither_slices_nor_maps_nor_clicks_read_a_scan_outside_the_data_roots(
     encoder = SetEncoder("flexict-nano", load_encoder("flexict-nano").weights_sha256, "pooled")
     shown = shown_of(store_path, rows, encoder, Settings(None, tmp_path, (tmp_path,)))
     assert [(one.image_path, one.mask_path) for one in shown.files] == [(None, None)] * 2
-    asked = request_of(shown, map="similarity", point=Point(0, (0.0, 0.0, 0.0), 1), wants=(Wanted(0, "axial", 3),))
+    asked = request_of(
+        shown, map="similarity", point=Point(0, (0.0, 0.0, 0.0), 1), wants=(Wanted(0, "axial", 3, None),)
+    )
     header, _ = wait_for_map(shown, asked, unpack)
     assert all("outside the data root" in one for one in header["map"]["errors"])
     assert "outside the data root" in header["slices"][0]["error"]

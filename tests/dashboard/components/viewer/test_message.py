@@ -42,7 +42,7 @@ def test_a_message_is_read_back_as_it_was_packed(header: dict[str, Any], blobs: 
 def test_a_slice_keeps_every_voxel_and_its_mask(pixels: np.ndarray, masked: bool) -> None:
     mask = (pixels > 0).astype(np.uint8) if masked else None
     blobs = Blobs()
-    record = slice_record(Wanted(2, "coronal", 7), Slice(pixels, mask, -3.5, 2.0, (0.7, 2.5), (1, 1)), blobs)
+    record = slice_record(Wanted(2, "coronal", 7, None), Slice(pixels, mask, -3.5, 2.0, (0.7, 2.5), (1, 1)), blobs)
     header, parts = unpack(pack({"slices": [record]}, blobs.parts))
     (one,) = header["slices"]
     shape = (one["rows"], one["columns"])
@@ -76,7 +76,7 @@ GOOD: dict[str, Any] = {
 
 def test_a_request_is_read() -> None:
     request = read_request(GOOD, 2)
-    assert request.wants == (Wanted(0, "axial", 12), Wanted(1, "sagittal", 3, Region(-5, -5, 5, 5)))
+    assert request.wants == (Wanted(0, "axial", 12, None), Wanted(1, "sagittal", 3, Region(-5, -5, 5, 5)))
     assert request.place == (0.0, 1.5, -2.0)
     assert request.point is not None
     assert request.point.place == (1.0, 2.0, 3.0)
@@ -108,6 +108,7 @@ def test_an_attempt_from_the_future_counts_as_one_of_now() -> None:
         {"window": ["Lung"]},
         {"map": "../../etc"},
         {"seq": None},
+        {"window": ["Lung", float("inf"), 0]},
         {"attempt": "now"},
     ],
 )

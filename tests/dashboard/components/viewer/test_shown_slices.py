@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.components.viewer.message import Request
 from dashboard.components.viewer.shown_slices import panel_slices
-from dashboard.components.viewer.slice_viewer import _Seen
+from dashboard.components.viewer.slice_viewer import ViewerState
 from dashboard.session.settings import Settings
 from tests.dashboard.app_session import open_app
 from tests.dashboard.components.viewer.test_answer import request_of, rows_of, shown_of
@@ -70,7 +70,7 @@ def test_without_the_ct_the_thumbnail_is_taken_and_no_path_is_told(store_path: P
 
 def test_a_click_takes_what_the_browser_told_last(store_path: Path) -> None:
     shown = shown_of(store_path, rows_of(store_path).head(1))
-    seen = _Seen()
+    seen = ViewerState()
     seen.update(shown, None)
     assert (seen.plane, seen.offset_mm, seen.window.name, seen.window.width) == ("axial", 0.0, "Lung", 1500)
     told: Request = request_of(shown, plane="coronal", place=(1.0, -7.5, 3.0), window=("Own", 123.0, 45.0))
