@@ -8,6 +8,7 @@ refused unless it is, byte for byte, what `encode` writes for a value of that ty
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from decimal import Decimal
@@ -29,6 +30,8 @@ _ARRAY, _CELLS = 1, 2
 # Kinds of numpy arrays written as raw memory: flags, integers, floating point, text.
 _RAW_KINDS = "biufU"
 _Shape = tuple[int, ...]
+# msgspec looks at a dataclass when it first meets it, and crashes where two threads do so at the same time (0.22).
+_MSGSPEC = threading.RLock()
 # A StageLabel is the only object that a column may contain besides plain values.
 _Cell = bool | int | float | str | StageLabel | None
 
@@ -133,7 +136,8 @@ def _packed(value: object) -> tuple[bytes, list[memoryview]]:
 
     pack = msgspec.msgpack.Encoder(enc_hook=extended).encode
     try:
-        return pack(value), arrays
+        with _MSGSPEC:
+            return pack(value), arrays
     except (OverflowError, RecursionError, UnicodeEncodeError) as error:
         raise CodecError(f"this value cannot be saved as part of a result: {error}") from error
 
@@ -172,6 +176,7 @@ def _unpacked(packed: bytes, arrays: bytes | memoryview, declared: Any) -> Any:
         return value
 
     try:
-        return msgspec.msgpack.decode(packed, type=declared, dec_hook=of_type, ext_hook=extension)
+        with _MSGSPEC:
+            return msgspec.msgpack.decode(packed, type=declared, dec_hook=of_type, ext_hook=extension)
     except (msgspec.DecodeError, ValueError, TypeError, RecursionError, OverflowError, MemoryError) as error:
         raise CodecError(f"this result cannot be read: {error}") from error

@@ -242,7 +242,7 @@ def test_what_the_forged_contents_are_changed_from_is_read() -> None:
         (Ext(7, b"gASV"), Any),
         ({1.5: {}}, dict[str, Any]),
     ],
-    ids=lambda value: str(value)[:60],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,  # others differ from process to process
 )
 def test_a_forged_content_is_refused(written: object, declared: Any) -> None:
     with pytest.raises(CodecError):
