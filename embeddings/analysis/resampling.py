@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -59,12 +59,6 @@ def bootstrap_weights(patient: ArrayLike, *, n_resamples: int, seed: int = 0) ->
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(n_patients, np.full(n_patients, 1.0 / n_patients), size=n_resamples)
     return counts[:, number].astype(np.float64)
-
-
-def bootstrap_indices(patient: ArrayLike, *, n_resamples: int, seed: int = 0) -> Iterator[NDArray[np.intp]]:
-    """The cases of each patient bootstrap, the same draws as `bootstrap_weights` of the same seed."""
-    for weights in bootstrap_weights(patient, n_resamples=n_resamples, seed=seed):
-        yield np.repeat(np.arange(len(weights)), weights.astype(np.intp))
 
 
 def permuted_labels(

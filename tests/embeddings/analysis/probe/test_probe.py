@@ -27,7 +27,7 @@ from embeddings.analysis.probe.discrimination import (
     macro_f1,
     reliability,
 )
-from embeddings.analysis.resampling import bootstrap_indices, bootstrap_weights
+from embeddings.analysis.resampling import bootstrap_weights
 from flexict.errors import FlexiCTError
 
 QUICK: dict[str, Any] = {"n_repeats": 1, "n_bootstrap": 100}
@@ -46,7 +46,7 @@ def predictions(n: int, n_classes: int, *, seed: int = 0) -> tuple[Any, Any]:
 def test_measures_agree_with_scikit_learn_on_all_cases_and_on_resamples(n_classes: Any) -> None:
     probability, truth = predictions(80, n_classes)
     weights = np.vstack([np.ones(80), bootstrap_weights(np.arange(80), n_resamples=3, seed=1)])
-    resamples = [np.arange(80), *bootstrap_indices(np.arange(80), n_resamples=3, seed=1)]
+    resamples = [np.repeat(np.arange(80), one.astype(int)) for one in weights]
     confusion = confusion_matrices(probability[None], truth, weights)
     measured = {
         "auc": macro_auc(probability[None], truth, weights),
