@@ -103,7 +103,7 @@ def stage_options(table: loading.EmbeddingTable) -> list[str]:
     if not options:
         if not waits_for_order:
             st.info(
-                "No column of this cohort reads as an ordered stage or grade with at least two levels (such as T1, "
+                "No column of this cohort is an ordered stage or grade with at least two levels (such as T1, "
                 "T2, T3 or Grade 1 to 4). Add one to the CSV, or map it on the **Cohort** page, "
                 f"{notices.EMBED_AGAIN}"
             )

@@ -29,11 +29,11 @@ def findings_form(path: Path, text_set: pd.Series) -> None:
     st.markdown(
         "Each finding is compared with its negation and gives every scan a score from 0 to 1. The scores become a "
         "column: it can colour the **Map**, and the other pages can adjust for it. "
-        "**The scores rank scans. They are no diagnosis, and not the probability that a patient has the finding.**"
+        "**The scores rank scans. They are not a diagnosis, nor the probability that a patient has the finding.**"
     )
     usual = _LESION if text_set["view"] == "lesion" else _CHEST
     with st.form("findings.form", border=False):
-        text = st.text_area("Findings, one a line", value="\n".join(usual), height=140, key="findings.text")
+        text = st.text_area("Findings, one per line", value="\n".join(usual), height=140, key="findings.text")
         asked = st.form_submit_button("Score these findings", type="primary", key="findings.go")
     if asked:
         try:

@@ -43,7 +43,7 @@ class ReportSettings:
     covariates: tuple[str, ...] = _names("columns regressed out of the vectors together with the size")
     baseline: tuple[str, ...] = _names("columns of the clinical baseline of the probe (default: the size)")
     time: str | None = option("column of the survival time", None, metavar="COL")
-    event: str | None = option("column that is 1 where the event was seen and 0 where censored", None, metavar="COL")
+    event: str | None = option("column that is 1 where the event occurred and 0 where censored", None, metavar="COL")
     set_id: str | None = option("embedding set (default: the first of the file)", None, flag="--set", metavar="SET_ID")
     compare: tuple[str, ...] = option(
         "a further embedding set shown beside it; may be repeated",
@@ -62,7 +62,7 @@ class ReportSettings:
     bootstrap: int = option(
         f"bootstrap samples of every interval ({defaults.BOOTSTRAP})", defaults.BOOTSTRAP, metavar="N"
     )
-    seed: int = option(f"of the random numbers ({defaults.SEED})", defaults.SEED, metavar="N")
+    seed: int = option(f"seed of the random numbers ({defaults.SEED})", defaults.SEED, metavar="N")
 
     def __post_init__(self) -> None:
         """Raises FlexiCTError on numbers out of range, and on a time without an event or the reverse."""

@@ -235,7 +235,7 @@ def _selected(settings: ReportSettings, frame: pd.DataFrame) -> NDArray[np.bool_
     kept = KeptWork(settings.cohort).selection(name)
     if kept is None:
         names = ", ".join(KeptWork(settings.cohort).selections()["name"]) or "none"
-        raise FlexiCTError(f"--selection: the cohort file keeps no selection {name!r}; it keeps {names}")
+        raise FlexiCTError(f"--selection: the cohort file has no selection {name!r}; it has {names}")
     chosen = frame["case_id"].isin(kept.case_ids).to_numpy(dtype=bool)
     if not chosen.any():
         raise FlexiCTError(f"--selection: no case of {name!r} is in this embedding set")
@@ -308,7 +308,7 @@ def _compared(store: Store, record: Mapping[str, Any], label: str, cases: pd.Ser
 
 def _partial(compared: Sequence[ComparedSet], n: int) -> tuple[str, ...]:
     return tuple(
-        f"{one.label} holds {len(one.rows)} of the {n} analysed cases; its figures are of these alone."
+        f"{one.label} has {len(one.rows)} of the {n} analysed cases; its figures are for these alone."
         for one in compared
         if len(one.rows) < n
     )

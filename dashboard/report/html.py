@@ -63,8 +63,8 @@ def html_report(
         f"<h1>Stage gradient report: {in_html(cohort.info.name)}</h1>",
         f'<p class="quiet">{of_patients(cohort.n, patients)} · {in_html(cohort.label)} · {created} UTC</p>',
         "".join(f'<p class="banner">{in_html(one)}.</p>' for one in statements(cohort)[:-1]),
-        f"<p>{in_html(disclosure.RESEARCH_ONLY)}. All figures describe groups of cases; they say nothing of a single "
-        "patient.</p>",
+        f"<p>{in_html(disclosure.RESEARCH_ONLY)}. All figures describe groups of cases; they say nothing about a "
+        "single patient.</p>",
         *(f'<p class="lead">{in_html(one)}</p>' for one in sentences(findings, cohort)),
         _audit(findings),
         _warnings(cohort, findings),
@@ -164,7 +164,7 @@ def _panel(panel: Panel, findings: Findings, cohort: AnalysedCohort) -> str:
         left_out = audit_figure.left_out_data(findings.audit)
         if not left_out.empty:
             body += (
-                "<h3>The stage axis on the cases of one level, trained with others of it and without</h3>"
+                "<h3>The stage axis on the cases of one level, trained with and without its other cases</h3>"
                 + table_html(left_out)
             )
     if panel.key == "survival" and findings.survival is not None:

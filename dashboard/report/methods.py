@@ -125,7 +125,7 @@ def _lost(step: FlowStep) -> str:
     if step.name == EMBEDDED:
         return f"{total} without a vector"
     reasons = ", ".join(f"{n} {why}" for why, n in step.lost)
-    return f"{total} lost where only cases {step.name} are kept ({reasons})"
+    return f"{total} excluded because only cases {step.name} are kept ({reasons})"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -142,11 +142,11 @@ def _gradient(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
     text = (
         f"Stage axis: ordinal ridge regression of the stage on the standardised vectors (penalty at a third of n "
         f"effective degrees of freedom), in {result.n_folds}-fold cross-validation by patient repeated "
-        f"{result.n_repeats} times, so that no case is scored by an axis that saw a scan of its patient; and shrinkage "
+        f"{result.n_repeats} times, so that no case is scored by an axis fitted to its own patient; and shrinkage "
         f"linear discriminants {discriminants} on the same folds. Agreement with stage is Spearman's rho "
         f"(n = {of_patients(result.n, result.n_patients)}) with a 95 % bootstrap interval over patients "
-        f"({result.n_bootstrap} resamples, fitted axes kept), tested one-sided by {result.n_permutations} permutations "
-        f"of the stage between patients, the whole cross-fit redone in each {permutation}: an interval and a p that "
+        f"({result.n_bootstrap} resamples given the fits), tested one-sided by {result.n_permutations} permutations "
+        f"of the stage between patients, the whole fit repeated in each {permutation}: an interval and a p that "
         f"seem to disagree answer different questions. The p-values of the {result.n_tests} tests of the axis were "
         f"adjusted for each other by Holm's method {holm}. Out of fold, {_numbers(result)}; the trend over "
         f"stages by {test} on the same permutations, {p_words(result.trend_p_permutation, 'one-sided')} (not "
@@ -231,7 +231,7 @@ def _audit(findings: Findings, cite: _Citations) -> str:
     return (
         "Shortcut audit: for each of "
         + _listed([_audited(one) for one in result.columns])
-        + ", the concordance (AUC) with stage of an axis from the column alone, out of fold as that of the vectors; "
+        + ", the concordance (AUC) with stage of an axis from the column alone, out of fold like that of the vectors; "
         "how well the vectors predict the column (AUC, or Spearman's rho for numbers); and the correlation with stage "
         f"of an axis from vectors out of which the column was regressed; tested one-sided by {result.n_permutations} "
         f"permutations, each kind of p-value adjusted over the columns ({FALSE_DISCOVERY} {cite('fdr')}; n = "
@@ -251,7 +251,7 @@ def _survival(cohort: AnalysedCohort, findings: Findings, cite: _Citations) -> s
         f"({p_words(result.logrank_p, 'two-sided')}), Cox's model {cite('cox')} with a test of proportional hazards "
         f"{cite('schoenfeld')}, Harrell's C {cite('harrell')} {result.c_index:.3f} [{result.c_index_low:.3f}, "
         f"{result.c_index_high:.3f}] (n = {counted(result.n, 'patient')}, "
-        f"{counted(result.n_events, 'event')}; left out without a known outcome or beyond a patient's first: "
+        f"{counted(result.n_events, 'event')}; left out as outcome unknown or not a patient's first scan: "
         f"{counted(result.n_excluded, 'scan')}; {result.n_bootstrap} resamples). {event_reading(result)}"
     )
 
@@ -262,9 +262,9 @@ def _pseudotime(findings: Findings, cite: _Citations) -> str:
         return ""
     return (
         f"Diffusion pseudotime {cite('pseudotime')} on a graph of {result.n_neighbours} neighbours from the root "
-        f"chosen as {result.root_rule}: rho with stage {result.rho:z.3f} [{result.rho_low:z.3f}, "
+        f"({result.root_rule}): rho with stage {result.rho:z.3f} [{result.rho_low:z.3f}, "
         f"{result.rho_high:z.3f}], {p_words(result.p_permutation, 'one-sided')} by {result.n_permutations} "
-        "permutations in which the root is chosen anew; the first principal component reaches "
+        "permutations, the root chosen again in each; the first principal component reaches "
         f"{result.pc1_rho:z.3f} (n = {result.n})."
     )
 

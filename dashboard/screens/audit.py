@@ -40,9 +40,9 @@ def _shortcuts(found: Context) -> None:
     options = [c for c in columns.covariates(staged.frame) if c != staged.column]
     if not options:
         st.info(
-            f"There are no other columns to test: beside *{plain(columns.label(staged.column))}* no column of this "
-            "cohort has values that differ. Add site, scanner, kernel, slice thickness, sex, age or tumour size to the "
-            f"CSV {notices.EMBED_AGAIN}"
+            f"There are no other columns to test: apart from *{plain(columns.label(staged.column))}* no column "
+            "of this cohort has more than one value. Add site, scanner, kernel, slice thickness, sex, age or tumour "
+            f"size to the CSV {notices.EMBED_AGAIN}"
         )
         return
     chosen = pick_columns(
@@ -51,7 +51,7 @@ def _shortcuts(found: Context) -> None:
         options,
         f"audit.columns.{staged.column}",
         default=columns.suspects(staged.frame, staged.column, staged.codes),
-        help="By default all columns except the stage, other spellings of it, and the outcome",
+        help="By default all columns except the stage, columns that restate it, and the outcome",
     )
     notices.censored_left_out(staged.frame)
     notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, chosen))
@@ -153,12 +153,12 @@ def _left_out(result: ShortcutAudit) -> None:
     if table.empty:
         st.caption(
             "Cannot be tested: no level of a category (such as a site) has five or more scans of at least two stages "
-            "from patients scanned nowhere else, with two stages left to train on."
+            "from patients without scans at another level, with two stages left to train on."
         )
         return
     st.caption(
         "Each level, such as one site, is left out of the training in turn. The table shows the concordance with stage "
-        "on its scans when other scans of the level were trained on, when none was, and the drop. A clear drop means "
+        "on its scans with other scans of the level in the training, without any, and the drop. A clear drop means "
         "that the axis does not generalise to a new level."
     )
     result_table(table)

@@ -153,7 +153,7 @@ def _pick_stage(frame: pd.DataFrame, place: DeltaGenerator) -> NDArray[np.float6
     """The code of each case's stage (NaN where missing), or None where no stage is compared."""
     options = columns.stages(frame)
     if not options:
-        place.caption("No column reads as an ordered stage, so stage axes are not compared.")
+        place.caption("No column is an ordered stage, so stage axes are not compared.")
         return None
     column = pick_stage_column(options, place, "compare", NO_STAGE)
     if column is None:
@@ -280,7 +280,7 @@ def _explain(result: EncoderComparison) -> None:
         "**Shared neighbours.** Mean Jaccard index of the k most similar scans of other patients, by cosine; chance by "
         "formula. **CKA**: linear centred kernel alignment of the patients' mean vectors, debiased, so that unrelated "
         "sets are expected to give 0 whatever their dimensions; interval by jackknife over patients.\n\n"
-        f"A set that is not shown to be better is not shown to be equal. Seed {result.seed}."
+        f"That no set is shown to be better does not mean that the sets are equal. Seed {result.seed}."
     )
 
 

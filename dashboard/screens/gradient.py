@@ -65,7 +65,7 @@ def _show(found: Context, staged: Staged, axis: StageAxis) -> None:
     without_size = (
         "choose a size above"
         if columns.sizes(staged.frame)
-        else "this cohort has none; add one to the CSV and embed again"
+        else "this cohort has no size; add one to the CSV and embed again"
     )
     st.markdown(f"#### {plain(verdicts.gradient(result, taken_out, without_size=without_size))}")
     for warning in result.warnings:

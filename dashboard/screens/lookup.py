@@ -190,7 +190,7 @@ def _marked(found: Context, recipe: Any, image: Path, volume: Volume) -> LookUpR
     if recipe.view == "lesion" and mask is None:
         st.info(
             f"The set {plain(found.set_id)} has crops around a mask ({plain(recipe.label)}). Upload a mask too, or "
-            "choose a set of seeds or volumes in the sidebar."
+            "choose a set of seed crops or volumes in the sidebar."
         )
         return None
     return LookUpRequest(found.path, found.set_id, image, mask, mask_label=label)

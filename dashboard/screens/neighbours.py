@@ -26,7 +26,7 @@ from embeddings.formatting import of_patients
 ITEM_PX = 170
 PROTOCOL_WORDS = {
     "leave-patient-out": "each case against all other patients",
-    "halves": "20 random halves: one queries, the other answers",
+    "halves": "20 random splits: one half searches the other",
 }
 
 
@@ -49,7 +49,7 @@ def _neighbours(found: Context) -> None:
         value=True,
         key="neighbours.patients",
         persist_state=SESSION,
-        help="Scans of one patient are similar for other reasons",
+        help="Scans of one patient are similar whatever their label",
     )
     index = int(frame.index[frame["item_id"] == query_id][0])
     patients = frame["patient_id"].to_numpy(dtype=str) if other_patients else None
@@ -160,10 +160,10 @@ def _show(found: Context, result: Retrieval) -> None:
     )
     explanation(
         f"n = {of_patients(result.n, result.n_patients, 'scan')}, {retrieval_figure.protocol_words(result)}; scans of "
-        "the query's own patient are never among the answers, which are ranked by cosine similarity."
+        "the query's own patient are never among the results, which are ranked by cosine similarity."
         f"{fusion} Recall@k: share of queries with a match among the k most similar; Precision@k: mean share of "
         "matches among them; mAP: mean average precision over the whole ranking. Grey: what a random ranking reaches, "
-        f"by formula. Intervals: bootstrap over patients ({result.n_bootstrap} draws), both as queries and as answers. "
+        f"by formula. Intervals: bootstrap over patients ({result.n_bootstrap} draws), as queries and as results. "
         f"Seed {result.seed}."
     )
 

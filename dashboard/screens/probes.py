@@ -124,8 +124,8 @@ def _show(found: Context, result: Probe, baseline_name: str | None, can_compare:
     sizes = ", ".join(f"{c}: {n}" for c, n in zip(result.classes, result.n_per_class, strict=True))
     explanation(
         f"n = {of_patients(result.n, result.n_patients, 'scan')} ({plain(sizes)}). Logistic regression in "
-        f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; an inner "
-        "cross-validation on the training folds chooses the strength of the penalty, never the scans reported. "
+        f"{result.n_folds}-fold cross-validation by patient, repeated {result.n_repeats} times; the "
+        "strength of the penalty is chosen by an inner cross-validation on the training folds, never on test scans. "
         "Baseline and combined model use the same folds. Intervals and the paired difference are bootstraps over "
         f"patients ({result.n_bootstrap} draws), given the fitted models. The confusion matrix is the mean over "
         f"repeats, rounded to whole scans. {_further(result)}Seed {result.seed}."

@@ -74,7 +74,7 @@ def _settings(found: Context, table: loading.EmbeddingTable) -> ReportSettings |
         help="Stages, or the groups below. Leave empty to sort them by meaning.",
     )
     groups = middle.text_area(
-        "Groups, one a line",
+        "Groups, one per line",
         key="report.groups",
         persist_state=SESSION,
         placeholder="Early=Tis,T1a,T1b\nAdvanced=T3,T4",
@@ -148,7 +148,7 @@ def _selection(found: Context) -> str | None:
     try:
         return links.saved_name(found.path, found.set_id, chosen)
     except (StoreError, OSError) as error:
-        st.error(f"The selection cannot be saved in the cohort file, so the report is of all scans: {plain(error)}")
+        st.error(f"The selection cannot be saved in the cohort file, so the report covers all scans: {plain(error)}")
         return None
 
 

@@ -99,7 +99,7 @@ def _say_missing(times: list[str], events: list[str]) -> None:
     if not events:
         missing.append(
             "an **event** column: 1 where the event happened and 0 where the patient was censored, or dead and alive "
-            "(a column in which 1 means censored counts the other way round and is not used)"
+            "(a column in which 1 means censored is coded the opposite way and is not used)"
         )
     st.info(
         f"Survival cannot be shown: this cohort lacks {' and '.join(missing)}. Add it to the CSV {notices.EMBED_AGAIN}"

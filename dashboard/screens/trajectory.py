@@ -103,12 +103,12 @@ def _show(found: Context, staged: Staged, result: Pseudotime, xy: NDArray[np.flo
         f"n = {of_patients(result.n, result.n_patients, 'scan')}. A graph joins each scan with its "
         f"{result.n_neighbours} nearest neighbours; pseudotime is the diffusion distance (Haghverdi et al. 2016, "
         f"{result.n_components} components) from the start, {plain(result.root_rule)}. p is one-sided over "
-        f"{result.n_permutations} permutations of stage, each with its own start. The interval of ρ is a bootstrap "
-        "over patients with the pseudotime fixed, so interval and p answer different questions. An order that changes "
-        "with the subsample or the start is not a trajectory. It has to beat two alternatives: the first principal "
-        "component, also turned towards stage in every permutation, and the out-of-fold stage axis of the **Stage "
-        f"gradient** page, refitted in every permutation. Seed {result.seed}. The map is for orientation only; "
-        "pseudotime does not use it."
+        f"{result.n_permutations} permutations of stage; a start chosen by stage is chosen again in each. "
+        "The interval of ρ is a bootstrap over patients with the pseudotime fixed, so interval and p answer different "
+        "questions. An order that changes with the subsample or the start is not a trajectory. Pseudotime has to beat "
+        "two alternatives: the first principal component, its sign set by stage in every permutation too, and the "
+        "out-of-fold stage axis of the **Stage gradient** page, refitted in every permutation. Seed "
+        f"{result.seed}. The map is for orientation only; pseudotime does not use it."
     )
     say_order(staged)
 

@@ -114,8 +114,8 @@ def trajectory(result: Pseudotime) -> str:
     follows = "follows stage" if result.p_permutation < ALPHA else "is not shown to follow stage"
     first = (
         f"Pseudotime {follows} beyond chance (ρ\u00a0=\u00a0{result.rho:z.2f} [{result.rho_low:z.2f}, "
-        f"{result.rho_high:z.2f}]; {p_in_sentence(result.p_permutation, 'one-sided')}; every permutation has its "
-        "own start)."
+        f"{result.rho_high:z.2f}]; {p_in_sentence(result.p_permutation, 'one-sided')}; a start "
+        "chosen by stage is chosen again in every permutation)."
     )
     supervised = (
         f" A supervised stage axis reaches ρ\u00a0=\u00a0{result.supervised_rho:z.2f} on patients it was not fitted to."
@@ -266,7 +266,7 @@ def search(sentence: str, case_ids: Sequence[str], similarity: Sequence[float]) 
     first, values = ", ".join(list(case_ids)[:3]), list(similarity)
     return (
         f"“{' '.join(sentence.split())}”: most similar of {counted(len(case_ids), 'scan')}: {first} (similarity "
-        f"{values[0]:z.2f}; the least similar has {values[-1]:z.2f}). A ranking, no diagnosis."
+        f"{values[0]:z.2f}; the least similar has {values[-1]:z.2f}). A ranking, not a diagnosis."
     )
 
 
@@ -281,7 +281,7 @@ def look_up(case_ids: Sequence[str], cosine: Sequence[float]) -> str:
     if values[0] > SAME_SCAN:
         return f"This scan, or a copy of it, is in the cohort as {case_ids[0]} (cosine {values[0]:.5f})."
     return (
-        f"The most similar scan is {case_ids[0]} (cosine {values[0]:.3f}). Similarity in the embedding is no "
+        f"The most similar scan is {case_ids[0]} (cosine {values[0]:.3f}). Similarity in the embedding is not a "
         "diagnosis, and the stage of a neighbour is not the stage of this scan."
     )
 
@@ -309,7 +309,7 @@ def survival(result: SurvivalByScore, score_name: str = "the score") -> str:
         if result.logrank_p >= ALPHA:
             return f"No difference in survival by {score_name} is shown ({ratio}; {groups}; {c_index})."
         return (
-            f"Survival differs between groups of {score_name} ({groups}), but no steady change with it is shown "
+            f"Survival differs between groups of {score_name} ({groups}), but no steady trend with it is shown "
             f"({ratio}): rely on the curves, not on the ratio."
         )
     course = "worse" if alone.hazard_ratio > 1 else "better"

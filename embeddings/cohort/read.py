@@ -112,7 +112,7 @@ def _check_repeats(rows: Rows) -> None:
         if row.patient_id != other.patient_id or len(lesions) == 1:
             rows.report(row, "image_path", f"the same image as row {other.number}: remove one of the rows")
         else:
-            reason = f"the same image as row {other.number}, with another lesion: whole volumes will be equal"
+            reason = f"the same image as row {other.number}, with another lesion: volume vectors will be equal"
             rows.report(row, "image_path", reason, "warning")
 
 

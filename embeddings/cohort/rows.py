@@ -88,7 +88,7 @@ class Rows:
         """Read case and patient of each row; with `unique`, refuse rows of a case that an earlier row has."""
         first_row: dict[str, int] = {}
         if "patient_id" not in self.columns:
-            self.warn("no patient column: each case counts as its own patient; map one if patients repeat")
+            self.warn("no patient column: each case counts as its own patient; map one if a patient has several scans")
         for row, name in zip(self.rows, self._case_names(), strict=True):
             if row.failed:
                 continue
@@ -141,7 +141,7 @@ class Rows:
         present = [role for role in _SEED if role in self.columns]
         if len(present) < len(_SEED):
             if present:
-                self.warn(f"only {' and '.join(present)} of the seed's three columns are there: seeds are not read")
+                self.warn(f"only {' and '.join(present)} of the three seed columns found: seeds are not read")
             for role in present:
                 del self.columns[role]
             return

@@ -78,7 +78,7 @@ def read_description(path: Path, text: str | bytes) -> Description:
     try:
         found = json.loads(text)
         if found["format"] > FORMAT:
-            raise NotOurExportError(f"{path.name} was exported by a newer version of this program: update it")
+            raise NotOurExportError(f"{path.name} was exported by a newer version of this program: update this one")
         cohort = found["cohort"]
         info = CohortInfo(
             **cohort

@@ -236,7 +236,9 @@ def _read(path: Path) -> tuple[Description, pd.DataFrame, Vectors]:
             )
         return found, _typed(path, found, obs), {next(iter(found.sets)): vectors}
     if kind not in EXPORTS:
-        raise NotOurExportError(f"{path.name} was not exported by this program, or give --labels: {', '.join(EXPORTS)}")
+        raise NotOurExportError(
+            f"{path.name} is not an export of this program ({', '.join(EXPORTS)}): choose one, or give --labels"
+        )
     found, table = _read_parquet(path) if kind == ".parquet" else _read_csv(path)
     if not {"vector", "set_id"} <= set(table.column_names):
         raise NotOurExportError(f"{path.name} lacks 'vector' or 'set_id': export it again")

@@ -278,7 +278,7 @@ def _find_id(path: Path, columns: Sequence[str], wanted: str | None, label_colum
             f"several in common with the labels ({first_few(shared)})" if shared else "none in common with the labels"
         )
         raise VectorTableError(
-            f"{path.name} has no column with the name of a case, and {found}: say with --id which column names the case"
+            f"{path.name} has no column named like case ids, and {found}: say with --id which column names the case"
         )
     return shared[0]
 

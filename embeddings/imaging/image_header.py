@@ -90,7 +90,7 @@ def checked_header(path: Path, header: ImageHeader) -> ImageHeader:
     if not all(0.0 < mm <= WIDEST_SPACING_MM for mm in header.spacing):
         raise ImageError(
             path,
-            f"has a voxel spacing of {' x '.join(f'{mm:.4g}' for mm in header.spacing)} mm, which must lie "
+            f"has a voxel spacing of {' x '.join(f'{mm:.4g}' for mm in header.spacing)} mm, which must be "
             f"above 0 and at most {WIDEST_SPACING_MM:g}: correct its header or export it again",
         )
     axes = header.direction
@@ -108,7 +108,7 @@ def checked_header(path: Path, header: ImageHeader) -> ImageHeader:
             path,
             f"has sheared axes (by {degrees:.1f} degrees, as after a gantry tilt): resample it to a rectangular grid",
         )
-    note = f"its axes are {degrees:.1f} degrees off square: read as square"
+    note = f"its axes are {degrees:.1f} degrees off right angles: squared"
     return replace(header, direction=square, notes=(*header.notes, note) if degrees >= 0.1 else header.notes)
 
 

@@ -94,7 +94,7 @@ class JobSettings(CsvSettings):
     )
     weights: Path | str | None = option("file, folder or hub name of the weights", None)
     device: str = option("auto (default: every GPU, else the CPU), cpu, cuda, or several: cuda:0,cuda:1", "auto")
-    batch_size: int | None = option("items encoded at once (default: by device and view)", None, metavar="N")
+    batch_size: int | None = option("items encoded at once (default: depends on device and view)", None, metavar="N")
     workers: int | None = option(
         "threads that read and preprocess, and on a CPU as many that encode (default: one per core)", None, metavar="N"
     )
@@ -119,11 +119,11 @@ class JobSettings(CsvSettings):
     cache: Path | None = option(
         "keep prepared input here, so that other encoders need not read the scans", None, metavar="DIR"
     )
-    retry_failed: bool = option("try failed scans again although their files have not changed", False)
+    retry_failed: bool = option("try failed scans again even if their files have not changed", False)
     limit: int | None = option("embed at most N cases", None, metavar="N")
     shard: tuple[int, int] | None = option(
         "embed the I-th of N parts of the cohort", None, parse=parse_shard, metavar="I/N"
     )
     engine: str = option("local (default), or ray for a cluster", "local", choices=ENGINES)
-    address: str | None = option("of the Ray cluster (default: start one on this machine)", None, metavar="HOST:PORT")
-    thumbnails: bool = option("store no small pictures of the items", True, flag="--no-thumbnails")
+    address: str | None = option("Ray cluster (default: start one on this machine)", None, metavar="HOST:PORT")
+    thumbnails: bool = option("do not store thumbnails of the items", True, flag="--no-thumbnails")

@@ -68,7 +68,7 @@ class RunSummary:
             parts.append(f"{self.n_failed} failed")
         if self.n_failed_before:
             were = "was" if self.n_failed_before == 1 else "were"
-            parts.append(f"{self.n_failed_before} failed before and {were} not tried again (--retry-failed does)")
+            parts.append(f"{self.n_failed_before} failed before and {were} not tried again (use --retry-failed)")
         if self.n_left_out:
             parts.append(f"{self.n_left_out} left for another run")
         if self.n_refused:

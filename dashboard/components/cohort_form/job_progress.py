@@ -47,7 +47,7 @@ def job_progress(settings: Settings) -> None:
     if st.session_state.get(_JOINED) and running:
         st.info(
             f"A job started from another window or program is already writing {plain(job.db.name)}, so no second one "
-            "was started. Its progress is below. Start yours when it has ended; it then does only what is missing."
+            "was started. Its progress is below. Start yours when it has ended; it will embed only what is missing."
         )
     if running:
         _watch()

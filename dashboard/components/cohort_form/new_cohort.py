@@ -36,7 +36,7 @@ VIEW_NAMES = {
 def new_cohort(settings: Settings) -> None:
     """The whole form."""
     uploaded = st.file_uploader(
-        "Upload a cohort CSV: one row a scan, with the path of the CT and, if known, patient, stage and mask",
+        "Upload a cohort CSV: one row per scan, with the path of the CT and, if known, patient, stage and mask",
         type=["csv", "tsv", "txt"],
         max_upload_size=MAX_CSV_MB,
         key="new.csv",

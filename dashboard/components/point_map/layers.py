@@ -221,5 +221,5 @@ def _density(
         "group": group,
         "share": np.round(255 * chosen / np.maximum(1, counts)).astype(np.uint8),
     }
-    note = f"{counted(len(rows), 'item')} as a density; zoom in until single items show (below {MOST_IN_VIEW:,})"
+    note = f"{counted(len(rows), 'item')} as a density; zoom in to see single items (below {MOST_IN_VIEW:,})"
     return {**header, "mode": "density", "view": view, "columns": COLUMNS, "rows": ROWS, "note": note}, arrays

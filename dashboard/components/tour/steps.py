@@ -29,7 +29,7 @@ STEPS = (
         "map",
         "Map",
         "Colour by *stage*, then by *scanner* or *kernel*. Drag around a group of points to select its scans.",
-        "Which scans are close together. The selection holds on every page until you clear it in the sidebar.",
+        "Which scans are close together. The selection applies to every page until you clear it in the sidebar.",
         "A map always shows shapes. Its groups and distances are not tested here; the next page tests them.",
     ),
     Step(
@@ -46,7 +46,7 @@ STEPS = (
         "Look for columns above their chance tick, and read the sentence on each.",
         "Whether scanner, kernel, age or size are associated with stage *and* predicted by the vectors, so that one of "
         "them could explain the stage axis.",
-        "A column that is not found is not shown to be harmless, and what was not recorded cannot be tested.",
+        "A column without a finding may still be a shortcut, and what was not recorded cannot be tested.",
     ),
     Step(
         "probes",
@@ -69,14 +69,14 @@ STEPS = (
         "Neighbours",
         "Choose a scan and compare it with the most similar scans, slice by slice.",
         "Which scans are similar in the embedding, and how often such scans share a label, compared with chance.",
-        "Similar in the embedding is not similar in disease.",
+        "Similar in the embedding does not mean similar in disease.",
     ),
     Step(
         "compare",
         "Compare encoders",
         "Keep two sets, such as lesion crops and whole volumes, and read the differences.",
         "Which set follows stage better on the same folds, and on which scans the two disagree most.",
-        "Not shown to differ is not shown to be equal. Where two sets disagree, neither is known to be right.",
+        "“Not shown to differ” does not mean “equal”. Where two sets disagree, neither is known to be right.",
     ),
     Step(
         "search",

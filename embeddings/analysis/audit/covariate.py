@@ -69,7 +69,7 @@ def read_covariate(name: str, values: ArrayLike | Mapping[str, ArrayLike], patie
     present = ~pd.isna(column) & np.array([not isinstance(one, str) or one != "" for one in column])
     held = column[present]
     if len(set(held.tolist())) < 2:
-        what = "has no value" if not len(held) else f"is {held[0]!s} in every case that has one"
+        what = "has no value" if not len(held) else f"has the same value, {held[0]!s}, in every case that has one"
         return Covariate(name, present, np.zeros(len(held)), (), f"{name} {what}: nothing can be compared.")
     if all(_is_number(one) for one in held) and len(set(held.tolist())) > 2:
         numbers = held.astype(np.float64)

@@ -190,7 +190,7 @@ def verdict(column: ShortcutColumn) -> str:
         return f"{explains}, so closely that it determines the stage, and the vectors predict it ({predicted})."
     return (
         f"{explains}, the vectors predict it ({predicted}), and with it removed from the vectors no stage axis is "
-        f"shown ({after}; {before} before)."
+        f"shown ({after}; {before} before removal)."
     )
 
 

@@ -262,7 +262,7 @@ def _keeping(
             labelling.stage, design, labelling.patient, n_permutations=n_permutations, seed=labelling.seed
         )
     except NothingToExchangeError:
-        return None, ["Size and covariates fix the stage, so there is no axis after them."]
+        return None, ["Size and covariates determine the stage, so no axis is left without them."]
     said = [f"{taken}: little of the vectors is left."] if columns > n_patients / PATIENTS_PER_COLUMN else []
     return PermutedStages(permuted), said
 

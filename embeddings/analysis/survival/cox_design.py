@@ -80,7 +80,7 @@ def flaw(terms: list[Term], event: NDArray[np.float64]) -> str | None:
     for k in range(1, len(terms) + 1):
         if np.linalg.matrix_rank(centred[:, :k], tol=1e-6) < k:
             before = ", ".join(term.name for term in terms[: k - 1])
-            return f"{terms[k - 1].name} is told exactly by {before}; leave one of them out"
+            return f"{terms[k - 1].name} is determined exactly by {before}; leave one of them out"
     return None
 
 

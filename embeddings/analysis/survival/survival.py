@@ -207,7 +207,7 @@ def _warnings(groups: tuple[SurvivalGroup, ...], n_events: int, n_groups: int) -
     said = []
     if n_events < MIN_EVENTS:
         said.append(
-            f"Only {n_events} event{'s' * (n_events > 1)}: curves and log-rank test are a description, no evidence."
+            f"Only {n_events} event{'s' * (n_events > 1)}: curves and log-rank test are descriptive, not evidence."
         )
     if len(groups) < n_groups:
         said.append(f"Many patients share a score, so only {len(groups)} of {n_groups} groups could be made.")

@@ -141,7 +141,7 @@ def pseudotime(
     if start is None and codes is not None:
         start = int(medoids(vectors, lowest_stage(codes))[0])
     if start is None:
-        raise FlexiCTError(f"The {ANALYSIS} needs a stage to choose its start from, or a start given by hand.")
+        raise FlexiCTError(f"The {ANALYSIS} needs a stage to choose its start from, or a start chosen by the user.")
     time = diffusion.distances_from(start)
     rho = low = high = p = float("nan")
     pc1, supervised = undefined_axis(first_component(vectors)), undefined_axis(np.full(n, np.nan))
@@ -175,7 +175,7 @@ def pseudotime(
     return Pseudotime(
         pseudotime=time / time.max(),
         root=start,
-        root_rule="medoid of the lowest stage" if root is None else "given by hand",
+        root_rule="medoid of the lowest stage" if root is None else "chosen by the user",
         stage=codes,
         rho=rho,
         rho_low=low,

@@ -224,7 +224,7 @@ def _ordered(folder: Path, slices: Sequence[_Slice], notes: tuple[str, ...]) -> 
         np.array([getattr(s.place, name) for s in slices]) for name in ("position", "axes", "pixel_mm")
     )
     if len(sizes) > 1 or np.ptp(axes, axis=0).max() > 1e-3 or np.ptp(pixels, axis=0).max() > 1e-3:
-        raise ImageError(folder, "mixes slices of different size or orientation: leave one series in the folder")
+        raise ImageError(folder, "mixes slices of different size or orientation: keep only one series in the folder")
     rows, columns = sizes.pop()
     along_x, along_y = axes[0, :3], axes[0, 3:]
     normal = np.cross(along_x, along_y)

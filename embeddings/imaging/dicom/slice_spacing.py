@@ -61,7 +61,7 @@ def spacing_of(folder: Path, heights: NDArray[np.float64], evidence: Callable[[]
     if gaps.min() < _SAME_PLACE_MM:
         raise ImageError(
             folder,
-            f"has two different slices at the same position ({heights[gaps.argmin()]:.1f} mm): leave one phase in it",
+            f"has two different slices at the same position ({heights[gaps.argmin()]:.1f} mm): keep only one phase",
         )
     usual = float(np.median(gaps))
     if np.abs(gaps - usual).max() <= _tolerance(usual):

@@ -135,7 +135,7 @@ def _gap_note(slices: NDArray[np.float64], outlines: list[NDArray[np.float64]]) 
     if not n_skipped:
         return []
     what = f"{n_skipped} slice{'s' if n_skipped > 1 else ''} between outlined ones"
-    return [f"the lesion has no outline on {what}, and no voxel there: draw it where it was forgotten"]
+    return [f"the lesion has no outline on {what}, so no voxel there: outline it if it was missed"]
 
 
 def _tests(outlines: list[NDArray[np.float64]], shape: tuple[int, int]) -> float:

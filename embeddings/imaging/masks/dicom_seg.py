@@ -188,7 +188,7 @@ class Segmentation:
         if len(gaps) > 1 and np.ptp(gaps) <= _OFF_GRID * least:
             return least
         if self.slice_mm is None:
-            raise ImageError(self.path, "does not state the distance of its slices: resample it to the CT's grid")
+            raise ImageError(self.path, "does not state the spacing of its slices: resample it to the CT's grid")
         # Frames further apart belong to separate lesions: the space between them is not inside.
         return least if least < _THICKER * self.slice_mm else self.slice_mm
 

@@ -101,10 +101,10 @@ def place(path: Path, mask: Volume, grid: Volume) -> Placement:
         off = np.abs(common @ matrix.T + start - common @ whole.T - shift)
         if off.max() <= _OFF_GRID:
             off_mm = float(np.linalg.norm(off * np.array(mask.spacing[::-1]), axis=1).max())
-            rounded = f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is taken as rounding"
+            rounded = f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is treated as rounding error"
             notes = (rounded,) if off_mm > _UNNOTED_MM else ()
             return Placement(path, grid.shape, whole, shift, True, notes)
-    note = f"the mask lies on another grid than its CT ({_grids(mask, grid)}): each voxel of the CT takes its nearest"
+    note = f"the mask is on another grid than its CT ({_grids(mask, grid)}): each CT voxel takes the nearest mask voxel"
     return Placement(path, grid.shape, matrix, start, False, (note,))
 
 

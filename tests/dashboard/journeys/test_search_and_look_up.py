@@ -55,7 +55,7 @@ def test_a_sentence_ranks_the_scans_whose_first_are_selected_and_shown(page: Pag
     expect(page.get_by_text("for demonstrations only").first).to_be_visible()
     page.get_by_role("textbox", name="A sentence, worded as in a report").fill("large spiculated solid mass")
     page.get_by_role("textbox", name="A sentence, worded as in a report").press("Enter")
-    expect(page.get_by_text("no diagnosis").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("not a diagnosis").first).to_be_visible(timeout=WAIT_MS)
     settle(page)
     table = table_of(page, "download.search-c.csv")
     assert [row["rank"] for row in table] == list("123456")

@@ -152,7 +152,7 @@ def test_a_selection_that_the_file_keeps_is_analysed_alone_and_the_others_are_co
     place = {case: row for row, case in enumerate(everyone.frame["case_id"])}
     rows = [place[case] for case in some.frame["case_id"]]
     np.testing.assert_array_equal(some.vectors, everyone.vectors[rows])
-    with pytest.raises(ValueError, match=r"keeps no selection 'none'; it keeps every second"):
+    with pytest.raises(ValueError, match=r"has no selection 'none'; it has every second"):
         select_cases(ReportSettings(path, "t_category", selection="none"))
 
 

@@ -253,7 +253,7 @@ def test_a_cohort_without_stages_says_so_once(settings: Settings, store_path: Pa
     Store(path, read_only=False).register_cohort(unstaged)
     for page in ("gradient", "trajectory"):
         app = open_app(settings, path, page)
-        assert [i.value for i in app.info if "No column of this cohort reads as an ordered stage" in i.value]
+        assert [i.value for i in app.info if "No column of this cohort is an ordered stage" in i.value]
 
 
 @pytest.mark.parametrize(("page", "tables"), [("gradient", ["Intervals"]), ("probes", ["Confusion", "Calibration"])])

@@ -54,7 +54,7 @@ def test_a_sentence_ranks_the_cases_as_the_command_does(settings: Settings, ches
     assert table["case_id"].tolist() == wanted["case_id"].tolist()
     assert table["rank"].tolist() == list(range(1, N_CHESTS + 1))
     assert table["similarity"].tolist() == pytest.approx(wanted["similarity"].tolist())
-    assert "no diagnosis" in text_of(app)
+    assert "not a diagnosis" in text_of(app)
     assert "for demonstrations only" in text_of(app)
     assert [b.label for b in app.get("download_button")] == ["SVG", "PDF", "PNG", "CSV", "CSV"]
 

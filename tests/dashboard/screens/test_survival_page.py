@@ -165,5 +165,5 @@ def test_no_effect_is_claimed_without_evidence(result: SurvivalByScore) -> None:
     assert result.score_alone is not None
     null = dataclasses.replace(result, score_alone=dataclasses.replace(result.score_alone, p=0.4), logrank_p=0.5)
     assert verdicts.survival(null, "axis").startswith("No difference in survival by axis is shown")
-    assert "no steady change with it is shown" in verdicts.survival(dataclasses.replace(null, logrank_p=0.01), "axis")
+    assert "no steady trend with it is shown" in verdicts.survival(dataclasses.replace(null, logrank_p=0.01), "axis")
     assert verdicts.survival(dataclasses.replace(result, score_alone=None), "axis").startswith("Not tested")

@@ -22,7 +22,7 @@ DENIALS = (
     r"never for diagnosis",
     r"not a medical device",
     r"does not mean the same diagnosis",
-    r"(is|are|a ranking,) no diagnosis",
+    r"(is|are|a ranking,) not? (a )?diagnosis",
     r"tests and diagnostics based on weighted residuals",
 )
 

@@ -215,7 +215,7 @@ def test_slightly_oblique_axes_are_squared_in_every_format(tmp_path: Path, name:
     if name == "a.dcm":
         axes = np.array([[1, np.sin(np.radians(1)), 0], [0, np.cos(np.radians(1)), 0], [0, 0, 1]])
     assert np.abs(volume.direction - axes).max() == pytest.approx(np.sin(np.radians(0.5)), abs=1e-3)
-    assert inspect(path).notes == ("its axes are 1.0 degrees off square: read as square",)
+    assert inspect(path).notes == ("its axes are 1.0 degrees off right angles: squared",)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -108,7 +108,7 @@ def test_axes_slightly_off_square_are_squared_and_sheared_ones_refused(tmp_path:
     np.testing.assert_allclose(volume.direction.T @ volume.direction, np.eye(3), atol=1e-9)
     ras = np.array([0.005 * 5 + 6, 5.0, 8.0])
     np.testing.assert_allclose(volume.lps_of((4, 5, 6)), ras * (-1, -1, 1), atol=0.05)
-    assert inspect(tmp_path / "slight.nii").notes == ("its axes are 0.3 degrees off square: read as square",)
+    assert inspect(tmp_path / "slight.nii").notes == ("its axes are 0.3 degrees off right angles: squared",)
     with pytest.raises(ImageError, match=r"sheared\.nii has sheared axes"):
         inspect(tmp_path / "sheared.nii")
 

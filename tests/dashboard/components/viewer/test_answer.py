@@ -153,7 +153,7 @@ def test_what_should_be_known_of_a_mask_is_said_beside_its_outline(store_path: P
     header, _ = unpack(answer(shown_of(store_path, row.assign(mask_path=str(tmp_path / "fine.nii.gz"))), None))
     (panel,) = header["panels"]
     assert panel["has_mask"]
-    assert any(note.startswith("Outline: the mask lies on another grid than its CT") for note in panel["notes"])
+    assert any(note.startswith("Outline: the mask is on another grid than its CT") for note in panel["notes"])
 
 
 def test_other_panels_make_the_browser_forget(store_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_verdict_can_be_read_in_one_way_only() -> None:
         "site alone explains the stage axis here: it is associated with stage (Cramer's V "
         f"{column.association_value:.2f}), the vectors predict "
         f"it (AUC {column.column_from_vectors.value:.2f}), and with it removed from the vectors no stage axis is shown "
-        f"(rho {column.after_removal.value:.2f}; rho {column.before_removal.value:.2f} before)."
+        f"(rho {column.after_removal.value:.2f}; rho {column.before_removal.value:.2f} before removal)."
     )
     beyond = replace(column, after_removal_p_adjusted=0.01)
     assert not beyond.explains_axis

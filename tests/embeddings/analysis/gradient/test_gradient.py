@@ -335,7 +335,7 @@ def test_covariates_that_fix_the_stage_leave_no_axis_and_the_rest_stands(simulat
     found = stage_gradient(X, stage, size=size, covariates=np.eye(4)[stage][:, 1:], **QUICK)
     assert found.residual is None
     assert found.lda_residual is None
-    assert [one for one in found.warnings if "fix the stage" in one]
+    assert [one for one in found.warnings if "determine the stage" in one]
     assert found.p_permutation < 0.05
 
 

@@ -311,7 +311,7 @@ def test_a_model_without_an_estimate_is_left_out_and_said(case: str) -> None:
     words = {
         "no event at a level": "none of the 6 patients with marker: True had the event",
         "no event at the reference": "with marker: False had the event",
-        "copy": "marker is told exactly by score",
+        "copy": "marker is determined exactly by score",
         "separated": "does not converge",
     }[case]
     with warnings.catch_warnings():

@@ -185,7 +185,7 @@ class TestSegmentationsOnOtherGrids:
             del ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness
 
         path = write_seg(tmp_path / "m.dcm", own, own.array[:2], [(1, 0, 0), (5, 0, 0)], change=silent)
-        with pytest.raises(ImageError, match="does not state the distance of its slices"):
+        with pytest.raises(ImageError, match="does not state the spacing of its slices"):
             read_mask(path, grid)
 
     def test_frames_far_apart_of_thin_slices_do_not_fill_what_lies_between(self, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_an_origin_rounded_by_less_than_a_tenth_of_a_voxel_is_taken_as_rounded(
     np.testing.assert_array_equal(mask.array, drawn)
     assert bool(notes) == noted
     if noted:
-        assert notes == (f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is taken as rounding",)
+        assert notes == (f"the mask is {off_mm:.2g} mm off the voxels of its CT, which is treated as rounding error",)
 
 
 def test_a_mask_that_covers_a_part_of_its_ct_lies_where_it_was_drawn(tmp_path: Path) -> None:
