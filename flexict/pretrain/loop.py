@@ -160,8 +160,8 @@ def _trim_curve(curve: Path, first: int) -> None:
     """Drop loss rows that a stopped run wrote after its last checkpoint."""
     if not curve.exists():
         return
-    with curve.open(newline="") as stream:
+    with curve.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     kept = rows[:1] + [r for r in rows[1:] if r and int(r[0]) < first]
-    with curve.open("w", newline="") as stream:
+    with curve.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(kept)

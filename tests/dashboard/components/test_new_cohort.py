@@ -39,7 +39,11 @@ def test_a_good_csv_is_counted_and_its_command_shown(settings: Settings, cohort_
 
 
 def test_bad_rows_are_shown_with_their_number_and_reason(settings: Settings, cohort_csv: Path) -> None:
-    text = cohort_csv.read_text().replace("case03.nii.gz", "gone.nii.gz").replace("case05.nii.gz", "../../etc/passwd")
+    text = (
+        cohort_csv.read_text(encoding="utf-8")
+        .replace("case03.nii.gz", "gone.nii.gz")
+        .replace("case05.nii.gz", "../../etc/passwd")
+    )
     app = upload(settings, "cohort.csv", text.encode())
     problems = app.dataframe[0].value
     assert {5, 7} <= set(problems["Row"])
@@ -48,7 +52,7 @@ def test_bad_rows_are_shown_with_their_number_and_reason(settings: Settings, coh
 
 
 def test_unknown_headers_can_be_mapped(settings: Settings, cohort_csv: Path) -> None:
-    text = cohort_csv.read_text().replace("image_path", "where_it_lies", 1)
+    text = cohort_csv.read_text(encoding="utf-8").replace("image_path", "where_it_lies", 1)
     app = upload(settings, "cohort.csv", text.encode())
     assert metrics(app)["Scans to embed"] == "0"
     image = next(s for s in app.selectbox if s.label.startswith("CT file"))
@@ -58,7 +62,7 @@ def test_unknown_headers_can_be_mapped(settings: Settings, cohort_csv: Path) -> 
 
 
 def test_lesions_are_embedded_once_their_column_is_mapped(settings: Settings, cohort_csv: Path) -> None:
-    text = cohort_csv.read_text().replace("mask_path", "outline", 1)
+    text = cohort_csv.read_text(encoding="utf-8").replace("mask_path", "outline", 1)
     app = upload(settings, "cohort.csv", text.encode())
     assert "--view volume" in app.code[0].value
     mask = next(s for s in app.selectbox if s.label == "Lesion mask")
@@ -74,7 +78,11 @@ def test_empty_masks_and_masks_of_several_labels_are_found_on_upload(settings: S
         image = sitk.GetImageFromArray(array.astype(np.uint8))
         image.CopyInformation(mask)
         sitk.WriteImage(image, str(folder / f"{name}_mask.nii.gz"))
-    text = cohort_csv.read_text().replace("case01_mask", "labels_mask").replace("case02_mask", "empty_mask")
+    text = (
+        cohort_csv.read_text(encoding="utf-8")
+        .replace("case01_mask", "labels_mask")
+        .replace("case02_mask", "empty_mask")
+    )
     app = upload(settings, "cohort.csv", text.encode())
     assert metrics(app)["Rows with errors"] == "2"
     said = " ".join(app.dataframe[0].value["What is wrong"])

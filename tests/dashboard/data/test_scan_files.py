@@ -116,7 +116,7 @@ def test_a_real_cohort_file_finds_its_scans_after_its_folder_was_moved(
     first.mkdir()
     for name in ("case00.nii.gz", "case00_mask.nii.gz"):
         shutil.copy(cohort_csv.parent / name, first)
-    lines = cohort_csv.read_text().splitlines()[:2]
+    lines = cohort_csv.read_text(encoding="utf-8").splitlines()[:2]
     (first / "cohort.csv").write_text("\n".join(lines) + "\n")
     store = Store(first / "cohort.duckdb", read_only=False)
     store.register_cohort(read_cohort(first / "cohort.csv", check_images=False), simulated=False)

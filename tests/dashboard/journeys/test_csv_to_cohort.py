@@ -49,7 +49,7 @@ ROLES = {
 @pytest.fixture
 def renamed_csv(cohort_csv: Path, tmp_path: Path) -> Path:
     """The first 15 scans of the test cohort under headers that are not recognised."""
-    with cohort_csv.open(newline="") as stream:
+    with cohort_csv.open(encoding="utf-8", newline="") as stream:
         header, *rows = list(csv.reader(stream))
     path = tmp_path / "cohort.csv"
     with path.open("w", newline="") as stream:

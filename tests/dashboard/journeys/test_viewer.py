@@ -220,7 +220,7 @@ def test_without_the_cts_the_panels_show_thumbnails_and_say_so(
     copied.mkdir()
     for found in cohort_csv.parent.glob("case0[0-5]*"):
         (copied / found.name).write_bytes(found.read_bytes())
-    (copied / "cohort.csv").write_text("\n".join(cohort_csv.read_text().splitlines()[: N_CASES + 1]))
+    (copied / "cohort.csv").write_text("\n".join(cohort_csv.read_text(encoding="utf-8").splitlines()[: N_CASES + 1]))
     store = embed(copied / "cohort.csv", tmp_path / "unmounted.duckdb", copied)
     copied.rename(tmp_path / "elsewhere")
     go(page, serve("--cohort", store), "neighbours")

@@ -50,7 +50,7 @@ def test_a_csv_beyond_the_limit_is_refused_with_its_size(settings: Settings) -> 
 def test_a_csv_as_other_programs_write_it_is_read(
     settings: Settings, cohort_csv: Path, written: Callable[[str], bytes]
 ) -> None:
-    app = upload(settings, written(cohort_csv.read_text()))
+    app = upload(settings, written(cohort_csv.read_text(encoding="utf-8")))
     assert not app.error
     assert rows_usable(app) == 42
     # The form offers the columns as the reader of the job sees them.
@@ -117,7 +117,7 @@ def half(path: Path) -> None:
 
 
 def text_file(path: Path) -> None:
-    path.write_text("case_id,stage\na,T1\n" * 500)
+    path.write_text("case_id,stage\na,T1\n" * 500, encoding="utf-8")
 
 
 @pytest.mark.parametrize(

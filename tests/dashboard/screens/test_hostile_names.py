@@ -52,7 +52,7 @@ WIDGETS = (
 @pytest.fixture(scope="module")
 def hostile_store(cohort_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The test cohort under names that nobody wishes for."""
-    with cohort_csv.open() as stream:
+    with cohort_csv.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     for number, row in enumerate(rows):
         row["case_id"] = f"{FORMULA} {HTML} {LINK} {BOLD} {number:02d}"

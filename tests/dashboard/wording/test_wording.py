@@ -37,7 +37,7 @@ def without_denials(text: str) -> str:
 
 def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     """Every string of a source file with its line; the parts of an f-string as one."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -90,7 +90,7 @@ SAYING = [
 
 def said_by(path: Path) -> Iterator[tuple[int, str]]:
     """The strings of a source file that people see: no docstrings."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     described = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
     return ((line, text) for line, text in texts_of(path) if text not in described)

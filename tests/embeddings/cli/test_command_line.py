@@ -69,23 +69,23 @@ def db(cohort: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 def test_validate_tells_good_from_bad_by_its_status(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(cohort)]) == 0
-    with cohort.open("a") as file:
+    with cohort.open("a", encoding="utf-8") as file:
         file.write("s9,p9,absent.nii.gz,T1,,,,\n")
     assert main(["validate", str(cohort), "--json"]) == 1
     out = capsys.readouterr().out
     report = json.loads(out[out.index("{") :])
     assert [(p["row"], p["case_id"]) for p in report["problems"] if p["severity"] == "error"] == [(5, "s9")]
-    cohort.write_text("nothing,here\n1,2\n")
+    cohort.write_text("nothing,here\n1,2\n", encoding="utf-8")
     assert main(["validate", str(cohort)]) == 2
 
 
 def test_embed_says_what_it_did_and_does_it_once(
     cohort: Path, db: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with cohort.open("a") as file:
+    with cohort.open("a", encoding="utf-8") as file:
         file.write("s9,p9,absent.nii.gz,T1,,,,\n")
     (cohort.parent / "bad.nii.gz").write_bytes(b"bad")
-    with cohort.open("a") as file:
+    with cohort.open("a", encoding="utf-8") as file:
         file.write("s8,p8,bad.nii.gz,T1,,,,\n")
     words = ["embed", str(cohort), "--db", str(db), "--view", "slices", "--slice-step", "4"]
     words += ["--weights", str(weights), "--device", "cpu"]
@@ -101,7 +101,9 @@ def test_embed_says_what_it_did_and_does_it_once(
 def test_embed_takes_columns_by_the_names_that_it_is_told(
     cohort: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cohort.write_text(cohort.read_text().replace("patient,", "wer,").replace("stage,", "wie weit,"))
+    cohort.write_text(
+        cohort.read_text(encoding="utf-8").replace("patient,", "wer,").replace("stage,", "wie weit,"), encoding="utf-8"
+    )
     db = cohort.parent / "mapped.duckdb"
     words = ["embed", str(cohort), "--db", str(db), "--view", "slices", "--slice-step", "8", "--device", "cpu"]
     words += ["--weights", str(weights), "--map", "patient_id=wer", "--map", "stage=wie weit"]

@@ -197,9 +197,10 @@ def labelled(csv: Path, labels: list[str]) -> Path:
     """Two labels in every mask, 1 in the lesion's lower half and 2 in its upper, and a column that chooses."""
     for mask in csv.parent.glob("*_mask.nii.gz"):
         rewrite(mask, lambda drawn: np.where(np.arange(len(drawn))[:, None, None] >= 12, 2, 1).astype(np.uint8) * drawn)
-    header, *rows = csv.read_text().splitlines()
+    header, *rows = csv.read_text(encoding="utf-8").splitlines()
     csv.write_text(
-        "\n".join([header + ",mask_label", *(f"{row},{one}" for row, one in zip(rows, labels, strict=True))])
+        "\n".join([header + ",mask_label", *(f"{row},{one}" for row, one in zip(rows, labels, strict=True))]),
+        encoding="utf-8",
     )
     return csv
 
