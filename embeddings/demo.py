@@ -126,7 +126,7 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
     record = folder / SETTINGS
     if record.exists():
         try:
-            found = json.loads(record.read_text())
+            found = json.loads(record.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise FileExistsError(f"{record} is damaged ({error}); delete the folder or choose another") from error
         if found != settings:
@@ -199,7 +199,7 @@ def _complete(folder: Path, case: _Case, spacing_mm: float) -> dict[str, object]
     image, mask, record = _paths(folder, case.case_id)
     planned = asdict(case)
     if record.exists() and image.exists() and mask.exists():
-        known: dict[str, object] = json.loads(record.read_text())
+        known: dict[str, object] = json.loads(record.read_text(encoding="utf-8"))
         if known.get("case") == planned:
             return known
     phantom = chest_phantom(

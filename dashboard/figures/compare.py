@@ -39,7 +39,7 @@ KEY = "thick: given the fits · thin: fits counted in · filled: adjusted p < 0.
 RETRIEVAL_KEY = "thick: given the gallery · thin: gallery counted in · filled: adjusted p < 0.05"
 NAME_CHARACTERS, FOOTER_CHARACTERS, LINE_PX = 26, 105, 40
 # The part of the figure on screen that the numbers take.
-NUMBERS_SHARE = 0.40
+NUMBERS_SHARE = 0.47
 
 
 def letter(position: int) -> str:

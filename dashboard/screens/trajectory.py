@@ -42,7 +42,7 @@ def _trajectory(found: Context) -> None:
     # Drawn before the first analysis: Streamlit forgets a choice that a run leaves out.
     with followed:
         chosen = _pick_covariates(staged)
-    result = None
+    result = xy = None
     with shown, result_section():
         result = analyses.run(
             pseudotime,
@@ -57,11 +57,13 @@ def _trajectory(found: Context) -> None:
             n_permutations=defaults.PERMUTATIONS,
             seed=defaults.SEED,
         )
-    if result is None:
-        return
     with shown, result_section():
         xy = analyses.run(project, found.path, found.set_id, "trajectory.map", X=staged.vectors).coordinates
-        _show(found, staged, result, xy)
+    if result is None:
+        return
+    if xy is not None:
+        with shown:
+            _show(found, staged, result, xy)
     if chosen:
         with followed, result_section():
             _covariates(found, staged, result, chosen)

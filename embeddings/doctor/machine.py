@@ -67,7 +67,7 @@ def check_cores() -> Check:
 
 def check_memory(root: Path = Path("/")) -> Check:
     """The free memory of the machine, or of the container's limit."""
-    lines = (root / "proc/meminfo").read_text().splitlines() if (root / "proc/meminfo").exists() else []
+    lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines() if (root / "proc/meminfo").exists() else []
     known = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines) if rest}
     total, free = known.get("MemTotal"), known.get("MemAvailable")
     if total is None or free is None:
@@ -92,7 +92,7 @@ def share_of_this_process(root: Path = Path("/")) -> Share:
     and `memory.limit_in_bytes`. A container usually sees its own group at the top.
     """
     try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
+        groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         return Share(None, None, None)
     cores, limits = [], []

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import embeddings.__main__
-import embeddings.job.embed  # noqa: F401  (imported for the processes)
+# Imported for the processes.
+import embeddings.__main__  # noqa: F401
+import embeddings.job.embed  # noqa: F401
 
 if importlib.util.find_spec("openvino"):
     import flexict.model.openvino_backend  # noqa: F401

@@ -43,7 +43,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_says_that_it_is_simulated(folder: Path, cases: pd.DataFrame) -> None:
     assert (cases["simulated"] == "yes").all()
     assert (folder / "SIMULATED.txt").is_file()
-    assert "simulated" in (folder / "README.txt").read_text()
+    assert "simulated" in (folder / "README.txt").read_text(encoding="utf-8")
 
 
 def test_every_file_is_there_and_case_ids_are_unique(folder: Path, cases: pd.DataFrame) -> None:
@@ -94,7 +94,7 @@ def test_truth_agrees_with_the_masks(folder: Path, cases: pd.DataFrame) -> None:
 
 def test_nifti_carries_the_lps_geometry_as_ras(folder: Path, cases: pd.DataFrame) -> None:
     row = cases.iloc[0]
-    truth = json.loads((folder / "truth" / f"{row.case_id}.json").read_text())["truth"]
+    truth = json.loads((folder / "truth" / f"{row.case_id}.json").read_text(encoding="utf-8"))["truth"]
     mask = nib.load(folder / row.mask_path)
     assert nib.aff2axcodes(mask.affine) == ("L", "P", "S")
     assert mask.header.get_xyzt_units()[0] == "mm"
@@ -165,7 +165,7 @@ def test_refuses_a_folder_of_something_else(folder: Path, tmp_path: Path) -> Non
     (tmp_path / "cohort.csv").write_text("case_id\nmine\n")
     with pytest.raises(FileExistsError, match="another"):
         write_demo_cohort(tmp_path)
-    assert (tmp_path / "cohort.csv").read_text() == "case_id\nmine\n"
+    assert (tmp_path / "cohort.csv").read_text(encoding="utf-8") == "case_id\nmine\n"
 
 
 def test_refuses_impossible_settings(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ def test_the_documentation_has_the_terms_of_the_app() -> None:
 def test_the_package_contains_the_terms() -> None:
     import tomllib
 
-    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["dashboard"]
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"][
+        "dashboard"
+    ]
     assert any(TERMS.relative_to(ROOT / "dashboard").match(pattern) for pattern in data)
 
 

@@ -37,7 +37,7 @@ def press(app: AppTest, key: str) -> None:
 def test_every_step_names_a_page_that_is_there_once() -> None:
     pages = [step.page for step in STEPS]
     assert len(set(pages)) == len(pages)
-    navigation = APP.read_text()
+    navigation = APP.read_text(encoding="utf-8")
     for page in pages:
         assert (ROOT / "dashboard" / "screens" / f"{page}.py").is_file()
         assert f'"screens/{page}.py"' in navigation

@@ -46,9 +46,9 @@ def long_gradient(seed: int = 0) -> Task:
     return Task(stage_gradient, arguments, "Working", data="set")
 
 
-def endless() -> Task:
+def endless(data: str = "endless") -> Task:
     """What never ends, and takes no processor's time."""
-    return Task(failing_analyses.never_end, {}, "Working", data="endless", module=failing_analyses.MODULE)
+    return Task(failing_analyses.never_end, {}, "Working", data=data, module=failing_analyses.MODULE)
 
 
 @pytest.fixture

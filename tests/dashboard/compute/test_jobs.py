@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dashboard.compute.jobs import JobRequest, start
 from embeddings.__main__ import parser
+from embeddings.job.settings import JobSettings
+from embeddings.options import settings_from
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,15 +31,16 @@ def test_the_command_shown_is_understood_by_the_command_line(tmp_path: Path) -> 
     assert words[:3] == ["python", "-m", "embeddings"]
     options = parser().parse_args(words[3:])
     assert options.cohort == tmp_path / "my cohort.csv"
-    assert options.map == ["stage=T stage; rm -rf"]
-    assert options.slice_step == 5
-    assert options.view == ["slices"]
+    settings = settings_from(JobSettings, options)
+    assert settings.mapping == {"stage": "T stage; rm -rf"}
+    assert settings.slice_step == 5
+    assert list(settings.views) == ["slices"]
 
 
 def test_a_label_of_the_masks_is_handed_on_whatever_it_begins_with(tmp_path: Path) -> None:
     words = shlex.split(request(tmp_path, mask_label="--GTV p").command_line())
-    assert parser().parse_args(words[3:]).mask_label == "--GTV p"
-    assert parser().parse_args(request(tmp_path).words()[2:]).mask_label is None
+    assert settings_from(JobSettings, parser().parse_args(words[3:])).mask_label == "--GTV p"
+    assert settings_from(JobSettings, parser().parse_args(request(tmp_path).words()[2:])).mask_label is None
 
 
 def test_the_slice_step_is_left_out_for_other_views(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, name: str) -> N
     (out / name).write_text("mine")
     with pytest.raises(ValueError, match=name):
         put_folder(a_report("figure.svg"), out)
-    assert (out / name).read_text() == "mine"
+    assert (out / name).read_text(encoding="utf-8") == "mine"
 
 
 def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_selection_that_the_file_keeps_is_analysed_alone_and_the_others_are_co
     [
         (["--stage", "t_categroy"], "did you mean t_category"),
         (["--stage", "t_category", "--size", "diametre_mm"], "diameter_mm"),
-        (["--stage", "t_category", "--size", "site"], "holds text such as"),
+        (["--stage", "t_category", "--size", "site"], "contains text such as"),
         (["--stage", "t_category", "--covariates", "t_category"], "is the stage itself"),
         (["--stage", "t_category", "--group", "Early"], "--group takes NAME=STAGE"),
         (["--stage", "t_category", "--group", "A=T1,T2", "--group", "B=T2"], "listed twice"),

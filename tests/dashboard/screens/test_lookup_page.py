@@ -259,7 +259,7 @@ def test_a_set_of_another_code_version_or_made_elsewhere_is_refused_before_anyth
     with duckdb.connect(path) as con:
         con.execute("UPDATE embedding_sets SET code_version = '0'")
     app = open_page(settings, path, "default")
-    assert "version 0 of the job's code" in app.info[0].value
+    assert "version 0 of the embedding code" in app.info[0].value
     assert not app.file_uploader
     with pytest.raises(JobError, match="not made by this program"):
         recipe_of({**set_of(embedded, "default"), "preset": "imported"})

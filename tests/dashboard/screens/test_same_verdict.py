@@ -16,11 +16,11 @@ from dashboard.report.html import sentences
 from dashboard.report.main_tests import main_tests
 from dashboard.report.methods import methods
 from dashboard.report.panels.all_panels import figure_panels
-from dashboard.report.provenance import versions
 from dashboard.session.settings import Settings
 from dashboard.wording.escaping import plain
 from embeddings.analysis import verdicts
 from embeddings.exchange.import_vectors import import_vectors
+from embeddings.versions import versions
 from tests.dashboard.app_session import open_app
 
 N, WIDTH, SEED = 60, 16, 24

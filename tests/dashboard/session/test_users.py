@@ -107,7 +107,7 @@ def test_another_persons_folder_is_not_allowed_though_the_data_root_holds_it(tmp
 def shipped_address() -> Iterator[None]:
     """The app's own `server.address`, which Streamlit reads beside the script that it is started with."""
     before = config.get_option("server.address")
-    shipped = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())
+    shipped = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     config.set_option("server.address", shipped["server"]["address"])
     yield
     config.set_option("server.address", before)

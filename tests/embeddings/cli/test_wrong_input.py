@@ -137,7 +137,7 @@ def test_a_description_with_a_value_of_another_kind_is_refused(
 ) -> None:
     table = tmp_path / "table.csv"
     export(filled, table, "csv")
-    whole = sidecar(table).read_text()
+    whole = sidecar(table).read_text(encoding="utf-8")
     for value in (None, [], {}, "x\0", -1, "\udcff"):
         words = json.loads(whole)
         *path, last = (filled.sets()["set_id"][0] if name == "*" else name for name in place)

@@ -346,13 +346,13 @@ def test_a_store_of_a_newer_version_is_a_problem(store: Store) -> None:
 
 
 def test_the_reference_is_of_the_bundled_weights() -> None:
-    reference = json.loads(self_test.REFERENCE.read_text())
+    reference = json.loads(self_test.REFERENCE.read_text(encoding="utf-8"))
     assert reference["weights_sha256"] == WeightsFile(NANO, "test").sha256
     assert len(reference["vector"]) == load_encoder("flexict-nano").width
 
 
 def test_a_vector_that_points_elsewhere_is_a_problem() -> None:
-    reference = json.loads(self_test.REFERENCE.read_text())
+    reference = json.loads(self_test.REFERENCE.read_text(encoding="utf-8"))
     vector, sha256 = np.asarray(reference["vector"], np.float32), reference["weights_sha256"]
     assert self_test.compare(vector, sha256).state == "ok"
     noise = np.random.default_rng(0).normal(size=len(vector)).astype(np.float32) * vector.std()

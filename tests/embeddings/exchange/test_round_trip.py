@@ -310,7 +310,7 @@ def test_a_table_that_was_changed_is_refused_and_nothing_is_written(
 def test_a_csv_needs_its_description(full: Store, tmp_path: Path) -> None:
     out = tmp_path / "all.csv"
     export(full, out, "csv")
-    words = json.loads(sidecar(out).read_text())
+    words = json.loads(sidecar(out).read_text(encoding="utf-8"))
     words["sets"][next(iter(words["sets"]))]["weights_sha256"] = "f" * 64
     sidecar(out).write_text(json.dumps(words))
     with pytest.raises(NotOurExportError, match="was changed since it was exported"):

@@ -220,7 +220,7 @@ def test_hashes_follow_content_not_place(tmp_path: Path) -> None:
 
 def test_the_hash_of_an_mhd_covers_its_voxels(tmp_path: Path) -> None:
     before = content_sha256(write(tmp_path / "a.mhd", ct_array(0)))
-    header = (tmp_path / "a.mhd").read_text()
+    header = (tmp_path / "a.mhd").read_text(encoding="utf-8")
     after = content_sha256(write(tmp_path / "a.mhd", ct_array(1)))
     (tmp_path / "a.mhd").write_text(header)
     assert before != content_sha256(tmp_path / "a.mhd")

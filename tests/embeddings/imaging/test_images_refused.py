@@ -108,7 +108,7 @@ def test_an_mhd_reads_no_file_of_another_folder(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     sitk.WriteImage(sitk.GetImageFromArray(np.ones((3, 3, 3), np.int16)), str(tmp_path / "in" / "a.mhd"))
     (tmp_path / "secret.raw").write_bytes(b"x" * 54)
-    text = (tmp_path / "in" / "a.mhd").read_text()
+    text = (tmp_path / "in" / "a.mhd").read_text(encoding="utf-8")
     for place, said in (
         ("../secret.raw", "another folder"),
         (f"{tmp_path}/secret.raw", "another folder"),

@@ -119,9 +119,9 @@ def test_the_record_says_the_code_that_the_process_ends_with(make_cohort: MakeCo
     found = {}
     for what in CASES:
         folder = tmp_path / what
-        said = (folder / "stderr").read_text()
-        records = [json.loads(path.read_text()) for path in (folder / "out.runs").glob("*.json")]
-        code = int((folder / "code").read_text())
+        said = (folder / "stderr").read_text(encoding="utf-8")
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "out.runs").glob("*.json")]
+        code = int((folder / "code").read_text(encoding="utf-8"))
         assert [record["exit_code"] for record in records] in ([], [code]), (what, said)
         found[what] = (code, records[0]["state"] if records else None, "Traceback" in said)
         is_bug = CASES[what][2]

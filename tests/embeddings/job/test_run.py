@@ -68,7 +68,7 @@ def test_running_again_reads_and_encodes_nothing(make_cohort: MakeCohort, make_e
 
 def test_new_rows_of_the_csv_are_all_that_is_embedded(make_cohort: MakeCohort, make_encoder: Any) -> None:
     csv = make_cohort(4)
-    whole = csv.read_text()
+    whole = csv.read_text(encoding="utf-8")
     csv.write_text("\n".join(whole.splitlines()[:3]) + "\n")
     assert go(csv, make_encoder()).n_embedded == 2
     csv.write_text(whole)
@@ -154,7 +154,7 @@ def test_vectors_that_are_no_vectors_are_not_stored(
 def test_lesions_are_cropped_by_mask_or_else_by_seed(make_cohort: MakeCohort, tiny: Any) -> None:
     csv = make_cohort(2, seeds=True)
     by_mask = go(csv, tiny, "lesion")
-    csv.write_text(csv.read_text().replace("c0_mask.nii.gz", "").replace("c1_mask.nii.gz", ""))
+    csv.write_text(csv.read_text(encoding="utf-8").replace("c0_mask.nii.gz", "").replace("c1_mask.nii.gz", ""))
     by_seed = go(csv, tiny, "lesion", seed_side_mm=32)
     sets = stored(csv).sets().set_index("set_id")
     assert sets.loc[by_mask.set_id, "preset"] == "lesion_mask@1.5"
@@ -185,7 +185,7 @@ def test_a_case_that_lacks_what_the_preset_needs_is_a_failure_with_what_to_do(
     make_cohort: MakeCohort, tiny: Any
 ) -> None:
     csv = make_cohort(2, seeds=True)
-    csv.write_text(csv.read_text().replace("c1_mask.nii.gz", ""))
+    csv.write_text(csv.read_text(encoding="utf-8").replace("c1_mask.nii.gz", ""))
     summary = go(csv, tiny, "lesion")
     assert (summary.n_embedded, summary.n_failed) == (1, 1)
     assert "no lesion mask" in stored(csv).failures().loc[0, "reason"]

@@ -84,7 +84,7 @@ def make(db: Path, clock: Clock, runs: list[RunSummary]) -> Callable[..., RunRec
 
 
 def read(record: RunRecord) -> dict[str, object]:
-    found: dict[str, object] = json.loads(record.path.read_text())
+    found: dict[str, object] = json.loads(record.path.read_text(encoding="utf-8"))
     return found
 
 
@@ -173,7 +173,7 @@ def test_a_record_identifies_nobody(make: Callable[..., RunRecord], runs: list[R
     record.start()
     count(runs, 1, 0, 1, 0)
     record.finish("failed", exit_code=75, error=f"the folder {tmp_path}/DOE^JOHN has gone")
-    text = record.path.read_text()
+    text = record.path.read_text(encoding="utf-8")
     for word in ("DOE", "Doe", "1.2.840", "19510203", "Jane", str(tmp_path)):
         assert word not in text, word
     # A word of the command line keeps its last part alone, and what is no path stays.
@@ -254,4 +254,4 @@ def test_a_file_where_the_folder_should_be_ends_no_run(
     folder_of(db).write_text("mine")
     make().start()
     assert "cannot be written" in capsys.readouterr().err
-    assert folder_of(db).read_text() == "mine"
+    assert folder_of(db).read_text(encoding="utf-8") == "mine"

@@ -54,7 +54,9 @@ def test_the_progress_of_several_views_counts_a_case_once(make_cohort: MakeCohor
     db = csv.parent / "o.duckdb"
     job.run_views(csv, db, settings, progress=lambda p: seen.append((p.n_planned, p.n_done, p.n_failed)))
     assert (seen[0], seen[-1]) == ((3, 0, 0), (3, 2, 1))
-    [record] = (json.loads(path.read_text())["counts"] for path in (csv.parent / "o.runs").glob("*.json"))
+    [record] = (
+        json.loads(path.read_text(encoding="utf-8"))["counts"] for path in (csv.parent / "o.runs").glob("*.json")
+    )
     assert (record["planned"], record["done"], record["failed"]) == (9, 6, 3), "once for each set, as is documented"
 
 

@@ -89,7 +89,7 @@ def _tell(board: Path, name: str, turns: int) -> None:
 
 def _least(board: Path) -> int:
     """The turns of whoever had fewest."""
-    told = [int(one.read_text()) for one in board.iterdir() if not one.name.startswith(".")]
+    told = [int(one.read_text(encoding="utf-8")) for one in board.iterdir() if not one.name.startswith(".")]
     return min(told) if len(told) == READERS + 1 else 0
 
 

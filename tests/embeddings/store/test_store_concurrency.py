@@ -40,7 +40,7 @@ def test_four_read_while_one_writes_and_everybody_gets_turns(tmp_path: Path) -> 
     finally:
         for process in processes:
             process.kill()
-    turns = {one.name: int(one.read_text()) for one in board.iterdir() if not one.name.startswith(".")}
+    turns = {one.name: int(one.read_text(encoding="utf-8")) for one in board.iterdir() if not one.name.startswith(".")}
     assert set(turns) == set(roles)
     assert min(turns.values()) >= TURNS
     assert len(Store(db).vectors(set_id)[0]) == ITEMS_A_COMMIT * turns["writer"]

@@ -62,7 +62,7 @@ def test_another_version_of_the_package_is_another_encoder_unless_it_names_its_w
     install()
     before = open_encoder("mean-hu").weights_sha256
     metadata = tmp_path / "their_encoder-1.2.dist-info" / "METADATA"
-    metadata.write_text(metadata.read_text().replace("1.2", "1.3"))
+    metadata.write_text(metadata.read_text(encoding="utf-8").replace("1.2", "1.3"))
     assert open_encoder("mean-hu").weights_sha256 != before
     (tmp_path / "their_encoder.py").write_text(GOOD + "    weights_sha256 = 'ab' * 32\n")
     sys.modules.pop("their_encoder")

@@ -68,7 +68,7 @@ def test_bfloat16_rounding_of_class_tokens_is_part_of_the_model(
 
 
 def test_state_dict_has_the_published_names_shapes_and_types(parity: Path) -> None:
-    published = json.loads((parity / "full_state_dict.json").read_text())
+    published = json.loads((parity / "full_state_dict.json").read_text(encoding="utf-8"))
     with torch.device("meta"):
         model = FlexiCTBackbone()
     own = {f"backbone.{k}": (list(v.shape), str(v.dtype).split(".")[1]) for k, v in model.state_dict().items()}

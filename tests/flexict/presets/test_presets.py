@@ -30,7 +30,7 @@ def expected(parity: Path) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def facts(parity: Path) -> dict:
-    return json.loads((parity / "preprocess.json").read_text())
+    return json.loads((parity / "preprocess.json").read_text(encoding="utf-8"))
 
 
 def correlation(got: np.ndarray, kept: np.ndarray) -> float:

@@ -206,7 +206,7 @@ def test_a_checkpoint_of_other_settings_is_not_overwritten(run_folder: Path) -> 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     path = tmp_path / "stage.toml"
-    path.write_text(REPORTS.read_text() + "\nsteps_more = 1\n")
+    path.write_text(REPORTS.read_text(encoding="utf-8") + "\nsteps_more = 1\n")
     with pytest.raises(FlexiCTError, match="steps_more"):
         read_align_stage(path)
     path.write_text('name = "x"\n')

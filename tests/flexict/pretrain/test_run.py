@@ -226,6 +226,6 @@ def test_missing_training_data_are_reported(tmp_path: Path, capsys: pytest.Captu
 
 def test_an_unknown_setting_in_a_stage_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "stage.toml"
-    path.write_text(command.STAGES[0].read_text() + "\nlearning_rat = 1\n")
+    path.write_text(command.STAGES[0].read_text(encoding="utf-8") + "\nlearning_rat = 1\n")
     with pytest.raises(FlexiCTError, match="learning_rat"):
         read_stage(path)

@@ -17,7 +17,6 @@ from dashboard.components.viewer import patch_encoder
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
 from dashboard.components.viewer.message import Point, Request, Wanted
 from dashboard.components.viewer.patch_encoder import SetEncoder
-from dashboard.data import loading
 from dashboard.data.planes import Region
 from dashboard.data.scan_files import ScanFiles
 from dashboard.data.scans import files_of
@@ -192,7 +191,7 @@ def test_a_click_on_the_lesion_lights_up_the_lesions_of_other_scans(store_path: 
 def test_a_set_of_other_weights_gets_a_reason_in_place_of_a_map(store_path: Path, unpack) -> None:
     shown = shown_of(store_path, rows_of(store_path).head(1), SetEncoder("flexict-nano", "0" * 64, "pooled"))
     header, _ = wait_for_map(shown, request_of(shown, map="pca"), unpack)
-    assert "are not those of the set" in header["map"]["errors"][0]
+    assert "differ from those of the set" in header["map"]["errors"][0]
     assert header["map"]["grids"] == []
 
 
@@ -200,8 +199,8 @@ def test_neither_slices_nor_maps_nor_clicks_read_a_scan_outside_the_data_roots(
     store_path: Path, tmp_path: Path, unpack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Path] = []
-    monkeypatch.setattr(loading, "read_scan", read.append)
-    monkeypatch.setattr(loading, "read_noted_mask", read.append)
+    monkeypatch.setattr(scans, "read_scan", read.append)
+    monkeypatch.setattr(scans, "read_noted_mask", read.append)
     rows = rows_of(store_path).head(2)
     link = tmp_path / "inside.nii.gz"
     link.symlink_to(rows.iloc[1]["image_path"])

@@ -163,7 +163,7 @@ def test_labels_of_presets_are_read_and_others_refused() -> None:
 
 
 def test_weights_that_are_not_those_of_the_set_are_refused() -> None:
-    with pytest.raises(EncoderUnavailableError, match="are not those of the set"):
+    with pytest.raises(EncoderUnavailableError, match="differ from those of the set"):
         available_encoder(SetEncoder("flexict-nano", "0" * 64, "pooled"))
 
 

@@ -343,7 +343,7 @@ def test_as_many_covariates_as_patients_leave_no_axis(simulate: Callable[..., An
     X, stage, _ = simulate(n=40)
     found = stage_gradient(X, stage, covariates=np.random.default_rng(0).normal(size=(40, 35)), **QUICK)
     assert found.residual is None
-    assert "nothing that can be relied on is left" in found.warnings[0]
+    assert "too little is left for a reliable axis" in found.warnings[0]
 
 
 def test_equal_sizes_are_matched_the_same_way_in_any_order_of_the_rows(simulate: Callable[..., Any]) -> None:

@@ -58,7 +58,7 @@ class TestPlainMasks:
         many = np.arange(np.prod(grid.shape)).reshape(grid.shape) % 105  # TotalSegmentator has 104
         with pytest.raises(ImageError, match=r"contains 3 labels \(1, 2, 3\): give the lesion's .* --mask-label"):
             read_mask(write(tmp_path / "k.nii.gz", grid, KITS), grid)
-        with pytest.raises(ImageError, match=r"contains 104 labels \(1, 2, .*, 12, \.\.\.\)"):
+        with pytest.raises(ImageError, match=r"contains 104 labels \(1, 2, .*, 12 and 92 more\)"):
             read_mask(write(tmp_path / "t.nii.gz", grid, many.astype(np.uint8)), grid)
 
     @pytest.mark.parametrize("label", ["4", "0", "-1", "1.5", "tumour", "1e999", "nan"])

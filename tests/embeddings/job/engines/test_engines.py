@@ -34,7 +34,7 @@ def test_auto_and_cuda_mean_every_gpu_that_is_visible(monkeypatch: pytest.Monkey
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused() -> None:
     assert devices_of("auto") == ["cpu"]
-    with pytest.raises(FlexiCTError, match="sees no GPU"):
+    with pytest.raises(FlexiCTError, match="torch finds none here"):
         devices_of("cpu,cuda:1")
 
 

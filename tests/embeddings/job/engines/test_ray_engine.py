@@ -126,7 +126,7 @@ def kill(pid: int) -> bool:
     "title", [b"ray::MapWorker(MapBatches(EncodingActor", b"ray::FlatMap"], ids=["encoder", "reader"]
 )
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_cohort: MakeCohort, cluster: str, title: bytes) -> None:
-    csv = make_cohort(6)
+    csv = make_cohort(9)
     recipe = Recipe("slices", "slice", 1.5, 64.0, 12)
     tasks = [Task(case, stamp_of(case), (Wanted("set", recipe),)) for case in read_cohort(csv).cases]
     settings = job.JobSettings(
@@ -143,7 +143,7 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_cohort: MakeCoho
             if not killed:
                 killed = [pid for pid in workers(title) if kill(pid)]
     assert killed
-    assert len(found) == 12
+    assert len(found) == 18
     alone = job.JobSettings(encoder=TinyEncoder(), views=("slices",), batch_size=1, workers=1)
     local = choose_engine(alone, Preparation())
     messages = local.engine.messages(tasks, threading.Event())

@@ -106,7 +106,7 @@ def test_a_folder_that_goes_away_ends_the_run_and_blames_no_scan(
 ) -> None:
     written = make_cohort(5)
     csv = tmp_path / "cohort.csv"
-    csv.write_text(written.read_text())
+    csv.write_text(written.read_text(encoding="utf-8"))
     root, away = written.parent, tmp_path / "away"
 
     def lose(batch: object) -> None:

@@ -114,7 +114,7 @@ def test_a_changed_mask_counts_for_lesions_and_is_measured_for_every_view(
 def test_a_moved_seed_gives_another_crop(make_cohort: MakeCohort, make_encoder: Any) -> None:
     csv = make_cohort(2, masks=False, seeds=True)
     go(csv, make_encoder(), "lesion")
-    text = csv.read_text()
+    text = csv.read_text(encoding="utf-8")
     assert "22.0,60.0,-264.0" in text
     csv.write_text(text.replace("22.0,60.0,-264.0", "30.0,50.0,-260.0"))
     summary = go(csv, make_encoder(), "lesion")
@@ -212,7 +212,7 @@ def test_another_label_of_the_same_mask_is_another_lesion(make_cohort: MakeCohor
     assert stored(csv).cases()["mask_label"].tolist() == ["1", "1"]
     volumes = stored(csv).lesions().set_index("case_id")["volume_ml"]
     assert go(csv, make_encoder(), "lesion").n_planned == 0
-    csv.write_text(csv.read_text().removesuffix("1") + "2.0")
+    csv.write_text(csv.read_text(encoding="utf-8").removesuffix("1") + "2.0")
     again = make_encoder()
     summary = go(csv, again, "lesion")
     assert (summary.n_done_before, summary.n_embedded, summary.changed) == (1, 1, ("c1",))
@@ -235,7 +235,7 @@ def test_another_label_leaves_the_vector_of_the_whole_volume(make_cohort: MakeCo
     csv = labelled(make_cohort(1), ["1"])
     go(csv, make_encoder(), "volume")
     small = stored(csv).lesions()["volume_ml"].item()
-    csv.write_text(csv.read_text().removesuffix("1") + "2")
+    csv.write_text(csv.read_text(encoding="utf-8").removesuffix("1") + "2")
     again = make_encoder()
     assert go(csv, again, "volume").changed == ()
     assert again.calls == []
@@ -248,7 +248,7 @@ def test_prepared_input_of_another_label_is_not_taken_from_the_cache(
     csv = labelled(make_cohort(1), ["1"])
     first = go(csv, make_encoder(), "lesion", cache=tmp_path / "cache")
     one = stored(csv).vectors(first.set_id)[1].copy()
-    csv.write_text(csv.read_text().removesuffix("1") + "2")
+    csv.write_text(csv.read_text(encoding="utf-8").removesuffix("1") + "2")
     other = go(csv, make_encoder(name="other"), "lesion", cache=tmp_path / "cache")
     assert other.n_embedded == 1
     assert np.abs(stored(csv).vectors(other.set_id)[1] - one).max() > 1e-4
@@ -273,7 +273,7 @@ def test_cases_whose_outlines_were_read_by_older_rules_are_embedded_anew(
     volume = read_image(csv.parent / "c1_ct.nii.gz")
     outlines = [on_plane(volume, z, box(12.5, 25.5, 12.5, 25.5)) for z in (9, 10, 11, 11, 12)]
     write_rtstruct(csv.parent / "c1.dcm", {"GTV": outlines})
-    csv.write_text(csv.read_text().replace("c1_mask.nii.gz", "c1.dcm"))
+    csv.write_text(csv.read_text(encoding="utf-8").replace("c1_mask.nii.gz", "c1.dcm"))
     set_id = go(csv, make_encoder(), "lesion").set_id
     source = stored(csv).sources(set_id)["c1"]
     assert "outlines 2" in source.stamp
