@@ -17,6 +17,7 @@ from dashboard.components.viewer import patch_encoder
 from dashboard.components.viewer.answer import Shown, answer, clicked_lps
 from dashboard.components.viewer.message import Point, Request, Wanted
 from dashboard.components.viewer.patch_encoder import SetEncoder
+from dashboard.data import scans
 from dashboard.data.planes import Region
 from dashboard.data.scan_files import ScanFiles
 from dashboard.data.scans import files_of
