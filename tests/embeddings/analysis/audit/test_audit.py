@@ -195,7 +195,7 @@ def test_columns_that_cannot_be_audited_say_why_and_the_rest_goes_on() -> None:
     }
     found = shortcuts(X, stage, given, **QUICK)
     notes = {column.name: column.note for column in found.columns}
-    assert "is a in every case" in notes["one site"]
+    assert "has the same value, a, in every case" in notes["one site"]
     assert "has no value" in notes["empty"]
     assert "fewer than two levels of 3 patients" in notes["id"]
     assert "has a value in 3 cases of 3 patients" in notes["few"]
