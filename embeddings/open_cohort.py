@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from embeddings.disclosure import figure_footer
-from embeddings.exchange.export import export
+from embeddings.exchange.export import as_anndata, export
 from embeddings.formatting import counted
 from embeddings.records import CohortInfo
 from embeddings.store.store import Store, StoreError
@@ -82,14 +81,8 @@ class Cohort:
         return self.store.vectors(self._set(set_id))[1]
 
     def to_anndata(self, set_id: str | None = None) -> AnnData:
-        """A set as AnnData, with its UMAP in `obsm["X_umap"]`; needs anndata. Raises what `items` and `export` do."""
-        chosen = self._set(set_id)
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "set.h5ad"
-            export(self.store, path, "h5ad", chosen)
-            import anndata
-
-            return anndata.read_h5ad(path)
+        """A set as AnnData, with its UMAP in `obsm["X_umap"]`. Raises what `items` and `as_anndata` raise."""
+        return as_anndata(self.store, self._set(set_id))
 
     def footer(self, set_id: str | None = None) -> str | None:
         """What a figure of a set must say: that the cohort is simulated, or the encoder not the published one."""

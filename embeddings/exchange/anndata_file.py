@@ -16,6 +16,7 @@ from flexict.errors import FlexiCTError
 
 if TYPE_CHECKING:
     import h5py
+    from anndata import AnnData
 
 MOST_NUMBERS = 2**31
 
@@ -30,10 +31,10 @@ def check_anndata() -> None:
         raise AnnDataMissing("h5ad files need anndata, which is not installed: pip install -e '.[h5ad]'")
 
 
-def write_h5ad(
-    path: Path, table: pa.Table, stage_order: tuple[str, ...], description: str, umap: NDArray[np.float64] | None
-) -> None:
-    """Write one set.
+def anndata_of(
+    table: pa.Table, stage_order: tuple[str, ...], description: str, umap: NDArray[np.float64] | None
+) -> AnnData:
+    """One set as AnnData.
 
     `X` holds the vectors `[n, width]` float32, `obs` every other column under the item's id, with `stage` as an
     ordered category (not ordered where a stage has no known place in the order), `obsm["X_umap"]` the map where there
@@ -55,11 +56,11 @@ def write_h5ad(
     data = anndata.AnnData(X=vectors, obs=obs, var=var, uns={KEY: description})
     if umap is not None:
         data.obsm["X_umap"] = umap
-    data.write_h5ad(path, compression="gzip")
+    return data
 
 
 def read_h5ad(path: Path) -> tuple[str, pd.DataFrame, NDArray[np.float32]]:
-    """The description, `obs` with `item_id` as a column, and the vectors `[n, width]` of a file of `write_h5ad`.
+    """The description, `obs` with `item_id` as a column, and the vectors `[n, width]` of an exported file.
 
     Raises:
         AnnDataMissing: anndata is not installed.

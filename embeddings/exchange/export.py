@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from embeddings.atomic_file import partial_file
-from embeddings.exchange.anndata_file import check_anndata, write_h5ad
+from embeddings.exchange.anndata_file import anndata_of, check_anndata
 from embeddings.exchange.description import KEY, describe
 from embeddings.store.store import Store, StoreError
 from flexict.errors import FlexiCTError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 FORMATS = ("parquet", "h5ad", "csv")
 # Without a stored map, one is computed for up to this many items; more take minutes.
@@ -57,18 +61,34 @@ def export(store: Store, out: Path, kind: str, set_id: str | None = None) -> int
         if len(chosen) > 1:
             raise ExportError(f"an h5ad file can contain one set: choose it with --set from {', '.join(known)}")
         check_anndata()
-    # All sets have the columns of the first.
-    description = describe(store, chosen, _arranged(store.item_columns(chosen[0]), chosen[0]).schema)
+        with _whole_file(out) as partial:
+            data = as_anndata(store, chosen[0])
+            data.write_h5ad(partial, compression="gzip")
+        return int(data.n_obs)
+    description = _described(store, chosen)
     if kind == "csv":
         with _whole_file(out) as partial, _whole_file(sidecar(out)) as words:
             words.write_text(description, encoding="utf-8")
             return _write_csv((_table(store, one) for one in chosen), partial)
     with _whole_file(out) as partial:
-        if kind == "parquet":
-            return _write_parquet((_table(store, one) for one in chosen), partial, description)
-        table = _table(store, chosen[0])
-        write_h5ad(partial, table, store.info().stage_order, description, _umap(store, chosen[0], table))
-        return table.num_rows
+        return _write_parquet((_table(store, one) for one in chosen), partial, description)
+
+
+def as_anndata(store: Store, set_id: str) -> AnnData:
+    """One set as AnnData (see `anndata_of`), with its stored UMAP or a new one.
+
+    Raises:
+        AnnDataMissing: anndata is not installed.
+        StoreError: the store cannot be read or has no such set.
+    """
+    check_anndata()
+    table = _table(store, set_id)
+    return anndata_of(table, store.info().stage_order, _described(store, [set_id]), _umap(store, set_id, table))
+
+
+def _described(store: Store, set_ids: Sequence[str]) -> str:
+    # All sets have the columns of the first.
+    return describe(store, set_ids, _arranged(store.item_columns(set_ids[0]), set_ids[0]).schema)
 
 
 def sidecar(csv_path: Path) -> Path:
