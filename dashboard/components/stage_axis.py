@@ -54,11 +54,6 @@ class Choices:
         return staged.frame[needed].notna().all(axis=1).to_numpy(dtype=bool)
 
 
-def size_options(staged: Staged) -> list[str]:
-    """What can be chosen as the tumour size; the default is the second where there is one."""
-    return [NO_SIZE, *columns.sizes(staged.frame)]
-
-
 def covariate_options(staged: Staged, size: str | None) -> list[str]:
     """Columns that can be regressed out: numbers, and categories of few levels."""
     numbers = columns.numeric(staged.frame)
@@ -71,13 +66,13 @@ def covariate_options(staged: Staged, size: str | None) -> list[str]:
 
 def choices(staged: Staged) -> Choices:
     """What is chosen on the page in this session, and its defaults before it was ever open."""
-    offered, kept = size_options(staged), st.session_state
+    sizes, kept = columns.sizes(staged.frame), st.session_state
     size = kept.get("gradient.size")
-    if size not in offered:
-        size = offered[min(1, len(offered) - 1)]
+    if size not in sizes:
+        size = None if size == NO_SIZE or not sizes else sizes[0]
     allowed = covariate_options(staged, size)
     return Choices(
-        None if size == NO_SIZE else str(size),
+        size,
         tuple(c for c in kept.get("gradient.covariates", ()) if c in allowed),
         int(kept.get("gradient.permutations", defaults.PERMUTATIONS)),
         int(kept.get("gradient.seed", defaults.SEED)),

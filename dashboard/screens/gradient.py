@@ -12,7 +12,7 @@ from dashboard.components.context import Context, Staged, pick_stage, stage_opti
 from dashboard.components.downloads import figure_downloads
 from dashboard.components.page import explanation, page
 from dashboard.components.selection.chart_selection import selecting_chart
-from dashboard.components.stage_axis import NO_SIZE, StageAxis, choices, covariate_options, stage_axis
+from dashboard.components.stage_axis import NO_SIZE, Choices, StageAxis, covariate_options, stage_axis
 from dashboard.components.tables import result_table
 from dashboard.data import caveats, columns, loading
 from dashboard.data.case_columns import Design
@@ -37,16 +37,18 @@ def _gradient(found: Context) -> None:
         help="Measured from the mask where there is one; or a column of the CSV.",
     )
     others = covariate_options(staged, size)
-    pick_columns(right, "Also adjust for", others, "gradient.covariates", placeholder="Nothing else")
-    chosen = choices(staged)
-    notices.censored_left_out(staged.frame)
-    notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, chosen.covariates, size=chosen.size))
-    kept = chosen.complete(staged)
-    notices.left_out(int((~kept).sum()), len(kept), "no value for size or a covariate")
+    covariates = pick_columns(right, "Also adjust for", others, "gradient.covariates", placeholder="Nothing else")
+    noted = st.container()
     with st.expander("Settings"):
-        pick_permutations("gradient", (200, 1000, 5000, 10_000))
-        pick_seed("gradient")
-    axis = stage_axis(found, staged, choices(staged))
+        chosen = Choices(
+            size, tuple(covariates), pick_permutations("gradient", (200, 1000, 5000, 10_000)), pick_seed("gradient")
+        )
+    with noted:
+        notices.censored_left_out(staged.frame)
+        notices.caveat(caveats.t_stage_and_size(staged.frame, staged.column, covariates, size=size))
+        kept = chosen.complete(staged)
+        notices.left_out(int((~kept).sum()), len(kept), "no value for size or a covariate")
+    axis = stage_axis(found, staged, chosen)
     _say_covariates(axis.covariates)
     _show(found, staged, axis)
 

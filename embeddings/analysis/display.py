@@ -53,7 +53,7 @@ def _rows(result: Any) -> Iterator[tuple[str, str]]:
         name, value = field.name, getattr(result, field.name)
         value = getattr(value, "auc", value)  # of a model, its AUC
         stem = name.removesuffix("_low").removesuffix("_high")
-        if stem != name and (stem in names or _central(stem) in names):
+        if stem != name and (stem in names or f"{stem}_rho" in names):
             continue  # written beside the value
         label = _LABELS.get(name, name.removeprefix("n_").replace("_", " "))
         if isinstance(value, Estimate):
@@ -67,10 +67,6 @@ def _rows(result: Any) -> Iterator[tuple[str, str]]:
         elif isinstance(value, float):
             is_p = name.startswith("p_") or "_p_" in name or name.endswith("_p")
             yield label, p_number(value) if is_p else _with_interval(result, name)
-
-
-def _central(stem: str) -> str:
-    return f"{stem}_rho"
 
 
 def _with_interval(result: Any, name: str) -> str:
